@@ -1,0 +1,40 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// Every target of ours: Swift 6, strict memory safety, warnings are errors.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "vmcs-split",
+  products: [
+    .library(name: "StreamCore", targets: ["StreamCore"]),
+    .executable(name: "vmcs-split", targets: ["vmcs-split"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .systemLibrary(name: "CLzo2", providers: [.apt(["liblzo2-dev"])]),
+    .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .target(name: "CLinux"),
+    .target(
+      name: "StreamCore",
+      dependencies: ["CLzo2", "CSnappy", "CZlib", "CZstd", "CLinux"],
+      exclude: ["VMX/Layouts/sources"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "vmcs-split",
+      dependencies: [
+        "StreamCore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "StreamCoreTests",
+      dependencies: ["StreamCore", "CLzo2", "CSnappy", "CZlib", "CZstd"],
+      swiftSettings: strict),
+  ]
+)

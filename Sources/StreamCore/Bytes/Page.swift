@@ -1,0 +1,83 @@
+/// One page of memory, whole: 4096 bytes.
+public struct Page: Sendable, Equatable {
+  public let bytes: [UInt8]
+
+  /// `nil` unless there are exactly 4096 bytes.
+  public init?(_ bytes: [UInt8]) {
+    guard bytes.count == pageSize else { return nil }
+    self.bytes = bytes
+  }
+
+  public static let zero = Page(zeroed: ())
+  private init(zeroed: Void) { bytes = Array(repeating: 0, count: pageSize) }
+
+  /// The little-endian integer at `offset`; `offset` comes from our own tables or arithmetic on a page
+  /// offset, and lies inside the page.
+  public func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T {
+    guard let value: T = bytes.load(offset) else {
+      preconditionFailure("offset \(offset) outside a page")
+    }
+    return value
+  }
+
+  public func u16(_ offset: Int) -> UInt16 { load(offset) }
+  public func u32(_ offset: Int) -> UInt32 { load(offset) }
+  public func u64(_ offset: Int) -> UInt64 { load(offset) }
+
+  /// Entry 0 to 511 of a page that is a table of quadwords: EPT and x86 page tables alike.
+  public func entry(_ index: Int) -> UInt64 { load(index * 8) }
+
+  public var isZero: Bool { bytes.withBytes { $0.isZero } }
+}
+
+extension RawSpan {
+  /// Whether every byte is 0.
+  public var isZero: Bool {
+    var offset = 0
+    while offset + 8 <= byteCount {
+      // Safe: in bounds by the loop's condition.
+      if unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self) != 0 { return false }
+      offset += 8
+    }
+    while offset < byteCount {
+      if unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt8.self) != 0 { return false }
+      offset += 1
+    }
+    return true
+  }
+}
+
+/// Physical memory, whole pages by frame number, without a word about files: the host's own, or a guest's as
+/// seen through its second-level map.
+public protocol PhysicalMemory: Sendable {
+  /// The page of `frame`, or why there is none.
+  func page(_ frame: UInt64) -> PageResult
+}
+
+public enum PageResult: Sendable, Equatable {
+  case page(Page)
+  /// The memory may exist, its bytes are not there.
+  case absent
+  /// Stored, but damaged.
+  case bad
+
+  public var page: Page? { if case .page(let page) = self { page } else { nil } }
+}
+
+extension PhysicalMemory {
+  /// `count` bytes from a physical address, across page borders; `nil` when a page is missing.
+  public func read(_ address: UInt64, count: Int) -> [UInt8]? {
+    var result: [UInt8] = []
+    var at = address
+    while result.count < count {
+      guard let page = page(at >> 12).page else { return nil }
+      let start = Int(at & 0xfff)
+      let take = min(count - result.count, pageSize - start)
+      result += page.bytes[start..<start + take]
+      at = at &+ UInt64(take)
+    }
+    return result
+  }
+
+  public func u64(_ address: UInt64) -> UInt64? { read(address, count: 8)?.load(0) }
+}

@@ -1,0 +1,53 @@
+extension RawSpan {
+  /// The little-endian integer at `offset`, or `nil` when it does not lie wholly inside.
+  public func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T? {
+    guard offset >= 0, byteCount >= MemoryLayout<T>.size, offset <= byteCount - MemoryLayout<T>.size
+    else { return nil }
+    // Safe: in bounds by the guard, and every bit pattern is an integer.
+    return T(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: T.self))
+  }
+
+  /// A copy of `count` bytes from `offset`, or `nil` when they do not lie wholly inside.
+  public func bytes(_ offset: Int, count: Int) -> [UInt8]? {
+    guard offset >= 0, count >= 0, offset <= byteCount, count <= byteCount - offset else { return nil }
+    return unsafe [UInt8](unsafeUninitializedCapacity: count) { room, initialized in
+      // Safe: both sides hold `count` bytes by the guard.
+      unsafe withUnsafeBytes { source in
+        unsafe UnsafeMutableRawBufferPointer(room).copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: source[offset..<offset + count]))
+      }
+      initialized = count
+    }
+  }
+}
+
+extension Array where Element == UInt8 {
+  /// Lends the bytes as a `RawSpan`.
+  @inlinable
+  public func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+    // Safe: UInt8 has no padding, and the array lives across the call.
+    try body(unsafe self.span.bytes)
+  }
+
+  /// The little-endian integer at `offset`, or `nil` when it does not lie wholly inside.
+  public func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T? {
+    withBytes { $0.load(offset, as: T.self) }
+  }
+
+  /// Writes one integer, little-endian. `offset` must leave room for it: callers write into buffers of their own.
+  public mutating func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
+    precondition(offset >= 0 && offset <= count - MemoryLayout<T>.size)
+    unsafe withUnsafeMutableBytes { room in
+      unsafe room.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
+    }
+  }
+
+  /// Appends one integer, little-endian.
+  public mutating func append<T: FixedWidthInteger & BitwiseCopyable>(littleEndian value: T) {
+    var rest = value
+    for _ in 0..<MemoryLayout<T>.size {
+      append(UInt8(truncatingIfNeeded: rest))
+      rest >>= 8
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/// What a dump says of a frame without its bytes being read.
+public enum Presence: Sendable, Equatable {
+  /// The file holds the page.
+  case stored
+  /// Known RAM, left out by the writer (kdump: first bitmap set, second clear).
+  case filtered
+  /// Inside a PT_LOAD's memory, but not in the file: zero or filtered, an ELF core cannot tell.
+  case notStored
+  /// Lost: the dump is incomplete, its descriptor or data were never written.
+  case lost
+  /// No RAM that the dump knows.
+  case unknown
+}
+
+/// Where the bytes of one frame lie in the file.
+public struct StoredPage: Sendable, Equatable {
+  public var frame: UInt64
+  /// Bytes from the start of the file.
+  public var offset: UInt64
+  /// Bytes stored: 4096 when raw, less when compressed.
+  public var size: UInt32
+  public var encoding: PageEncoding
+
+  public init(frame: UInt64, offset: UInt64, size: UInt32, encoding: PageEncoding) {
+    self.frame = frame
+    self.offset = offset
+    self.size = size
+    self.encoding = encoding
+  }
+}
+
+/// One frame of a batch: where it lies, or why its descriptor cannot be used.
+public enum StoredEntry: Sendable, Equatable {
+  case page(StoredPage)
+  case bad(BadPage)
+}
+
+/// A page whose stored bytes cannot be used.
+public struct BadPage: Sendable, Equatable {
+  public var frame: UInt64
+  /// Bytes from the start of the file, of the descriptor or of the data at fault.
+  public var offset: UInt64
+  /// In few words, for the manifest.
+  public var reason: String
+
+  public init(frame: UInt64, offset: UInt64, reason: String) {
+    self.frame = frame
+    self.offset = offset
+    self.reason = reason
+  }
+}
+
+/// A note of an ELF note segment. Source: elf(5), Elf64_Nhdr.
+public struct Note: Sendable, Equatable {
+  public var name: String
+  public var type: UInt32
+  public var descriptor: [UInt8]
+
+  public init(name: String, type: UInt32, descriptor: [UInt8]) {
+    self.name = name
+    self.type = type
+    self.descriptor = descriptor
+  }
+}
+
+/// What the manifest and `list` say of the input.
+public struct HostDumpSummary: Sendable, Equatable {
+  /// "kdump-compressed" or "elf".
+  public var format: String
+  public var headerVersion: Int?
+  /// The codec that the header names; single pages may differ.
+  public var encoding: PageEncoding
+  /// makedumpfile's `-d` level, where the format records it.
+  public var dumpLevel: Int?
+  /// One past the highest frame that the dump describes.
+  public var frames: UInt64
+  public var storedPages: UInt64
+  /// The writer ran out of space: the tail is missing.
+  public var incomplete: Bool
+
+  public init(
+    format: String, headerVersion: Int?, encoding: PageEncoding, dumpLevel: Int?, frames: UInt64,
+    storedPages: UInt64, incomplete: Bool
+  ) {
+    self.format = format
+    self.headerVersion = headerVersion
+    self.encoding = encoding
+    self.dumpLevel = dumpLevel
+    self.frames = frames
+    self.storedPages = storedPages
+    self.incomplete = incomplete
+  }
+}
+
+/// A host dump, whatever its format: which frames it holds and where, and its notes. Opening one checks every header value;
+/// after that only single pages can be at fault.
+public protocol HostDump: Sendable {
+  var file: InputFile { get }
+  var summary: HostDumpSummary { get }
+  var notes: [Note] { get }
+  /// The host's VMCOREINFO, `nil` when the dump has none that passes the checks.
+  var vmcoreinfo: VMCoreInfo? { get }
+  /// What was odd but not fatal, one line each.
+  var remarks: [String] { get }
+
+  func presence(_ frame: UInt64) -> Presence
+
+  /// Stretches of frames, ascending and disjoint, that together hold every stored page; at most 4096 frames each.
+  var stretches: [Range<UInt64>] { get }
+
+  /// The stored pages of `frames`, ascending by frame, one entry for each frame whose presence is `stored`.
+  func entries(in frames: Range<UInt64>) throws(SystemError) -> [StoredEntry]
+}
