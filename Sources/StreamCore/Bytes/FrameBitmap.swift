@@ -60,6 +60,17 @@ public struct FrameBitmap: Sendable, Equatable {
     words[at] |= bits
   }
 
+  /// Adds the frames of one chunk from its 4096 bytes in a kdump bitmap, those below `limit` only.
+  public mutating func insertChunk(_ chunk: UInt64, _ bytes: RawSpan, limit: UInt64) {
+    for word in 0..<Self.wordsPerChunk {
+      guard var bits: UInt64 = bytes.load(word * 8), bits != 0 else { continue }
+      let base = chunk * Self.framesPerChunk + UInt64(word) * 64
+      if base >= limit { return }
+      if limit - base < 64 { bits &= (1 << (limit - base)) - 1 }
+      insertWord(bits, containing: base)
+    }
+  }
+
   public mutating func remove(_ frame: UInt64) {
     guard let slot = slotOfChunk[frame / Self.framesPerChunk] else { return }
     let at = slot * Self.wordsPerChunk + Self.word(frame)

@@ -6,6 +6,8 @@ public final class InputFile: Sendable {
   public let path: String
   /// Bytes, when it was opened.
   public let size: UInt64
+  /// Bytes asked for so far, by purpose.
+  public let counters = ReadCounters()
   private let descriptor: Int32
 
   public init(path: String) throws(SystemError) {
@@ -25,7 +27,8 @@ public final class InputFile: Sendable {
   deinit { if descriptor >= 0 { _ = close(descriptor) } }
 
   /// Up to `count` bytes from `offset`; fewer only at the end of the file.
-  public func read(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
+  public func read(at offset: UInt64, count: Int, for purpose: ReadPurpose) throws(SystemError) -> [UInt8] {
+    counters.add(count, purpose)
     var failure: SystemError?
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { room, initialized in
       do throws(SystemError) {
@@ -41,7 +44,8 @@ public final class InputFile: Sendable {
   }
 
   /// Fills `buffer` from `offset`; returns fewer bytes only at the end of the file.
-  public func read(at offset: UInt64, into buffer: inout [UInt8]) throws(SystemError) -> Int {
+  public func read(at offset: UInt64, into buffer: inout [UInt8], for purpose: ReadPurpose) throws(SystemError) -> Int {
+    counters.add(buffer.count, purpose)
     var result: Result<Int, SystemError> = .success(0)
     unsafe buffer.withUnsafeMutableBytes { room in
       // Safe: `room` is the array's own storage.

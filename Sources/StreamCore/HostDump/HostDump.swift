@@ -6,8 +6,6 @@ public enum Presence: Sendable, Equatable {
   case filtered
   /// Inside a PT_LOAD's memory, but not in the file: zero or filtered, an ELF core cannot tell.
   case notStored
-  /// Lost: the dump is incomplete, its descriptor or data were never written.
-  case lost
   /// No RAM that the dump knows.
   case unknown
 }
@@ -32,7 +30,10 @@ public struct StoredPage: Sendable, Equatable {
 /// One frame of a batch: where it lies, or why its descriptor cannot be used.
 public enum StoredEntry: Sendable, Equatable {
   case page(StoredPage)
+  /// The descriptor or the data at fault.
   case bad(BadPage)
+  /// The writer never got to it: the dump is incomplete.
+  case lost(BadPage)
 }
 
 /// A page whose stored bytes cannot be used.
@@ -90,6 +91,11 @@ public struct HostDumpSummary: Sendable, Equatable {
     self.storedPages = storedPages
     self.incomplete = incomplete
   }
+}
+
+enum HostDumpLimits {
+  /// Frames in one stretch at most: what a worker of the head scan takes at once.
+  static let stretch: UInt64 = 4096
 }
 
 /// A host dump, whatever its format: which frames it holds and where, and its notes. Opening one checks every header value;

@@ -1,0 +1,124 @@
+/// ELF64 vmcores: /proc/vmcore and copies of it, makedumpfile -E, QEMU. Pages are the whole 4096-byte pages of PT_LOADs by
+/// p_paddr; a piece of a page at a segment's edge is no page.
+/// Source: formats/elf.md §1.
+public struct ElfDump: HostDump {
+  public let file: InputFile
+  public let summary: HostDumpSummary
+  public let notes: [Note]
+  public let vmcoreinfo: VMCoreInfo?
+  public let remarks: [String]
+  public let stretches: [Range<UInt64>]
+  /// Frames whose bytes are in the file.
+  private let stored: FrameRuns
+  /// Frames of the PT_LOADs' memory, in the file or not.
+  private let memory: FrameRuns
+
+  /// One past the highest frame of a 52-bit physical address.
+  private static let frameLimit: UInt64 = 1 << 40
+  /// PRPSINFO, AUXV and FILE: notes of a process's core, not of a machine's.
+  private static let processNotes: Set<UInt32> = [3, 6, 0x4649_4c45]
+
+  /// Opens a file that begins with the ELF magic. Throws when a header field cannot be right, or the core is a process's.
+  init(_ file: InputFile) throws(HostDumpError) {
+    let header = try ElfHeader(file)
+    self.file = file
+    var remarks: [String] = []
+    let notes = try Self.notes(header, file, &remarks)
+    self.notes = notes
+    vmcoreinfo = notes.vmcoreinfo
+    if vmcoreinfo == nil, notes.contains(where: { $0.name == "CORE" && Self.processNotes.contains($0.type) }) {
+      throw .unsupported(file: file.path, format: "the core of a process", remedy: "give the host's crash dump")
+    }
+
+    var data: [FrameRun] = []
+    var whole: [FrameRun] = []
+    var cut = false
+    for segment in header.loads where segment.physical != .max {
+      let (memoryEnd, overflow) = segment.physical.addingReportingOverflow(segment.memorySize)
+      guard !overflow, memoryEnd <= Self.frameLimit << 12 else {
+        remarks.append("PT_LOAD at p_paddr \(hex(segment.physical)) lies above 52 bits: ignored")
+        continue
+      }
+      whole.append(FrameRun(start: segment.physical >> 12, end: (memoryEnd + 0xfff) >> 12, offset: 0))
+      let inFile = min(segment.fileSize, segment.memorySize)
+      let available = segment.offset < file.size ? min(inFile, file.size - segment.offset) : 0
+      cut = cut || available < inFile
+      let start = (segment.physical + 0xfff) >> 12
+      let end = (segment.physical + available) >> 12
+      guard start < end else { continue }
+      data.append(FrameRun(start: start, end: end, offset: segment.offset + (start << 12 - segment.physical)))
+    }
+    if cut { remarks.append("the file ends inside a PT_LOAD: it is incomplete") }
+    if header.loads.count > 1, !header.loads.contains(where: { $0.physical != 0 }) {
+      throw .unsupported(
+        file: file.path, format: "an ELF core without physical addresses (all p_paddr are 0)",
+        remedy: "copy /proc/vmcore in the capture kernel, or use makedumpfile")
+    }
+    stored = FrameRuns(preferring: data)
+    memory = FrameRuns(preferring: whole)
+    if stored.conflicts > 0 {
+      remarks.append("\(stored.conflicts) pages lie in two PT_LOADs at different offsets: the first PT_LOAD counts")
+    }
+    guard !stored.runs.isEmpty else {
+      throw .format(
+        FormatError(
+          file: file.path, offset: 56, field: "e_phnum", expected: "a PT_LOAD with at least one page in the file",
+          found: "\(header.loads.count) PT_LOADs, none"))
+    }
+    summary = HostDumpSummary(
+      format: "elf", headerVersion: nil, encoding: .raw, dumpLevel: nil, frames: memory.runs.last?.end ?? 0,
+      storedPages: stored.runs.reduce(0) { $0 + ($1.end - $1.start) }, incomplete: header.isIncomplete || cut)
+    self.remarks = remarks
+    stretches = Self.stretches(of: stored)
+  }
+
+  public func presence(_ frame: UInt64) -> Presence {
+    if stored.run(of: frame) != nil { return .stored }
+    return memory.run(of: frame) == nil ? .unknown : .notStored
+  }
+
+  public func entries(in frames: Range<UInt64>) throws(SystemError) -> [StoredEntry] {
+    var entries: [StoredEntry] = []
+    var index = stored.firstIndex(endingAbove: frames.lowerBound)
+    while index < stored.runs.count, stored.runs[index].start < frames.upperBound {
+      let run = stored.runs[index]
+      for frame in max(run.start, frames.lowerBound)..<min(run.end, frames.upperBound) {
+        entries.append(
+          .page(
+            StoredPage(
+              frame: frame, offset: run.offset + (frame - run.start) * UInt64(pageSize), size: UInt32(pageSize),
+              encoding: .raw)))
+      }
+      index += 1
+    }
+    return entries
+  }
+
+  private static func notes(
+    _ header: ElfHeader, _ file: InputFile, _ remarks: inout [String]
+  ) throws(HostDumpError) -> [Note] {
+    var notes: [Note] = []
+    for segment in header.notes.prefix(Note.maximumSegments) {
+      guard segment.fileSize <= Note.maximumBytes, segment.offset <= file.size,
+        segment.fileSize <= file.size - segment.offset
+      else {
+        remarks.append("PT_NOTE at \(hex(segment.offset)) lies outside the file: ignored")
+        continue
+      }
+      let (found, truncated) = Note.parse(try file.header(at: segment.offset, count: Int(segment.fileSize)))
+      notes += found
+      if truncated { remarks.append("a note runs past the end of its PT_NOTE: it and those behind it are ignored") }
+    }
+    return notes
+  }
+
+  private static func stretches(of stored: FrameRuns) -> [Range<UInt64>] {
+    var result: [Range<UInt64>] = []
+    for run in stored.runs {
+      for start in stride(from: run.start, to: run.end, by: UInt64.Stride(HostDumpLimits.stretch)) {
+        result.append(start..<min(start + HostDumpLimits.stretch, run.end))
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,38 @@
+/// Reads named integers out of one header that is already in memory; a field that is not there becomes an error with
+/// the file, the offset and the field's name.
+struct FieldReader {
+  let file: String
+  /// File offset of the header's first byte.
+  let base: UInt64
+  let bytes: [UInt8]
+
+  /// Up to `count` bytes of `file` from `base`.
+  init(_ file: InputFile, base: UInt64, count: Int) throws(HostDumpError) {
+    self.file = file.path
+    self.base = base
+    bytes = try file.header(at: base, count: count)
+  }
+
+  func read<T: FixedWidthInteger & BitwiseCopyable>(
+    _ field: String, at offset: Int, as type: T.Type = T.self
+  ) throws(HostDumpError) -> T {
+    guard let value: T = bytes.load(offset) else {
+      throw error(
+        field, at: offset, expected: "\(MemoryLayout<T>.size) bytes",
+        found: "\(max(0, bytes.count - offset)) before the end of the file")
+    }
+    return value
+  }
+
+  func error(_ field: String, at offset: Int, expected: String, found: String) -> HostDumpError {
+    .format(
+      FormatError(file: file, offset: base + UInt64(offset), field: field, expected: expected, found: found))
+  }
+}
+
+extension InputFile {
+  /// Up to `count` bytes from `offset`, as part of opening the dump.
+  func header(at offset: UInt64, count: Int) throws(HostDumpError) -> [UInt8] {
+    do throws(SystemError) { return try read(at: offset, count: count, for: .headers) } catch { throw .system(error) }
+  }
+}

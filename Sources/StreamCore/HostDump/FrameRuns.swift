@@ -1,0 +1,96 @@
+/// Frames `start..<end`; where they are in the file, `start`'s bytes begin at `offset`.
+struct FrameRun: Sendable, Equatable {
+  var start: UInt64
+  var end: UInt64
+  var offset: UInt64
+}
+
+/// Disjoint runs of frames in ascending order, made from runs that may overlap: where two claim a frame, the earlier one in
+/// the given order wins. Takes n log n steps whatever the overlaps.
+struct FrameRuns: Sendable {
+  let runs: [FrameRun]
+  /// Frames that two runs claim with different places in the file.
+  let conflicts: UInt64
+
+  init(preferring given: [FrameRun]) {
+    var boundaries: [UInt64] = []
+    for run in given where run.start < run.end { boundaries += [run.start, run.end] }
+    boundaries = Array(Set(boundaries)).sorted()
+    let byStart = given.indices.filter { given[$0].start < given[$0].end }
+      .sorted { (given[$0].start, $0) < (given[$1].start, $1) }
+    var next = 0
+    var open = Heap()
+    var runs: [FrameRun] = []
+    var conflicts: UInt64 = 0
+    for (low, high) in zip(boundaries, boundaries.dropFirst()) {
+      while next < byStart.count, given[byStart[next]].start <= low {
+        open.push(byStart[next])
+        next += 1
+      }
+      while let top = open.first, given[top].end <= low { open.pop() }
+      guard let winner = open.first else { continue }
+      let place = given[winner].offset &+ (low - given[winner].start) &* UInt64(pageSize)
+      if let other = open.second, given[other].end > low,
+        given[other].offset &+ (low - given[other].start) &* UInt64(pageSize) != place
+      {
+        conflicts += high - low
+      }
+      if let last = runs.last, last.end == low, last.offset &+ (low - last.start) &* UInt64(pageSize) == place {
+        runs[runs.count - 1].end = high
+      } else {
+        runs.append(FrameRun(start: low, end: high, offset: place))
+      }
+    }
+    self.runs = runs
+    self.conflicts = conflicts
+  }
+
+  /// The run that holds `frame`.
+  func run(of frame: UInt64) -> FrameRun? {
+    let index = firstIndex(endingAbove: frame)
+    guard index < runs.count, runs[index].start <= frame else { return nil }
+    return runs[index]
+  }
+
+  /// Index of the first run that ends above `frame`.
+  func firstIndex(endingAbove frame: UInt64) -> Int {
+    var low = 0
+    var high = runs.count
+    while low < high {
+      let middle = (low + high) / 2
+      if runs[middle].end <= frame { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+}
+
+/// A binary min-heap of small integers.
+private struct Heap {
+  private var items: [Int] = []
+
+  var first: Int? { items.first }
+  /// The smaller of the root's children: the second smallest item.
+  var second: Int? { items.count > 2 ? min(items[1], items[2]) : items.count > 1 ? items[1] : nil }
+
+  mutating func push(_ item: Int) {
+    items.append(item)
+    var at = items.count - 1
+    while at > 0, items[(at - 1) / 2] > items[at] {
+      items.swapAt(at, (at - 1) / 2)
+      at = (at - 1) / 2
+    }
+  }
+
+  mutating func pop() {
+    guard let last = items.popLast(), !items.isEmpty else { return }
+    items[0] = last
+    var at = 0
+    while true {
+      var least = at
+      for child in [2 * at + 1, 2 * at + 2] where child < items.count && items[child] < items[least] { least = child }
+      if least == at { return }
+      items.swapAt(at, least)
+      at = least
+    }
+  }
+}
