@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 ssize_t clinux_copy_file_range(int from, int64_t *from_offset, int to, int64_t *to_offset, size_t count) {
@@ -11,4 +12,10 @@ ssize_t clinux_copy_file_range(int from, int64_t *from_offset, int to, int64_t *
 
 int clinux_rename_noreplace(const char *from, const char *to) {
   return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+
+int clinux_error_text(int code, char *text, size_t size) {
+  const char *known = strerrordesc_np(code);
+  if (known == NULL || size == 0) return -1;
+  return snprintf(text, size, "%s", known) < 0;
 }

@@ -50,4 +50,12 @@ extension Array where Element == UInt8 {
       rest >>= 8
     }
   }
+
+  /// Appends all bytes of a span.
+  public mutating func append(_ bytes: RawSpan) {
+    unsafe bytes.withUnsafeBytes { source in
+      // Safe: the span lives across the call, and appending copies it.
+      unsafe append(contentsOf: source)
+    }
+  }
 }

@@ -1,0 +1,77 @@
+/// Decodes stored pages of any encoding. It keeps the libraries' contexts from page to page (snappy has none): one for
+/// each worker. Nothing stored can make it trap or write past a page, and the work is bounded by the 4096 bytes that
+/// go in and come out at most.
+///
+/// What it demands (formats/kdump-compressed.md §8, rows 33 to 46): a raw page is 4096 bytes, a compressed one 1 to
+/// 4096, and it decodes to exactly 4096. Bytes after the end of a zlib stream are accepted; the other decoders refuse
+/// them.
+public final class PageDecoder {
+  private lazy var inflater = Inflater()
+  private lazy var zstd = ZstdDecoder()
+  /// Where a page goes that is decoded for its head alone.
+  private lazy var scratch: [UInt8] = []
+
+  public init() {}
+
+  /// Decodes one page into `page`, which is brought to 4096 bytes if it has another size. `nil` is success; after a
+  /// fault the bytes of `page` mean nothing.
+  public func decode(_ stored: RawSpan, _ encoding: PageEncoding, into page: inout [UInt8]) -> DecodeFault? {
+    guard Self.accepts(stored.byteCount, encoding) else { return .wrongStoredSize(stored.byteCount) }
+    if page.count != pageSize { page = Array(repeating: 0, count: pageSize) }
+    // Safe: both buffers live across the call, and `output` has the 4096 bytes made sure of above.
+    return unsafe stored.withUnsafeBytes { input in
+      unsafe page.withUnsafeMutableBytes { output in
+        switch encoding {
+        case .raw:
+          unsafe output.copyMemory(from: input)
+          return nil
+        case .zlib:
+          guard let inflater else { return .unavailable }
+          return unsafe inflater.decode(input, into: output)
+        case .lzo: return unsafe LZO.decode(input, into: output)
+        case .snappy: return unsafe Snappy.decode(input, into: output)
+        case .zstd:
+          guard let zstd else { return .unavailable }
+          return unsafe zstd.decode(input, into: output)
+        }
+      }
+    }
+  }
+
+  /// The first 16 bytes of a page, without decoding the rest where the codec allows it: raw, LZO, snappy and zlib do,
+  /// zstd seldom.
+  ///
+  /// - Parameters:
+  ///   - stored: The page's stored bytes. With `storedSize`, the first of them are enough to begin with.
+  ///   - storedSize: How many bytes are stored for the page in all.
+  public func head(_ stored: RawSpan, _ encoding: PageEncoding, storedSize: Int? = nil) -> HeadResult {
+    let size = storedSize ?? stored.byteCount
+    guard Self.accepts(size, encoding), stored.byteCount <= size else { return .bad }
+    let isWhole = stored.byteCount == size
+    let result: HeadResult
+    switch encoding {
+    case .raw: result = stored.head(0).map(HeadResult.head) ?? .needsMore
+    case .lzo: result = LZOHead.decode(stored)
+    case .snappy: result = SnappyHead.decode(stored)
+    case .zlib: result = inflater?.head(stored) ?? .bad
+    case .zstd: result = zstdHead(stored, isWhole)
+    }
+    if isWhole, case .needsMore = result { return .bad }
+    return result
+  }
+
+  private func zstdHead(_ stored: RawSpan, _ isWhole: Bool) -> HeadResult {
+    if let head = ZstdHead.decode(stored) { return .head(head) }
+    guard isWhole else { return .needsMore }
+    guard decode(stored, .zstd, into: &scratch) == nil else { return .bad }
+    return scratch.withBytes { PageHead(page: $0) }.map(HeadResult.head) ?? .bad
+  }
+
+  private static func accepts(_ size: Int, _ encoding: PageEncoding) -> Bool {
+    encoding == .raw ? size == pageSize : size >= 1 && size <= pageSize
+  }
+}
+
+/// One for each worker: the contexts are not for two at a time.
+@available(*, unavailable)
+extension PageDecoder: Sendable {}

@@ -1,0 +1,90 @@
+import CZstd
+
+/// One zstd context for decoding, used again for every page.
+@safe final class ZstdDecoder {
+  private let context: OpaquePointer
+
+  /// `nil` when there is no memory for it.
+  init?() {
+    guard let context = unsafe ZSTD_createDCtx() else { return nil }
+    unsafe self.context = context
+  }
+
+  // Safe: created once and owned by this object alone.
+  deinit { unsafe ZSTD_freeDCtx(context) }
+
+  /// `page` has 4096 bytes. Several frames that make one page together are accepted, as by the library.
+  func decode(_ stored: UnsafeRawBufferPointer, into page: UnsafeMutableRawBufferPointer) -> DecodeFault? {
+    // Safe: the library keeps to both lengths.
+    let result = unsafe ZSTD_decompressDCtx(
+      context, page.baseAddress, page.count, stored.baseAddress, stored.count)
+    guard ZSTD_isError(result) != 0 else { return result == pageSize ? nil : .short(result) }
+    if 0 &- result == Self.destinationTooSmall { return .long }
+    // Safe: the library returns a constant C string.
+    return unsafe .corrupt(String(cString: ZSTD_getErrorName(result)))
+  }
+
+  /// ZSTD_error_dstSize_tooSmall, negated in a result. Source: zstd_errors.h, "values below 100 are stable".
+  private static let destinationTooSmall = 70
+}
+
+/// One zstd context for encoding at level 1, used again for every page.
+@safe final class ZstdEncoder {
+  static let worstSize = ZSTD_compressBound(pageSize)
+
+  private let context: OpaquePointer
+
+  /// `nil` when there is no memory for it.
+  init?() {
+    guard let context = unsafe ZSTD_createCCtx() else { return nil }
+    unsafe self.context = context
+  }
+
+  // Safe: created once and owned by this object alone.
+  deinit { unsafe ZSTD_freeCCtx(context) }
+
+  /// Bytes written, `nil` when they do not fit.
+  func encode(_ page: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Int? {
+    // Safe: the library keeps to both lengths.
+    let result = unsafe ZSTD_compressCCtx(
+      context, output.baseAddress, output.count, page.baseAddress, page.count, 1)
+    return ZSTD_isError(result) == 0 ? result : nil
+  }
+}
+
+/// The head of a zstd frame whose first block is not compressed. A compressed block has to be decoded whole.
+/// Source: RFC 8878 §3.1.1.
+enum ZstdHead {
+  /// `nil`: the library must decode the page, or there are too few bytes.
+  static func decode(_ stored: RawSpan) -> PageHead? {
+    guard let magic: UInt32 = stored.load(0), magic == 0xfd2f_b528,
+      let descriptor: UInt8 = stored.load(4), descriptor & dictionaryFlag == 0
+    else { return nil }
+    let isSingleSegment = descriptor & singleSegmentFlag != 0
+    // Behind the descriptor: the window's size (1 byte) unless there is a single segment, then the content's size.
+    let window = isSingleSegment ? 0 : 1
+    let contentSize =
+      switch descriptor >> 6 {
+      case 0: 1 - window
+      case 1: 2
+      case 2: 4
+      default: 8
+      }
+    let block = 5 + window + contentSize
+    guard let low: UInt16 = stored.load(block), let high: UInt8 = stored.load(block + 2) else { return nil }
+    // Bit 0: last block; bits 1 and 2: type; the rest: decoded size.
+    let header = UInt32(high) << 16 | UInt32(low)
+    guard header >> 3 >= HeadBytes.size else { return nil }
+    switch header >> 1 & 3 {
+    case 0: return stored.head(block + 3)
+    case 1:
+      guard let byte: UInt8 = stored.load(block + 3) else { return nil }
+      let word = UInt64(byte) &* 0x0101_0101_0101_0101
+      return PageHead(low: word, high: word)
+    default: return nil
+    }
+  }
+
+  private static let dictionaryFlag: UInt8 = 0x03
+  private static let singleSegmentFlag: UInt8 = 0x20
+}

@@ -1,0 +1,91 @@
+import Synchronization
+
+/// Judges candidate frames whole, by content, against each layout whose revision id they carry (design §3.2, §3.3). Only marks
+/// are kept, whatever a guest fills its memory with.
+public struct RegionSearch: Sendable {
+  /// What one layout makes of the candidates.
+  public struct Findings: Sendable {
+    public let layout: Layout
+    /// Frames whose content the layout explains.
+    public var accepted = FrameBitmap()
+    /// Pages with the revision id and nothing else: VMXON regions, or regions that were never loaded.
+    public var headerOnly: UInt64 = 0
+    public var shadows: UInt64 = 0
+    /// Candidates that each rule kept out.
+    public var rejected: [String: UInt64] = [:]
+  }
+
+  /// A candidate that one rule kept out, for `list -v`.
+  public struct NearMiss: Sendable, Equatable {
+    public var address: HPA
+    public var layout: String
+    public var fault: String
+  }
+
+  public var findings: [Findings]
+  public var candidates: UInt64 = 0
+  /// The first few by address.
+  public var nearMisses: [NearMiss] = []
+  private static let keptNearMisses = 64
+  private static let framesAtOnce: UInt64 = 512
+
+  public static func run(
+    _ candidates: FrameBitmap, layouts: [Layout], memory: HostMemory, workers: Workers
+  ) throws -> RegionSearch {
+    var pieces: [Range<UInt64>] = []
+    for chunk in candidates.chunks {
+      let start = chunk * FrameBitmap.framesPerChunk
+      for piece in stride(from: start, to: start + FrameBitmap.framesPerChunk, by: Int(framesAtOnce)) {
+        let frames = piece..<piece + framesAtOnce
+        if candidates.rank(frames.upperBound) > candidates.rank(frames.lowerBound) { pieces.append(frames) }
+      }
+    }
+    let whole = Mutex(RegionSearch(findings: layouts.map { Findings(layout: $0) }))
+    let work = pieces
+    try workers.forEach(work.count) { _, item in
+      var part = RegionSearch(findings: layouts.map { Findings(layout: $0) })
+      candidates.forEachRun(in: work[item]) { run in
+        for frame in run { part.judge(frame, memory) }
+      }
+      let done = part
+      whole.withLock { $0.add(done) }
+    }
+    return whole.withLock { search in
+      for index in search.findings.indices { search.findings[index].accepted.freeze() }
+      search.nearMisses.sort { ($0.address, $0.layout) < ($1.address, $1.layout) }
+      search.nearMisses = Array(search.nearMisses.prefix(keptNearMisses))
+      return search
+    }
+  }
+
+  private mutating func judge(_ frame: UInt64, _ memory: HostMemory) {
+    candidates += 1
+    guard let page = memory.page(frame).page else { return }
+    let revision = page.u32(0) & 0x7fff_ffff
+    for index in findings.indices {
+      let layout = findings[index].layout
+      guard layout.revisionIDs.isEmpty || layout.revisionIDs.contains(revision) else { continue }
+      switch RegionJudge(layout: layout, memory: memory).judge(page, at: HPA(frame: frame)) {
+      case .guest: findings[index].accepted.insert(frame)
+      case .headerOnly: findings[index].headerOnly += 1
+      case .shadow: findings[index].shadows += 1
+      case .rejected(let fault):
+        findings[index].rejected[fault.rule.rawValue, default: 0] += 1
+        if nearMisses.count < Self.keptNearMisses {
+          nearMisses.append(NearMiss(address: HPA(frame: frame), layout: layout.id, fault: "\(fault)"))
+        }
+      }
+    }
+  }
+
+  private mutating func add(_ other: RegionSearch) {
+    candidates += other.candidates
+    for index in findings.indices {
+      findings[index].accepted.formUnion(other.findings[index].accepted)
+      findings[index].headerOnly += other.findings[index].headerOnly
+      findings[index].shadows += other.findings[index].shadows
+      findings[index].rejected.merge(other.findings[index].rejected, uniquingKeysWith: +)
+    }
+    nearMisses += other.nearMisses
+  }
+}

@@ -1,0 +1,148 @@
+/// Groups vCPUs into guests, maps their memory and asks who they are (design §3.4, §3.5).
+struct GuestFinder {
+  let dump: any HostDump
+  let memory: HostMemory
+  let scan: HeadScan
+  let workers: Workers
+  let progress: Progress
+
+  struct Result: Sendable {
+    var guests: [Guest]
+    /// Guests that are none after all, with the reason.
+    var dropped: [(vmcs: HPA, reason: String)]
+    /// Look-alikes of a guest's VMCOREINFO that fewer vCPUs agree with, by guest.
+    var otherIdentities: [Int: Int]
+    /// VMs that the host kernel lists and that no region in the dump belongs to.
+    var unseen: [VirtualAddress]
+  }
+
+  func run(_ host: FoundHost) throws -> Result {
+    var guests = group(host)
+    progress.begin(.map, total: UInt64(guests.count))
+    let evidence = guests.flatMap(\.evidenceFrames).sorted()
+    var dropped: [(HPA, String)] = []
+    for index in guests.indices {
+      let own = Set(guests[index].evidenceFrames)
+      let mapper = GuestMapper(
+        dump: dump, memory: memory, excluded: apicAccessPages(guests[index]), guarded: evidence)
+      guests[index].map = try mapper.map(guests[index].roots, workers: workers, progress: progress)
+      if guests[index].map.reached.contains(where: own.contains) {
+        dropped.append((HPA(rawValue: guests[index].lowestVMCS), "its own memory map reaches what proves it"))
+      }
+      progress.advance(1)
+    }
+    let claimed = Set(guests.flatMap(\.map.reached))
+    guests.removeAll { guest in
+      guard guest.evidenceFrames.contains(where: claimed.contains) else { return false }
+      if !guest.map.reached.contains(where: Set(guest.evidenceFrames).contains) {
+        dropped.append((HPA(rawValue: guest.lowestVMCS), "what proves it lies in the memory of another guest"))
+      }
+      return true
+    }
+    var others: [Int: Int] = [:]
+    for index in guests.indices {
+      guests[index].id = index + 1
+      let search = IdentitySearch(
+        memory: GuestMemory(host: memory, roots: guests[index].roots), vcpus: guests[index].vcpus.map(\.state))
+      let (identity, other) = search.run(places(of: guests[index]))
+      guests[index].identity = identity
+      if other > 0 { others[guests[index].id] = other }
+    }
+    let seen = Set(host.regions.compactMap { try? host.evidence.evidence(for: $0.address).get().kvm })
+    return Result(
+      guests: guests, dropped: dropped, otherIdentities: others,
+      unseen: host.evidence.kvms.map(\.address).filter { !seen.contains($0) })
+  }
+
+  /// vCPUs by the VM that their `vcpu_vmx` names; vmcs02s are no vCPUs of their own.
+  private func group(_ host: FoundHost) -> [Guest] {
+    let loadsEFER = VMCSRegion.hostLoadsEFER(host.regions)
+    let regionAt = Dictionary(host.regions.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
+    var proofs: [VirtualAddress: VCPUEvidence] = [:]
+    for region in host.regions {
+      guard case .success(let proof) = host.evidence.evidence(for: region.address), proof.role == .vmcs01 else { continue }
+      proofs[proof.vcpu] = proof
+    }
+    var guests: [Guest] = []
+    for kvm in host.evidence.kvms {
+      let own = kvm.vcpus.compactMap { proofs[$0.address] }
+      guard !own.isEmpty else { continue }
+      let vcpus = kvm.vcpus.map { pointer -> VCPU in
+        let region = (proofs[pointer.address]?.region ?? host.evidence.region(of: pointer.address)).flatMap { regionAt[$0] }
+        return vcpu(region, index: pointer.index, host, loadsEFER)
+      }
+      guests.append(
+        Guest(
+          id: 0, vcpus: ordered(vcpus), roots: roots(vcpus), evidence: lines(own, kvm, host.kernel),
+          evidenceFrames: Set(own.flatMap(\.frames)).sorted()))
+    }
+    return guests.sorted { $0.lowestVMCS < $1.lowestVMCS }
+  }
+
+  private func vcpu(_ region: VMCSRegion?, index: Int, _ host: FoundHost, _ loadsEFER: Bool) -> VCPU {
+    guard let region else { return VCPU(region: nil, kernel: nil, tableIndex: index, state: RegisterState()) }
+    let state = region.registerState(hostLoadsEFER: loadsEFER)
+    let kernel = host.states.state(of: region.address)
+    return VCPU(
+      region: region, kernel: kernel, tableIndex: index,
+      state: kernel.map { state.merged(with: $0, region: RegionFacts(region)) } ?? state)
+  }
+
+  /// By APIC id where all have one, else by `vcpu_id`, else by VMCS address; a vCPU without a region keeps its place in the
+  /// VM's table.
+  private func ordered(_ vcpus: [VCPU]) -> [VCPU] {
+    let known = vcpus.filter { $0.region != nil }
+    let key: (VCPU) -> UInt64
+    if vcpus.allSatisfy({ $0.kernel?.apicID != nil }) {
+      key = { UInt64($0.kernel?.apicID ?? 0) }
+    } else if known.allSatisfy({ $0.kernel?.vcpuID != nil }) {
+      key = { $0.kernel?.vcpuID.map(UInt64.init) ?? UInt64($0.tableIndex) }
+    } else if known.count == vcpus.count {
+      key = { $0.region?.address.rawValue ?? 0 }
+    } else {
+      key = { UInt64($0.tableIndex) }
+    }
+    return vcpus.sorted { (key($0), $0.tableIndex) < (key($1), $1.tableIndex) }
+  }
+
+  /// Distinct roots, the most used first, then by vCPU.
+  private func roots(_ vcpus: [VCPU]) -> [EPTPointer] {
+    var uses: [UInt64: (count: Int, first: Int, pointer: EPTPointer)] = [:]
+    for (index, vcpu) in vcpus.enumerated() {
+      guard let value = vcpu.region?[.EPT_POINTER], let pointer = try? EPTPointer(value) else { continue }
+      uses[pointer.rootFrame, default: (0, index, pointer)].count += 1
+    }
+    return uses.values.sorted { ($1.count, $0.first) < ($0.count, $1.first) }.map(\.pointer)
+  }
+
+  private func lines(_ proofs: [VCPUEvidence], _ kvm: KVMObject, _ kernel: HostKernel) -> [String] {
+    let anchor =
+      kernel.anchored
+      ? "swapper_pg_dir at \(kernel.root) from VMCOREINFO" : "no VMCOREINFO: page tables that the regions name at \(kernel.root)"
+    var lines = ["kernel page tables: \(anchor); direct map at \(kernel.directMapBase)"]
+    lines.append("struct kvm at \(kvm.address) names \(kvm.vcpus.count) vCPUs" + (kvm.list == nil ? "" : ", stands in vm_list"))
+    for proof in proofs {
+      let checks = proof.checks.map(\.rawValue).sorted().joined(separator: ", ")
+      lines.append(
+        "VMCS \(proof.region): loaded_vmcs at \(proof.loadedVMCS) of vcpu_vmx \(proof.vcpu), vCPU \(proof.index) of it (\(checks))")
+    }
+    return lines
+  }
+
+  private func apicAccessPages(_ guest: Guest) -> Set<UInt64> {
+    Set(guest.vcpus.compactMap { $0.region?[.APIC_ACCESS_ADDR] }.filter { $0 != 0 }.map { $0 >> 12 })
+  }
+
+  /// Guest frames, ascending, whose pages begin as VMCOREINFO does.
+  private func places(of guest: Guest) -> [UInt64] {
+    var places: [UInt64] = []
+    for extent in guest.map.extents {
+      scan.vmcoreinfo.forEachRun(in: extent.host..<extent.host + extent.count) { run in
+        for frame in run where places.count < IdentitySearch.maximumTries * 4 {
+          places.append(extent.guest + (frame - extent.host))
+        }
+      }
+    }
+    return places.sorted()
+  }
+}

@@ -1,0 +1,117 @@
+/// One guest page of a batch.
+public struct OutputPage: Sendable, Equatable {
+  public enum Content: Sendable, Equatable {
+    /// 4096 bytes of zeros, known to be so.
+    case zero
+    /// `payload[start..<start + count]` of the batch. Pages with equal bytes may name the same range.
+    case stored(start: Int, count: Int, encoding: PageEncoding)
+  }
+  public var guestFrame: UInt64
+  public var content: Content
+
+  public init(guestFrame: UInt64, content: Content) {
+    self.guestFrame = guestFrame
+    self.content = content
+  }
+}
+
+/// Pages of one guest, in any order, with their bytes.
+public struct OutputBatch: Sendable {
+  public var payload: [UInt8]
+  public var pages: [OutputPage]
+
+  public init(payload: [UInt8] = [], pages: [OutputPage] = []) {
+    self.payload = payload
+    self.pages = pages
+  }
+}
+
+/// What was written, for the manifest.
+public struct OutputSummary: Sendable, Equatable {
+  /// The file's length; holes count.
+  public var bytes: UInt64
+  /// Pages that the dump holds, zero pages included.
+  public var pages: UInt64
+  /// Pages that were to come and were found damaged.
+  public var badPages: UInt64
+  /// A name of `guestDumpFormats`.
+  public var format: String
+  public var codec: String
+
+  public init(bytes: UInt64, pages: UInt64, badPages: UInt64, format: String, codec: String) {
+    self.bytes = bytes
+    self.pages = pages
+    self.badPages = badPages
+    self.format = format
+    self.codec = codec
+  }
+}
+
+/// Why a guest's dump could not be finished. Its temporary file is removed with the writer.
+public enum GuestDumpError: Error, Equatable, Sendable {
+  case system(SystemError)
+  /// The output exists and was not to be replaced.
+  case exists(path: String)
+  /// Bad pages cut the guest's memory into more PT_LOADs than the headers have room for; kdump has no such limit.
+  case tooManySegments(path: String, needed: UInt64, room: UInt64)
+  /// ELF, and not a single page to put into it: no reader opens a core without PT_LOAD.
+  case noPages(path: String)
+  /// The guest's memory does not fit the format's fields or a file's 2^63 bytes.
+  case tooLarge(path: String)
+  /// A defect in whoever feeds the writer.
+  case defect(path: String, GuestDumpDefect)
+}
+
+/// What a writer was told and cannot be: a defect of this program, never of its input.
+public enum GuestDumpDefect: Error, Equatable, Sendable {
+  /// A page of `present` that neither came nor was marked bad; the lowest one.
+  case missing(frame: UInt64)
+  /// A page that `present` does not have.
+  case unexpected(frame: UInt64)
+  /// A page that came twice.
+  case repeated(frame: UInt64)
+  /// A page whose range of the payload, or whose encoding, the format cannot take.
+  case unusable(frame: UInt64)
+}
+
+extension GuestDumpError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .system(let error): error.description
+    case .exists(let path): "\(path): exists"
+    case .tooManySegments(let path, let needed, let room):
+      "\(path): bad pages cut the memory into \(needed) program headers, there is room for \(room); use --format kdump"
+    case .noPages(let path): "\(path): no page to write, an ELF core needs at least one"
+    case .tooLarge(let path): "\(path): the guest's memory is too large for this format"
+    case .defect(let path, let defect): "\(path): defect in vmcs-split: \(defect)"
+    }
+  }
+}
+
+/// Writes one guest's dump. `append` is called serially; the file depends on the pages and payloads in their order, not on
+/// how they are cut into batches.
+public protocol GuestDumpWriter: AnyObject, Sendable {
+  func append(_ batch: OutputBatch) throws(SystemError)
+
+  /// A page of `present` that turned out damaged: the dump will not have it. Frames outside `present` do not matter.
+  func markBad(_ guestFrame: UInt64)
+
+  /// Completes the file and gives it its name, once.
+  /// - Parameter force: replace a file that carries the name.
+  func finish(force: Bool) throws(GuestDumpError) -> OutputSummary
+}
+
+/// A format that guests are written in.
+public struct GuestDumpFormat: Sendable {
+  /// As `--format` and the manifest name it.
+  public let name: String
+  /// Without the dot.
+  public let fileExtension: String
+  /// What pages may be stored as.
+  public let encodings: [PageEncoding]
+  /// Creates the temporary file beside the path.
+  public let open: @Sendable (GuestImage, _ path: String) throws(GuestDumpError) -> any GuestDumpWriter
+}
+
+/// The formats that are written. A format is added by a file and a line here; the first is the default.
+public let guestDumpFormats: [GuestDumpFormat] = [KdumpWriter.format, ElfWriter.format]

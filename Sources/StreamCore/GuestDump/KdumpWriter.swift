@@ -1,0 +1,117 @@
+import Synchronization
+
+/// Writes makedumpfile's kdump-compressed format, header version 6. The stored bytes are appended as they come; descriptors
+/// go to the place that the frame's rank gives them. Source: formats/kdump-compressed.md §1-6, §9.
+public final class KdumpWriter: GuestDumpWriter {
+  public static let format = GuestDumpFormat(
+    name: "kdump", fileExtension: "kdump", encodings: PageEncoding.allCases,
+    open: { image, path throws(GuestDumpError) in try KdumpWriter(image, path: path) })
+  /// Descriptors gathered before they are written: 6 MiB.
+  public static let descriptorsInMemory = 256 << 10
+
+  private struct State {
+    var ledger: PageLedger
+    var data: SequentialWriter
+    var table: PageDescriptorTable
+  }
+  private let image: GuestImage
+  private let layout: KdumpLayout
+  private let file: OutputFile
+  private let state: Mutex<State>
+
+  /// - Parameter descriptorsInMemory: how many descriptors are gathered, 24 bytes each.
+  public init(
+    _ image: GuestImage, path: String, descriptorsInMemory: Int = KdumpWriter.descriptorsInMemory,
+    temporaries: TemporaryFiles = .shared
+  ) throws(GuestDumpError) {
+    let notes = GuestNotes(vcpus: image.vcpus, vmcoreinfo: image.vmcoreinfo)
+    guard let layout = KdumpLayout(image, notes: notes) else { throw .tooLarge(path: path) }
+    self.image = image
+    self.layout = layout
+    do throws(SystemError) {
+      file = try OutputFile(path: path, temporaries: temporaries)
+    } catch { throw .system(error) }
+    state = Mutex(
+      State(
+        ledger: PageLedger(image.present), data: SequentialWriter(file, at: layout.data),
+        table: PageDescriptorTable(file, at: layout.descriptors, capacity: descriptorsInMemory)))
+  }
+
+  public func append(_ batch: OutputBatch) throws(SystemError) {
+    try state.withLock { state throws(SystemError) in
+      do throws(SystemError) {
+        try append(batch, &state)
+      } catch {
+        state.ledger.note(error)
+        throw error
+      }
+    }
+  }
+
+  private func append(_ batch: OutputBatch, _ state: inout State) throws(SystemError) {
+    let base = state.data.end
+    try state.data.write(batch.payload)
+    for page in batch.pages {
+      guard let rank = state.ledger.arrive(page.guestFrame) else { continue }
+      switch page.content {
+      case .zero:
+        try state.table.add(index: rank, offset: layout.zeroPage, size: pageSize, encoding: .raw)
+      case .stored(let start, let count, let encoding):
+        guard (1...pageSize).contains(count), encoding != .raw || count == pageSize,
+          start >= 0, start <= batch.payload.count - count
+        else {
+          state.ledger.note(.unusable(frame: page.guestFrame))
+          continue
+        }
+        try state.table.add(index: rank, offset: base + UInt64(start), size: count, encoding: encoding)
+      }
+    }
+  }
+
+  public func markBad(_ guestFrame: UInt64) { state.withLock { $0.ledger.markBad(guestFrame) } }
+
+  public func finish(force: Bool) throws(GuestDumpError) -> OutputSummary {
+    try state.withLock { state throws(GuestDumpError) in
+      try state.ledger.close(file.path)
+      do throws(SystemError) { try complete(&state) } catch { throw .system(error) }
+      try file.finish(force: force)
+      return OutputSummary(
+        bytes: state.data.end, pages: state.ledger.kept.count, badPages: state.ledger.badPages,
+        format: Self.format.name, codec: image.encoding.name)
+    }
+  }
+
+  private func complete(_ state: inout State) throws(SystemError) {
+    try state.data.flush()
+    try state.table.flush()
+    if state.ledger.badPages > 0 {
+      try state.table.compact(image.present, keeping: state.ledger.kept)
+    }
+    try write(image.known, at: layout.firstBitmap)
+    try write(state.ledger.kept, at: layout.secondBitmap)
+    try file.write(layout.header(image), at: 0)
+    try file.write(layout.subHeader(image), at: KdumpLayout.block)
+    try file.truncate(to: state.data.end)
+  }
+
+  /// A chunk of the bitmap is a block of the file; empty ones stay holes.
+  private func write(_ bitmap: FrameBitmap, at offset: UInt64) throws(SystemError) {
+    for chunk in bitmap.chunks {
+      try file.write(bitmap.chunkBytes(chunk), at: offset + chunk * KdumpLayout.block)
+    }
+  }
+}
+
+extension OutputFile {
+  /// `commit` in the terms of a writer.
+  func finish(force: Bool) throws(GuestDumpError) {
+    do throws(OutputError) {
+      try commit(force: force)
+    } catch {
+      switch error {
+      case .exists(let path): throw .exists(path: path)
+      case .system(let error): throw .system(error)
+      }
+    }
+  }
+}

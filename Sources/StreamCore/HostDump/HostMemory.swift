@@ -1,0 +1,57 @@
+import Synchronization
+
+/// The host's physical memory as its dump holds it: any page, decoded whole. Safe to use from any thread.
+public final class HostMemory: PhysicalMemory {
+  public let dump: any HostDump
+  private let decoders: DecoderPool
+  private let cache: Mutex<PageCache>
+
+  /// - Parameter cachedPages: how many decoded pages are kept for the next who asks.
+  public init(_ dump: any HostDump, decoders: DecoderPool = DecoderPool(), cachedPages: Int = 1024) {
+    self.dump = dump
+    self.decoders = decoders
+    cache = Mutex(PageCache(capacity: cachedPages))
+  }
+
+  public func page(_ frame: UInt64) -> PageResult {
+    if let page = cache.withLock({ $0[frame] }) { return .page(page) }
+    let result = load(frame)
+    if case .page(let page) = result { cache.withLock { $0[frame] = page } }
+    return result
+  }
+
+  private func load(_ frame: UInt64) -> PageResult {
+    guard dump.presence(frame) == .stored, frame < .max,
+      let entries = try? dump.entries(in: frame..<frame + 1), let entry = entries.first
+    else { return .absent }
+    switch entry {
+    case .lost: return .absent
+    case .bad: return .bad
+    case .page(let stored):
+      guard let bytes = try? dump.file.read(at: stored.offset, count: Int(stored.size), for: .structures) else {
+        return .bad
+      }
+      return decoders.borrow { decoder in
+        var page: [UInt8] = []
+        let fault = bytes.withBytes { decoder.decode($0, stored.encoding, into: &page) }
+        return fault == nil ? Page(page).map { .page($0) } ?? .bad : .bad
+      }
+    }
+  }
+}
+
+/// Pages by frame, forgotten all at once when there are too many: walks come in bursts over few pages.
+private struct PageCache {
+  let capacity: Int
+  private var pages: [UInt64: Page] = [:]
+
+  init(capacity: Int) { self.capacity = capacity }
+
+  subscript(frame: UInt64) -> Page? {
+    get { pages[frame] }
+    set {
+      if pages.count >= capacity { pages.removeAll(keepingCapacity: true) }
+      pages[frame] = newValue
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/// What a host dump holds: steps 1 to 5 of the way of the data (design §3), up to and with the guests' maps.
+public struct Inspection: Sendable {
+  public let dump: any HostDump
+  public let memory: HostMemory
+  public let guests: [Guest]
+  public let layout: LayoutChoice
+  public internal(set) var warnings: [Manifest.Warning]
+  public let defunct: [Manifest.Defunct]
+  /// Candidates that content or evidence kept out, one line each.
+  public let nearMisses: [String]
+  let decoders: DecoderPool
+  var counters: [String: UInt64]
+
+  public struct Options: Sendable {
+    /// A layout given by the user, tried before the catalogue.
+    public var layout: Layout?
+    public var workers: Workers
+    public var progress: Progress
+
+    public init(layout: Layout? = nil, workers: Workers, progress: Progress = .none) {
+      self.layout = layout
+      self.workers = workers
+      self.progress = progress
+    }
+  }
+
+  /// Opens a dump and finds its guests.
+  public static func run(path: String, _ options: Options) throws -> Inspection {
+    let dump = try openHostDump(path: path)
+    let decoders = DecoderPool()
+    let memory = HostMemory(dump, decoders: decoders)
+    var notes = InspectionNotes(dump)
+
+    let revisions = options.layout.map { Set($0.revisionIDs) } ?? LayoutCatalogue.revisionIDs
+    let scan = try HeadScan.run(
+      dump, revisionIDs: revisions, decoders: decoders, workers: options.workers, progress: options.progress)
+    notes.note(scan)
+
+    let finder = HostFinder(dump: dump, memory: memory, decoders: decoders, workers: options.workers)
+    let found = try finder.run(scan, given: options.layout)
+    notes.note(found)
+
+    let result = try GuestFinder(
+      dump: dump, memory: memory, scan: scan, workers: options.workers, progress: options.progress
+    ).run(found)
+    notes.note(result)
+    return Inspection(
+      dump: dump, memory: memory, guests: result.guests, layout: found.layout, warnings: notes.warnings,
+      defunct: notes.defunct, nearMisses: notes.nearMisses, decoders: decoders, counters: notes.counters)
+  }
+
+  /// A guest by its number or name.
+  public func guest(named wanted: String) throws(Failure) -> Guest {
+    if let guest = guests.first(where: { "\($0.id)" == wanted || $0.name == wanted }) { return guest }
+    throw .noSuchGuest(wanted: wanted, known: guests.map(\.name))
+  }
+
+  /// One page of a guest's memory.
+  public func page(_ address: GPA, of guest: Guest) throws(Failure) -> Page {
+    guard let hostFrame = GuestMemory(host: memory, roots: guest.roots).hostFrame(address.frame) else {
+      throw .badAddress(guest: guest.name, address: address, why: "the guest's map has no page there")
+    }
+    guard guest.map.known.contains(address.frame) else {
+      throw .badAddress(guest: guest.name, address: address, why: "a device is mapped there, no RAM")
+    }
+    switch memory.page(hostFrame) {
+    case .page(let page): return page
+    case .absent: throw .badAddress(guest: guest.name, address: address, why: "the host dump does not hold the page")
+    case .bad: throw .badAddress(guest: guest.name, address: address, why: "the page is damaged in the host dump")
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/// Judges all regions of a host together: proves the vCPU of each, lets them agree on the distances, and judges each again
+/// by what they agreed on.
+///
+/// Votes count distinct vCPUs that the kernel's own tables of vCPUs name, so a guest that fills its memory with forged regions
+/// has no vote; and a register of its own that holds a region's address (inside a true `vcpu_vmx`) is outvoted by the
+/// checks of the true `vmcs01`.
+struct EvidenceJudge {
+  let kernel: HostKernel
+  let regions: [RegionFacts]
+  private(set) var finder: VCPUFinder
+  private(set) var shape: VCPUShape?
+  /// Where each region's address stands, for regions that led to a vCPU.
+  private(set) var places: [HPA: VCPUPlace] = [:]
+  private(set) var nested: Set<HPA> = []
+  /// The list of VMs that the host's VMs stand in.
+  private(set) var list: KernelList?
+  /// Convincing pointers whose vCPU could not be proven, for the fault's sake.
+  private var stray: [HPA: LoadedVMCS] = [:]
+  private var starts: [UInt64] = []
+
+  init(kernel: HostKernel, regions: [RegionFacts], search: (any PointerSearch)?) {
+    self.kernel = kernel
+    var seen: Set<HPA> = []
+    self.regions = regions.filter { seen.insert($0.address).inserted }
+    finder = VCPUFinder(kernel: kernel)
+    let hopeful = self.regions.filter { hostFieldFault(of: $0) == nil }
+    proveByMSRLoad(hopeful)
+    agree()
+    findNested(
+      hopeful.filter { places[$0.address] == nil },
+      hits: { region in
+        guard let load = region.entryMSRLoad else { return [] }
+        return load < 1 << 52 ? [load..<load + VCPUShape.nestedReach] : []
+      })
+    let rest = hopeful.filter { places[$0.address] == nil }
+    if let search, !rest.isEmpty { proveBySearch(rest, search) }
+    agree()
+  }
+
+  /// Check (a): HOST_CR3 has the kernel's half, and the kernel's own tables map HOST_RSP.
+  func hostFieldFault(of region: RegionFacts) -> EvidenceFault? {
+    guard let cr3 = region.hostCR3 else { return .noField("HOST_CR3") }
+    guard let stack = region.hostRSP else { return .noField("HOST_RSP") }
+    let half = kernel.kernelHalf(ofHostCR3: cr3)
+    guard half == .same else { return .hostCR3(cr3, half) }
+    guard kernel.translate(VirtualAddress(rawValue: stack)) != nil else { return .hostRSPUnmapped(stack) }
+    return nil
+  }
+
+  /// The usual way: the MSR-load address leads into `vcpu_vmx`. First guesses, then everywhere until one vCPU is proven, then
+  /// by what that one taught; VMs in the direct map only when there are none elsewhere.
+  private mutating func proveByMSRLoad(_ hopeful: [RegionFacts]) {
+    let open = hopeful.map { ($0, finder.pointers(of: $0)) }.filter { !$0.1.isEmpty }
+    prove(open)
+    for (region, pointers) in open where places[region.address] == nil { stray[region.address] = pointers.first }
+  }
+
+  private mutating func prove(_ open: [(RegionFacts, [LoadedVMCS])]) {
+    for space in [VCPUFinder.Space.vmalloc, .any] where places.isEmpty {
+      for (region, pointers) in open {
+        let distances = places.isEmpty ? VCPUShape.guesses : knownDistances
+        settle(region, pointers) { $0.prove($1, distances: distances, in: space) }
+      }
+      for (region, pointers) in open where places.isEmpty {
+        settle(region, pointers) { $0.proveAnywhere($1, in: space) }
+      }
+    }
+    for (region, pointers) in open where places[region.address] == nil {
+      let distances = knownDistances
+      settle(region, pointers) { $0.prove($1, distances: distances, in: .any) }
+    }
+  }
+
+  private var knownDistances: [UInt64] { Set(places.values.map(\.startToPointer)).sorted() }
+
+  private mutating func settle(
+    _ region: RegionFacts, _ pointers: [LoadedVMCS], by prove: (inout VCPUFinder, LoadedVMCS) -> VCPUPlace?
+  ) {
+    for loaded in pointers where places[region.address] == nil { places[region.address] = prove(&finder, loaded) }
+  }
+
+  /// The other way: places that a search of all memory found.
+  private mutating func proveBySearch(_ rest: [RegionFacts], _ search: any PointerSearch) {
+    let hits = search.pointers(to: rest.map { kernel.directMapped($0.address) })
+    let place = { [kernel] (region: RegionFacts) in
+      (hits[kernel.directMapped(region.address)] ?? []).filter { $0.rawValue < 1 << 52 }.prefix(16)
+        .map { $0.rawValue..<$0.rawValue + 8 }
+    }
+    let open = rest.map { region in
+      (region, place(region).compactMap { finder.pointer(at: $0.lowerBound, of: region) })
+    }
+    prove(open.filter { !$0.1.isEmpty })
+    agree()
+    findNested(rest.filter { places[$0.address] == nil }, hits: place)
+    for (region, pointers) in open where places[region.address] == nil && stray[region.address] == nil {
+      stray[region.address] = pointers.first
+    }
+  }
+
+  /// Regions whose address stands behind `vmcs01` in a proven vCPU: `nested.vmcs02`.
+  private mutating func findNested(_ regions: [RegionFacts], hits: (RegionFacts) -> [Range<UInt64>]) {
+    guard let shape else { return }
+    for region in regions {
+      let value = kernel.directMapped(region.address)
+      for range in hits(region) {
+        let from = range.lowerBound & ~7
+        let window = PhysicalWindow(
+          kernel.memory, from: from, count: range.upperBound &- range.lowerBound &+ LoadedVMCS.reach)
+        let found = stride(from: from, to: max(from, range.upperBound), by: 8).first { window.u64($0) == value }
+        guard let found, let start = starts.last(where: { $0 <= found }), found - start < VCPUShape.startReach,
+          found > start + shape.startToPointer
+        else { continue }
+        let loaded = LoadedVMCS(at: found, of: region, window: window, kernel: kernel)
+        guard loaded.isConvincing, let place = finder.prove(loaded, start: start, in: .any) else { continue }
+        places[region.address] = place
+        nested.insert(region.address)
+        break
+      }
+    }
+  }
+
+  /// Lets the proven vCPUs agree on the distances and on the list of VMs.
+  private mutating func agree() {
+    let own = places.filter { !nested.contains($0.key) }
+    var votes: [UInt64: [UInt64: Int]] = [:]
+    for place in own.values {
+      let strength = place.loaded.passed.intersection(LoadedVMCS.strong).count
+      votes[place.startToPointer, default: [:]][place.start] = strength
+    }
+    let winner = Self.winner(votes.mapValues { $0.values.reduce(0, +) })
+    guard let winner else { return }
+    let agreed = own.filter { $0.value.startToPointer == winner }
+    var loads: [UInt64: Int] = [:]
+    for region in regions {
+      guard let place = agreed[region.address], let load = region.entryMSRLoad, load > place.pointer,
+        load - place.pointer <= VCPUShape.pointerReach
+      else { continue }
+      loads[load - place.pointer, default: 0] += 1
+    }
+    shape = VCPUShape(
+      startToPointer: winner, pointerToMSRLoad: Self.winner(loads), pointerToLoaded: loadedDistance(of: agreed))
+    list = agreed.values.compactMap(\.kvm.list).min { ($1.nodes.count, $0.head) < ($0.nodes.count, $1.head) }
+    starts = Set(places.values.flatMap { $0.kvm.vcpus })
+      .compactMap { kernel.physical(ofDirectMap: $0.address.rawValue)?.rawValue }.sorted()
+  }
+
+  /// `vcpu_vmx.loaded_vmcs` names `vmcs01` itself, or `vmcs02` while the guest's own guest runs.
+  private func loadedDistance(of agreed: [HPA: VCPUPlace]) -> UInt64? {
+    var votes: [UInt64: Int] = [:]
+    for place in agreed.values {
+      if let distance = place.loaded.selfDistance { votes[distance, default: 0] += 1 }
+    }
+    for other in places where nested.contains(other.key) {
+      guard let own = agreed.values.first(where: { $0.start == other.value.start }) else { continue }
+      let window = PhysicalWindow(kernel.memory, from: own.pointer, count: LoadedVMCS.reach)
+      let value = kernel.directMapped(HPA(rawValue: other.value.pointer))
+      let distance = stride(from: UInt64(24), to: LoadedVMCS.reach, by: 8).first {
+        window.u64(own.pointer + $0) == value
+      }
+      if let distance { votes[distance, default: 0] += 1 }
+    }
+    return Self.winner(votes)
+  }
+
+  /// The key with the highest count; of several the lowest.
+  private static func winner(_ votes: [UInt64: Int]) -> UInt64? {
+    votes.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
+  }
+
+  /// The pointer that looked like a `loaded_vmcs`, for a region without a proven vCPU.
+  func strayPointer(of region: HPA) -> LoadedVMCS? { stray[region] }
+}

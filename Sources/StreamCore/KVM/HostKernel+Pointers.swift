@@ -1,0 +1,53 @@
+extension HostKernel {
+  /// A kernel without a VMCOREINFO: the direct map's base follows from the pointers in `vcpu_vmx` alone, the tables are those
+  /// that the regions' HOST_CR3 name, and both must agree. `anchored` is false. Source: gprs.md §2.3.
+  public init(regions: [RegionFacts], memory: any PhysicalMemory) throws(HostKernelFault) {
+    var votes: [UInt64: Int] = [:]
+    for region in regions {
+      if let base = Self.directMapBase(byPointersOf: region, memory: memory) { votes[base, default: 0] += 1 }
+    }
+    let bases = votes.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.map(\.key)
+    guard !bases.isEmpty else { throw .noPointer }
+    var tried: Set<UInt64> = []
+    var kernels: [(kernel: HostKernel, followers: Int)] = []
+    // A few tables are enough: the kernel half is one for all live vCPUs.
+    for region in regions {
+      guard let cr3 = region.hostCR3, tried.count < 64, tried.insert(cr3 & Self.frameMask).inserted else { continue }
+      // CR4.LA57 is bit 12.
+      let levels = (region.hostCR4 ?? 0) >> 12 & 1 == 1 ? 5 : 4
+      guard
+        let kernel = try? HostKernel(
+          memory: memory, root: HPA(rawValue: cr3), levels: levels, anchored: false),
+        bases.contains(kernel.directMapBase.rawValue)
+      else { continue }
+      let followers = regions.filter { region in
+        region.hostCR3.map { kernel.kernelHalf(ofHostCR3: $0) == .same } ?? false
+      }
+      kernels.append((kernel, followers.count))
+    }
+    guard let best = kernels.max(by: { $0.followers < $1.followers }) else {
+      throw .noDirectMap(of: regions.first?.address ?? HPA(rawValue: 0))
+    }
+    self = best.kernel
+  }
+
+  /// The direct map's base by one region: near its MSR-load area stands the region's own address in the direct map, and right
+  /// behind that structure a pointer to this place itself, through the same map.
+  static func directMapBase(byPointersOf region: RegionFacts, memory: any PhysicalMemory) -> UInt64? {
+    guard let load = region.entryMSRLoad, load >= VCPUShape.pointerReach, load & 7 == 0 else { return nil }
+    let window = PhysicalWindow(
+      memory, from: load - VCPUShape.pointerReach, count: VCPUShape.pointerReach + LoadedVMCS.reach)
+    for place in stride(from: load - 8, through: window.start, by: -8) {
+      guard let value = window.u64(place) else { continue }
+      let base = value &- region.address.rawValue
+      guard base & (1 << 30 - 1) == 0, base >> 63 == 1, VirtualAddress(rawValue: base).isCanonical(levels: 5) else {
+        continue
+      }
+      let own = base &+ place
+      if stride(from: UInt64(24), to: LoadedVMCS.reach, by: 8).contains(where: { window.u64(place + $0) == own }) {
+        return base
+      }
+    }
+    return nil
+  }
+}

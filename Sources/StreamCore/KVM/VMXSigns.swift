@@ -1,0 +1,97 @@
+import Synchronization
+
+/// Signs of virtualisation on a host where no layout led to a guest, so that such a dump is never said to hold none. Looks at
+/// every stored page whole, so it runs only then.
+struct VMXSigns: Sendable {
+  /// Revision ids, most frequent first, of pages that are regions of some layout by what no layout is needed to see.
+  var revisionIDs: [UInt32] = []
+  var detail = ""
+  /// Pages that pass as VMCBs of SVM guests.
+  var vmcbs: UInt64 = 0
+
+  private struct Part: Sendable {
+    var regions: [UInt32: UInt64] = [:]
+    var vmcbs: UInt64 = 0
+  }
+
+  static func find(
+    _ dump: any HostDump, memory: HostMemory, kernel: HostKernel?, decoders: DecoderPool, workers: Workers
+  ) throws -> VMXSigns {
+    let stretches = dump.stretches
+    let parts = PartList<Part>(count: stretches.count)
+    try workers.forEach(stretches.count) { _, item in
+      var part = Part()
+      try decoders.borrow { decoder in
+        let pages = try dump.entries(in: stretches[item]).compactMap { entry -> StoredPage? in
+          if case .page(let page) = entry { page } else { nil }
+        }
+        var reader = StoredReader(dump.file, for: .structures)
+        var decoded: [UInt8] = []
+        try reader.read(pages) { index, stored in
+          guard decoder.decode(stored, pages[index].encoding, into: &decoded) == nil, let page = Page(decoded) else {
+            return
+          }
+          if isRegion(page, memory, kernel) { part.regions[page.u32(0), default: 0] += 1 }
+          if isVMCB(page) { part.vmcbs += 1 }
+        }
+      }
+      parts.put(part, at: item)
+    }
+    var regions: [UInt32: UInt64] = [:]
+    var signs = VMXSigns()
+    for part in parts.take() {
+      regions.merge(part.regions, uniquingKeysWith: +)
+      signs.vmcbs += part.vmcbs
+    }
+    let ordered = regions.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
+    signs.revisionIDs = ordered.prefix(8).map(\.key)
+    signs.detail = ordered.prefix(8).map { "\($0.value) pages with revision \(hex($0.key))" }.joined(separator: ", ")
+    return signs
+  }
+
+  /// A region by what holds in every layout: revision id with abort 0, a link pointer of all ones, an EPT pointer whose root is
+  /// a table, and a HOST_CR3 with the kernel's half. Source: vmx/invariants.md §11.
+  private static func isRegion(_ page: Page, _ memory: HostMemory, _ kernel: HostKernel?) -> Bool {
+    guard page.u32(0) != 0, page.u32(0) >> 31 == 0, page.u32(4) == 0 else { return false }
+    var hasLink = false
+    var pointers: [UInt64] = []
+    var roots: [UInt64] = []
+    for offset in stride(from: 8, through: pageSize - 8, by: 4) {
+      let value = page.u64(offset)
+      if value == .max { hasLink = true }
+      switch value & 0xfff {
+      case 0x1e, 0x5e, 0x26, 0x66: if value >> 12 != 0, value >> 52 == 0 { pointers.append(value) }
+      // CR3 with a PCID of KVM's hosts: 0, or one of a few.
+      case 0...7: if value >> 12 != 0, value >> 52 == 0, value >> 12 < 1 << 36 { roots.append(value) }
+      default: break
+      }
+    }
+    guard hasLink, !pointers.isEmpty, pointers.contains(where: { isRoot($0, memory) }) else { return false }
+    guard let kernel else { return true }
+    return roots.contains { kernel.kernelHalf(ofHostCR3: $0) == .same }
+  }
+
+  private static func isRoot(_ value: UInt64, _ memory: HostMemory) -> Bool {
+    guard let pointer = try? EPTPointer(value), let page = memory.page(pointer.rootFrame).page else { return false }
+    var tables = 0
+    for index in 0..<512 {
+      switch EPTEntry(page.entry(index), level: pointer.levels).kind {
+      case .table: tables += 1
+      case .empty: break
+      case .leaf, .mmio, .misconfigured: return false
+      }
+    }
+    return tables > 0
+  }
+
+  /// The VMCB of an SVM guest with nested paging, by its control and save areas. Source: vmx/nested.md, AMD item 12; offsets
+  /// arch/x86/include/asm/svm.h.
+  private static func isVMCB(_ page: Page) -> Bool {
+    let efer = page.u64(0x4d0)
+    let cr0 = page.u64(0x558)
+    let rflags = page.u64(0x570)
+    return efer >> 12 & 1 == 1 && efer < 0x10000 && cr0 >> 4 & 1 == 1 && cr0 >> 32 == 0 && rflags >> 1 & 1 == 1
+      && rflags >> 22 == 0 && page.u32(0x10) & 1 == 1 && page.u32(0x58) != 0 && page.u64(0x90) & 1 == 1
+      && page.u64(0xb0) & 0xfff == 0 && page.u64(0xb0) != 0
+  }
+}

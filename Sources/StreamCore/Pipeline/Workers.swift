@@ -1,0 +1,71 @@
+import Dispatch
+import Synchronization
+
+/// Runs a body over the numbers 0..<count on several workers. Worker i begins with item i and then takes whatever is next, so
+/// that every worker has work whenever there is enough, however the threads are scheduled.
+public struct Workers: Sendable {
+  /// At most this many workers.
+  public let count: Int
+  public let cancellation: Cancellation
+
+  public init(count: Int, cancellation: Cancellation = Cancellation()) {
+    self.count = max(1, count)
+    self.cancellation = cancellation
+  }
+
+  /// Calls `body(worker, item)` once for each item; workers run side by side, items of one worker one after the other.
+  /// The first error, by item, ends the run and is thrown.
+  /// - Returns: how many workers had work.
+  @discardableResult
+  public func forEach(
+    _ items: Int, _ body: @escaping @Sendable (_ worker: Int, _ item: Int) throws -> Void
+  ) throws -> Int {
+    let used = min(count, items)
+    guard used > 1 else {
+      for item in 0..<max(0, items) {
+        if cancellation.isCancelled { throw Cancelled() }
+        try body(0, item)
+      }
+      return used
+    }
+    let queue = DispatchQueue(label: "vmcs-split.workers", attributes: .concurrent)
+    let group = DispatchGroup()
+    let run = Run(first: used)
+    for worker in 0..<used {
+      queue.async(group: group) {
+        var item = worker
+        while item < items, !run.hasFailed {
+          do {
+            if cancellation.isCancelled { throw Cancelled() }
+            try body(worker, item)
+          } catch {
+            run.fail(item, error)
+          }
+          item = run.takeNext()
+        }
+      }
+    }
+    group.wait()
+    if let error = run.error { throw error }
+    return used
+  }
+}
+
+/// What the workers of one run share.
+private final class Run: Sendable {
+  private let next: Atomic<Int>
+  private let failure = Mutex<(item: Int, error: any Error)?>(nil)
+  private let failed = Atomic<Bool>(false)
+
+  init(first: Int) { next = Atomic(first) }
+
+  var hasFailed: Bool { failed.load(ordering: .relaxed) }
+  var error: (any Error)? { failure.withLock { $0?.error } }
+
+  func takeNext() -> Int { next.wrappingAdd(1, ordering: .relaxed).oldValue }
+
+  func fail(_ item: Int, _ error: any Error) {
+    failure.withLock { if $0.map({ item < $0.item }) ?? true { $0 = (item, error) } }
+    failed.store(true, ordering: .relaxed)
+  }
+}

@@ -1,0 +1,111 @@
+/// The way through the house: an inspected host dump in, one dump per guest and a manifest out (design §3.6 to §3.8).
+public struct Split: Sendable {
+  public let inspection: Inspection
+  /// Where the outputs go; created when it is not there.
+  public let directory: String
+  /// Numbers or names of the guests that are wanted; empty: all.
+  public let guests: [String]
+  public let format: GuestDumpFormat
+  /// `nil`: the input's own.
+  public let encoding: PageEncoding?
+  public let verifies: Bool
+  public let force: Bool
+  /// For buffers, bytes.
+  public let memory: UInt64
+
+  public init(
+    inspection: Inspection, directory: String, guests: [String] = [], format: GuestDumpFormat, encoding: PageEncoding?,
+    verifies: Bool = false, force: Bool = false, memory: UInt64 = 256 << 20
+  ) {
+    self.inspection = inspection
+    self.directory = directory
+    self.guests = guests
+    self.format = format
+    self.encoding = encoding
+    self.verifies = verifies
+    self.force = force
+    self.memory = memory
+  }
+
+  /// Writes the dumps. Every output gets its name at the very end, the manifest last.
+  /// - Returns: the manifest, also where it lists what is missing.
+  public func run(_ workers: Workers, _ progress: Progress) throws -> Manifest {
+    let wanted = try wantedGuests()
+    let stored = wanted.filter { $0.map.present.count > 0 }
+    guard !stored.isEmpty else {
+      throw Failure.nothingStored(
+        pages: wanted.reduce(0) { $0 + $1.map.known.count }, dumpLevel: inspection.dump.summary.dumpLevel)
+    }
+    let output = OutputDirectory(path: directory, force: force)
+    try output.prepare(files: stored.map(fileName) + [OutputDirectory.manifestName])
+
+    let target = outputEncoding
+    let writers = try stored.map { guest in
+      do throws(GuestDumpError) {
+        return try format.open(image(of: guest, target), output.path(of: fileName(guest)))
+      } catch .system(let error) {
+        throw Failure.cannotCreate(error)
+      }
+    }
+    let extraction = Extraction(
+      dump: inspection.dump, plan: plan(stored), writers: writers, target: target,
+      keepsStored: encoding == nil && target == inspection.dump.summary.encoding && format.storesAnyEncoding,
+      verifies: verifies, memory: memory, decoders: inspection.decoders)
+    let outcome = try extraction.run(workers: workers, progress: progress)
+
+    var manifest = inspection.manifest()
+    let summaries = try writers.map { try $0.finish(force: force) }
+    manifest.add(outcome, of: stored, summaries, names: stored.map(fileName), verifies: verifies)
+    for guest in inspection.guests where wanted.contains(where: { $0.id == guest.id }) && guest.map.present.count == 0 {
+      manifest.warnings.append(
+        .init(code: "not_written", text: "\(guest.name): none of its \(guest.map.known.count) pages is in the host dump: not written"))
+    }
+    try output.write(manifest.json(), to: OutputDirectory.manifestName)
+    return manifest
+  }
+
+  private func wantedGuests() throws(Failure) -> [Guest] {
+    guard !guests.isEmpty else { return inspection.guests }
+    var ids: Set<Int> = []
+    for name in guests { ids.insert(try inspection.guest(named: name).id) }
+    return inspection.guests.filter { ids.contains($0.id) }
+  }
+
+  private func fileName(_ guest: Guest) -> String { "\(guest.name).\(format.fileExtension)" }
+
+  /// The codec asked for, else the input's; an ELF input, which has none, gives LZO (design §5).
+  private var outputEncoding: PageEncoding {
+    guard format.storesAnyEncoding else { return .raw }
+    if let encoding { return encoding }
+    return inspection.dump.summary.format == "elf" ? .lzo : inspection.dump.summary.encoding
+  }
+
+  private func plan(_ guests: [Guest]) -> ExtractionPlan {
+    ExtractionPlan(
+      guests.enumerated().flatMap { owner, guest in
+        guest.map.extents.map { Extent(host: $0.host, guest: $0.guest, count: $0.count, owner: owner) }
+      })
+  }
+
+  private func image(of guest: Guest, _ encoding: PageEncoding) -> GuestImage {
+    let identity = guest.identity
+    return GuestImage(
+      vcpus: guest.vcpus.map(\.state), vmcoreinfo: identity?.vmcoreinfo.text,
+      utsname: identity?.utsname ?? UTSName.placeholder, physBase: identity?.physBase ?? 0, known: guest.map.known,
+      present: guest.map.present, encoding: encoding, directMapBase: identity?.directMap?.rawValue,
+      kernelImage: (identity?.image ?? []).map {
+        KernelImageSegment(virtual: $0.virtual, physical: $0.physical, bytes: $0.count)
+      })
+  }
+}
+
+extension GuestDumpFormat {
+  /// The format records a codec for each page; the others hold raw pages.
+  var storesAnyEncoding: Bool { encodings.count > 1 }
+}
+
+extension UTSName {
+  /// For a guest that is not known to run Linux: libkdumpfile takes the machine from here, nothing else is true of it.
+  static let placeholder = UTSName(
+    sysname: "Linux", nodename: "unknown", release: "unknown", version: "#1", machine: "x86_64", domainname: "(none)")
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import FoundationEssentials
+import StreamCore
+
+/// What every command that reads a dump takes.
+struct CommonOptions: ParsableArguments {
+  @Argument(help: ArgumentHelp("The host's crash dump: kdump-compressed or an ELF core.", valueName: "dump"))
+  var dumps: [String]
+
+  @Option(help: ArgumentHelp("A layout of the VMCS in the form that 'layout show' prints.", valueName: "file"))
+  var layout: String?
+
+  @Option(help: "Worker threads (default: the machine's cores).")
+  var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+
+  @Flag(help: "Print one JSON document, and nothing else on standard output.")
+  var json = false
+
+  @Flag(name: .short, help: "More: counters, sources, evidence, near misses.")
+  var verbose = false
+
+  @Flag(name: .short, help: "No warnings and no summary.")
+  var quiet = false
+
+  @Flag(name: .customLong("no-progress"), help: "No progress bar.")
+  var noProgress = false
+
+  func validate() throws {
+    guard (1...1024).contains(threads) else { throw ValidationError("--threads takes 1 to 1024, not \(threads)") }
+    guard dumps.count == 1 else {
+      throw ValidationError(
+        "several dumps are one split set, which is not read yet; join it with: makedumpfile --reassemble PART... WHOLE")
+    }
+    if verbose && quiet { throw ValidationError("-v and -q exclude each other") }
+  }
+
+  /// The options as the library takes them; reads the layout file.
+  func inspection(_ workers: Workers, _ progress: Progress) throws -> Inspection.Options {
+    var given: Layout?
+    if let layout {
+      let file = try Result { try InputFile(path: layout) }.mapError { Failure.input(.system($0 as! SystemError)) }.get()
+      given = nil
+      _ = file
+    }
+    return Inspection.Options(layout: given, workers: workers, progress: progress)
+  }
+
+  var showsProgress: Bool { !noProgress && !quiet && Terminal.errorIsTerminal }
+}
+
+/// Runs a command's body with progress and signals in place, and turns whatever it throws into one line and an exit status.
+func runCommand(
+  _ options: CommonOptions, _ body: (Workers, Progress) throws -> Manifest.Completeness
+) throws {
+  let cancellation = Cancellation()
+  let signals = Interruption.watch(cancellation)
+  defer { withExtendedLifetime(signals) {} }
+  let bar = options.showsProgress ? ProgressBar() : nil
+  let complete: Manifest.Completeness
+  do {
+    complete = try body(
+      Workers(count: options.threads, cancellation: cancellation), bar?.progress ?? Progress.none)
+  } catch {
+    bar?.clear()
+    throw report(error)
+  }
+  bar?.clear()
+  if complete == .incomplete { throw ExitStatus.incomplete }
+}
+
+/// Prints an error's line; what it returns is the exit status to throw.
+func report(_ error: any Error) -> any Error {
+  if error is ExitCode || error is ValidationError || error is CleanExit { return error }
+  guard let failure = Failure(error) else {
+    Terminal.error("vmcs-split: a defect in vmcs-split, please report it: \(error)")
+    return ExitStatus.defect
+  }
+  Terminal.error("vmcs-split: \(explain(failure))")
+  return ExitStatus.of(failure)
+}

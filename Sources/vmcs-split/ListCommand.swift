@@ -1,0 +1,19 @@
+import ArgumentParser
+import StreamCore
+
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "Show the guests of a host dump and what their vCPUs were doing.",
+    discussion: "Works in full on dumps without guest memory (makedumpfile -d 31). Ends with 0 when nothing is missing.")
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    try runCommand(common) { workers, progress in
+      let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(workers, progress))
+      let manifest = inspection.manifest()
+      try Report(manifest, common).printList()
+      return manifest.completeness
+    }
+  }
+}

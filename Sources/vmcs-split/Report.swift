@@ -1,0 +1,125 @@
+import StreamCore
+
+/// What a person reads of a manifest: aligned tables on standard output, warnings on standard error.
+struct Report {
+  private let manifest: Manifest
+  private let options: CommonOptions
+
+  init(_ manifest: Manifest, _ options: CommonOptions) {
+    self.manifest = manifest
+    self.options = options
+  }
+
+  func printList() throws {
+    warn()
+    if options.json { return Terminal.out(String(decoding: try manifest.json(), as: UTF8.self)) }
+    Terminal.out(inputLine + "\n" + guestTable + "\n" + vcpuTable)
+    printDetails()
+  }
+
+  func printSplit(directory: String) throws {
+    warn()
+    if options.json { return Terminal.out(String(decoding: try manifest.json(), as: UTF8.self)) }
+    if options.quiet { return }
+    Terminal.out(inputLine + "\n" + outputTable)
+    Terminal.out("manifest: \(directory)/manifest.json\n")
+    printDetails()
+  }
+
+  private func warn() {
+    guard !options.quiet else { return }
+    for warning in manifest.warnings { Terminal.error("warning: \(warning.text)") }
+  }
+
+  private var inputLine: String {
+    let input = manifest.input
+    var parts = [input.files.map(\.name).joined(separator: " "), input.format + (input.headerVersion.map { " \($0)" } ?? "")]
+    parts += [input.codecs.joined(separator: ", ")]
+    if let level = input.dumpLevel { parts.append("dump level \(level)") }
+    if let release = input.kernelRelease { parts.append("host kernel \(release)") }
+    parts.append("\(input.storedPages) pages")
+    if let layout = manifest.layout { parts.append("VMCS layout \(layout.id)") }
+    return parts.joined(separator: ", ") + "\n"
+  }
+
+  private var guestTable: String {
+    var table = Table(["GUEST", "NAME", "VCPUS", "RAM", "PAGES", "IN DUMP", "KERNEL"], rightAligned: [0, 2, 3, 4, 5])
+    for guest in manifest.guests {
+      table.add([
+        "\(guest.id)", guest.name, "\(guest.vcpus.count)", megabytes(guest.ramBytes), "\(guest.pages.ept)",
+        guest.storedShare, guest.osrelease ?? "-",
+      ])
+    }
+    return table.text
+  }
+
+  private var outputTable: String {
+    var table = Table(
+      ["GUEST", "NAME", "VCPUS", "PAGES", "ZERO", "ABSENT", "BAD", "FILE", "SIZE"], rightAligned: [0, 2, 3, 4, 5, 6, 8])
+    for guest in manifest.guests {
+      table.add([
+        "\(guest.id)", guest.name, "\(guest.vcpus.count)", "\(guest.pages.ept)", guest.pages.zero.map { "\($0)" } ?? "-",
+        "\(guest.absentCount)", "\(guest.badPages.count)", guest.output?.file ?? "not written",
+        guest.output.map { megabytes($0.bytes) } ?? "-",
+      ])
+    }
+    return table.text
+  }
+
+  private var vcpuTable: String {
+    var table = Table(
+      ["GUEST", "VCPU", "APIC", "VMCS", "RIP", "CR3", "EXIT REASON", "MP STATE", "HOST CPU"], rightAligned: [0, 1, 2])
+    for guest in manifest.guests {
+      for vcpu in guest.vcpus {
+        table.add([
+          "\(guest.id)", "\(vcpu.index)", vcpu.apicId.map { "\($0)" } ?? "-", vcpu.vmcs.map { hex($0.value) } ?? "-",
+          register("rip", vcpu), register("cr3", vcpu), sourced(vcpu.exitReason, "exit_reason", vcpu),
+          sourced(vcpu.mpState, "mp_state", vcpu), sourced(vcpu.hostCpu.map { "\($0)" }, "host_cpu", vcpu),
+        ])
+      }
+    }
+    return table.text
+  }
+
+  private func register(_ name: String, _ vcpu: Manifest.VCPU) -> String {
+    vcpu.registers[name].map { "\(hex($0.value.value)) (\($0.source))" } ?? "unknown"
+  }
+
+  private func sourced(_ value: String?, _ name: String, _ vcpu: Manifest.VCPU) -> String {
+    guard let value else { return "unknown" }
+    return vcpu.sources[name].map { "\(value) (\($0))" } ?? value
+  }
+
+  private func printDetails() {
+    guard options.verbose else { return }
+    var text = ""
+    if let layout = manifest.layout {
+      text += "\nlayout \(layout.id) (\(layout.source)):\n" + layout.evidence.map { "  \($0)\n" }.joined()
+    }
+    for guest in manifest.guests {
+      text += "\n\(guest.name): evidence\n" + guest.evidence.map { "  \($0)\n" }.joined()
+      for range in guest.ram { text += "  RAM \(hex(range.start.value)) to \(hex(range.end.value))\n" }
+    }
+    for defunct in manifest.defunct { text += "\nno guest: VMCS \(hex(defunct.vmcs.value)): \(defunct.evidence)\n" }
+    var counters = Table(["COUNTER", "VALUE"], rightAligned: [1])
+    for (name, value) in manifest.counters.sorted(by: { $0.key < $1.key }) { counters.add([name, "\(value)"]) }
+    Terminal.out(text + "\n" + counters.text)
+  }
+
+  private func megabytes(_ bytes: UInt64) -> String {
+    let tenths = (bytes * 10 + 524_288) / 1_048_576
+    return "\(tenths / 10).\(tenths % 10) MiB"
+  }
+}
+
+extension Manifest.Guest {
+  fileprivate var ramBytes: UInt64 { ram.reduce(0) { $0 + ($1.end.value - $1.start.value) } }
+  fileprivate var absentCount: UInt64 { pages.absent.values.reduce(0, +) }
+  /// Share of the mapped pages whose bytes the dump holds.
+  fileprivate var storedShare: String {
+    guard pages.ept > 0 else { return "-" }
+    let stored = pages.ept - min(pages.ept, absentCount)
+    let tenths = stored * 1000 / pages.ept
+    return "\(tenths / 10).\(tenths % 10) %"
+  }
+}

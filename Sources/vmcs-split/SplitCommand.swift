@@ -1,0 +1,82 @@
+import ArgumentParser
+import StreamCore
+
+struct SplitCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "split", abstract: "Write a dump of each guest of a host dump.",
+    discussion: """
+      Writes DIR/GUEST.kdump (or .elf) for each guest, and DIR/manifest.json with what was found, where it comes from and \
+      what is missing. Ends with 0 when nothing is missing, with 1 when something is.
+      """)
+
+  @OptionGroup var common: CommonOptions
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("Where to write; created if need be.", valueName: "dir"))
+  var output: String
+
+  @Option(help: ArgumentHelp("Only this guest, by number or name; may be given again.", valueName: "guest"))
+  var guest: [String] = []
+
+  @Option(help: "Format of the guests' dumps: \(Self.formats).")
+  var format: String = "kdump"
+
+  @Option(help: "Codec of the guests' kdumps: same (as the host's), raw, zlib, lzo, snappy or zstd.")
+  var compress: String = "same"
+
+  @Option(help: "Memory for buffers and plan together, as 512M or 2G.")
+  var memory: String = "256M"
+
+  @Flag(help: "Decode every page, also those that are passed through as stored.")
+  var verify = false
+
+  @Flag(help: "Replace outputs that exist.")
+  var force = false
+
+  private static let formats = guestDumpFormats.map(\.name).joined(separator: " or ")
+
+  func validate() throws {
+    guard guestDumpFormats.contains(where: { $0.name == format }) else {
+      throw ValidationError("--format takes \(Self.formats), not \(format)")
+    }
+    guard compress == "same" || PageEncoding.allCases.contains(where: { $0.name == compress }) else {
+      throw ValidationError("--compress takes same, raw, zlib, lzo, snappy or zstd, not \(compress)")
+    }
+    if format == "elf" && compress != "same" && compress != "raw" {
+      throw ValidationError("--compress \(compress): an ELF core holds raw pages; leave it out, or use --format kdump")
+    }
+    _ = try MemorySize(parsing: memory)
+  }
+
+  func run() throws {
+    try runCommand(common) { workers, progress in
+      guard let format = guestDumpFormats.first(where: { $0.name == format }) else { throw ExitStatus.usage }
+      let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(workers, progress))
+      let split = Split(
+        inspection: inspection, directory: output, guests: guest, format: format,
+        encoding: PageEncoding.allCases.first { $0.name == compress }, verifies: verify, force: force,
+        memory: try MemorySize(parsing: memory).bytes)
+      let manifest = try split.run(workers, progress)
+      try Report(manifest, common).printSplit(directory: output)
+      return manifest.completeness
+    }
+  }
+}
+
+/// A size as users write it: bytes, or with K, M, G or T.
+struct MemorySize {
+  let bytes: UInt64
+
+  init(parsing text: String) throws {
+    let shifts: [Character: UInt64] = ["K": 10, "M": 20, "G": 30, "T": 40]
+    var digits = Substring(text.uppercased())
+    var shift: UInt64 = 0
+    if let last = digits.last, let unit = shifts[last] {
+      shift = unit
+      digits.removeLast()
+    }
+    guard let number = UInt64(digits), number > 0, number <= UInt64.max >> shift, number << shift >= 16 << 20 else {
+      throw ValidationError("--memory takes a size of at least 16M, as 512M or 2G, not \(text)")
+    }
+    bytes = number << shift
+  }
+}

@@ -1,0 +1,10 @@
+import ArgumentParser
+import StreamCore
+
+@main
+struct VMCSSplitCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "vmcs-split", abstract: "Split the crash dump of a Linux/KVM host into one dump per guest.",
+    version: toolVersion,
+    subcommands: [SplitCommand.self, ListCommand.self, PageCommand.self, LayoutCommand.self])
+}

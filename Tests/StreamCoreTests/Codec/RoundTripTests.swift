@@ -1,0 +1,88 @@
+import Testing
+
+@testable import StreamCore
+
+@Suite struct RoundTripTests {
+  static let codecs: [PageEncoding] = [.zlib, .lzo, .snappy, .zstd]
+
+  @Test(arguments: codecs) func everyPageComesBackAndItsHeadIsItsFirst16Bytes(_ encoding: PageEncoding) throws {
+    let encoder = PageEncoder(encoding)
+    let decoder = PageDecoder()
+    var compressed = 0
+    for page in CodecSamples.pages(600, seed: 1) {
+      let (stored, kind) = CodecSamples.stored(page, encoder)
+      if kind == encoding { compressed += 1 }
+      #expect(try decoder.page(stored, kind).get() == page)
+      let head = try #require(CodecSamples.head(page))
+      #expect(decoder.head(stored, kind) == .head(head))
+    }
+    #expect(compressed >= 500)
+  }
+
+  @Test func aRawPageIsItself() throws {
+    let decoder = PageDecoder()
+    for page in CodecSamples.pages(12, seed: 2) {
+      #expect(try decoder.page(page, .raw).get() == page)
+      let head = try #require(CodecSamples.head(page))
+      #expect(decoder.head(page, .raw) == .head(head))
+    }
+  }
+
+  @Test func theHeadIsLittleEndian() {
+    let page = (0..<pageSize).map { UInt8(truncatingIfNeeded: $0) }
+    #expect(CodecSamples.head(page) == PageHead(low: 0x0706_0504_0302_0100, high: 0x0f0e_0d0c_0b0a_0908))
+  }
+
+  @Test func aDecodedPageReplacesWhateverTheBufferHeld() {
+    let decoder = PageDecoder()
+    var page = [UInt8](repeating: 7, count: 9000)
+    let fault = CodecSamples.zero.withBytes { decoder.decode($0, .raw, into: &page) }
+    #expect(fault == nil)
+    #expect(page == CodecSamples.zero)
+  }
+
+  @Test(arguments: codecs) func anEncoderAppendsAndSaysHowMuch(_ encoding: PageEncoding) throws {
+    let encoder = PageEncoder(encoding)
+    var output: [UInt8] = [1, 2, 3]
+    let count = try #require(CodecSamples.zero.withBytes { encoder.encode($0, into: &output) })
+    #expect(output.count == 3 + count)
+    #expect(output.starts(with: [1, 2, 3]))
+    #expect(try PageDecoder().page(Array(output[3...]), encoding).get() == CodecSamples.zero)
+  }
+
+  @Test(arguments: PageEncoding.allCases) func aPageThatDoesNotShrinkIsLeftAlone(_ encoding: PageEncoding) {
+    var random = CodecSamples.Random(seed: 3)
+    var output: [UInt8] = [9]
+    let count = CodecSamples.noise(&random).withBytes { PageEncoder(encoding).encode($0, into: &output) }
+    #expect(count == nil)
+    #expect(output == [9])
+  }
+
+  @Test(arguments: PageEncoding.allCases) func onlyWholePagesAreEncoded(_ encoding: PageEncoding) {
+    var output: [UInt8] = []
+    for size in [0, 1, 4095, 4097, 8192] {
+      let bytes = [UInt8](repeating: 0, count: size)
+      #expect(bytes.withBytes { PageEncoder(encoding).encode($0, into: &output) } == nil)
+    }
+    #expect(output.isEmpty)
+  }
+
+  @Test func theRawEncoderNeverEncodes() {
+    var output: [UInt8] = []
+    #expect(CodecSamples.zero.withBytes { PageEncoder(.raw).encode($0, into: &output) } == nil)
+  }
+
+  /// A guest dump must not tell in which order, or by how many workers, its pages were compressed.
+  @Test(arguments: codecs) func whatAnEncoderDidBeforeLeavesNoTrace(_ encoding: PageEncoding) {
+    let used = PageEncoder(encoding)
+    for page in CodecSamples.pages(90, seed: 4).reversed() {
+      #expect(CodecSamples.stored(page, used).bytes == CodecSamples.stored(page, PageEncoder(encoding)).bytes)
+    }
+  }
+
+  /// Source: formats/libs.md §1, "4096 zero bytes become".
+  @Test(arguments: [(PageEncoding.zlib, 41), (.lzo, 44), (.snappy, 196), (.zstd, 19)])
+  func aZeroPageHasTheKnownSize(_ encoding: PageEncoding, _ size: Int) {
+    #expect(CodecSamples.stored(CodecSamples.zero, PageEncoder(encoding)).bytes.count == size)
+  }
+}

@@ -1,0 +1,52 @@
+import StreamCore
+import Testing
+
+@Suite struct GuestDumpFormatTests {
+  @Test func formatsAreKnownByTheirNames() {
+    #expect(guestDumpFormats.map(\.name) == ["kdump", "elf"])
+    #expect(guestDumpFormats.map(\.fileExtension) == ["kdump", "elf"])
+    #expect(guestDumpFormats.map(\.encodings) == [PageEncoding.allCases, [.raw]])
+  }
+
+  @Test(arguments: guestDumpFormats.map(\.name))
+  func anExistingOutputIsReplacedOnlyByForce(name: String) throws {
+    let format = try #require(guestDumpFormats.first { $0.name == name })
+    let directory = try OutputDirectory()
+    let path = directory.file("g")
+    let guest = SampleGuest(codec: .raw)
+    func finish(force: Bool) throws -> OutputSummary {
+      let writer = try format.open(guest.image, path)
+      try writer.append(guest.batch)
+      #expect(directory.names.filter { $0.hasPrefix(".") }.count == 1)
+      return try writer.finish(force: force)
+    }
+    let first = try finish(force: false)
+    #expect(try #require(FileStatus(path)).mode == 0o600)
+    #expect(throws: GuestDumpError.exists(path: path)) { try finish(force: false) }
+    #expect(directory.names == ["g"])
+    #expect(try finish(force: true) == first)
+    #expect(directory.names == ["g"])
+  }
+
+  @Test(arguments: guestDumpFormats.map(\.name))
+  func aWriterThatIsGivenUpLeavesNothing(name: String) throws {
+    let format = try #require(guestDumpFormats.first { $0.name == name })
+    let directory = try OutputDirectory()
+    do {
+      let guest = SampleGuest(codec: .raw)
+      let writer = try format.open(guest.image, directory.file("g"))
+      try writer.append(guest.batch)
+      #expect(directory.names.count == 1)
+    }
+    #expect(directory.names.isEmpty)
+  }
+
+  @Test(arguments: guestDumpFormats.map(\.name))
+  func aDirectoryThatIsNotThereIsASystemError(name: String) throws {
+    let format = try #require(guestDumpFormats.first { $0.name == name })
+    let directory = try OutputDirectory()
+    let path = directory.file("none/g")
+    let error = GuestDumpError.system(SystemError(call: "open", path: path, code: 2))
+    #expect(throws: error) { try format.open(SampleGuest(codec: .raw).image, path) }
+  }
+}

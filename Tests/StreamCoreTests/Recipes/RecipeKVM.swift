@@ -1,0 +1,150 @@
+/// Offsets of KVM's structures in one kernel, in bytes. Source: vmx/gprs.md §1 and §5, from BTF of Debian's modules.
+struct RecipeKVMShape: Sendable {
+  let name: String
+  // struct vcpu_vmx: those that differ between the kernels.
+  let debugRegisters: UInt64
+  let xcr0: UInt64
+  let rflags: UInt64
+  let returnMSRs: UInt64
+  let kernelGSBase: UInt64
+  let vmcs01: UInt64
+  let loadedVMCS: UInt64
+  let autoload: UInt64
+  let segmentCache: UInt64
+  let size: UInt64
+  // struct kvm
+  let userspacePID: UInt64
+  let kvmPages: Int
+  /// What an empty EPT entry holds.
+  let emptyEPT: UInt64
+
+  // struct vcpu_vmx: the same in all of them.
+  static let cpu: UInt64 = 32
+  static let vcpuID: UInt64 = 36
+  static let vcpuIndex: UInt64 = 40
+  static let run: UInt64 = 104
+  static let registers: UInt64 = 296
+  static let available: UInt64 = 432
+  static let dirty: UInt64 = 436
+  static let cr0: UInt64 = 440
+  static let cr0Owned: UInt64 = 448
+  static let cr2: UInt64 = 456
+  static let cr3: UInt64 = 464
+  static let cr4: UInt64 = 472
+  static let cr4Owned: UInt64 = 480
+  static let efer: UInt64 = 520
+  static let apicBase: UInt64 = 536
+  static let apic: UInt64 = 544
+  static let mpState: UInt64 = 604
+
+  // struct kvm: the same in all of them.
+  static let kvmMM: UInt64 = 72
+  static let kvmMemslotSets: UInt64 = 88
+  static let kvmMemslots: UInt64 = 4376
+  static let kvmVCPUArray: UInt64 = 4392
+  static let kvmOnlineVCPUs: UInt64 = 4456
+  static let kvmCreatedVCPUs: UInt64 = 4464
+  static let kvmList: UInt64 = 4472
+
+  /// The kernels a recipe can name. `6.1-mini` is the own build of the `mini` dump: 8 bytes less before `vmcs01`.
+  static let all: [RecipeKVMShape] = [
+    RecipeKVMShape(
+      name: "6.1", debugRegisters: 2984, xcr0: 2040, rflags: 6576, returnMSRs: 6584, kernelGSBase: 6768, vmcs01: 6792,
+      loadedVMCS: 6952, autoload: 6976, segmentCache: 7600, size: 9088, userspacePID: 40408, kvmPages: 11, emptyEPT: 0),
+    RecipeKVMShape(
+      name: "6.1-mini", debugRegisters: 2984, xcr0: 2040, rflags: 6568, returnMSRs: 6576, kernelGSBase: 6760,
+      vmcs01: 6784, loadedVMCS: 6944, autoload: 6976, segmentCache: 7600, size: 9088, userspacePID: 40408, kvmPages: 11,
+      emptyEPT: 0),
+    RecipeKVMShape(
+      name: "6.12", debugRegisters: 2832, xcr0: 2016, rflags: 6504, returnMSRs: 6512, kernelGSBase: 6696, vmcs01: 6720,
+      loadedVMCS: 6880, autoload: 6912, segmentCache: 7536, size: 9024, userspacePID: 6976, kvmPages: 2,
+      emptyEPT: 1 << 63),
+  ]
+}
+
+/// Small kernel objects in the direct map, each in one piece, never across the slab they share.
+struct RecipeSlab: Sendable {
+  private let objectSize: UInt64
+  private let perSlab: UInt64
+  private let slabFrames: UInt64
+  private var slab: UInt64 = 0
+  private var index: UInt64
+
+  init(objectSize: UInt64, slabFrames: UInt64) {
+    self.objectSize = objectSize
+    self.slabFrames = slabFrames
+    perSlab = slabFrames << 12 / objectSize
+    index = perSlab
+  }
+
+  /// Physical address of a fresh object.
+  mutating func allocate(in space: inout RecipeSpace) throws(RecipeMistake) -> UInt64 {
+    if index == perSlab {
+      slab = try space.allocate(slabFrames, alignment: slabFrames) << 12
+      index = 0
+    }
+    index += 1
+    return slab + (index - 1) * objectSize
+  }
+}
+
+/// The kernel's xarray, as `kvm.vcpu_array` uses it: nodes of 64 slots, a tag of 2 on a pointer to a node.
+struct RecipeXArray {
+  /// Builds the tree for entries 0, 1, 2, … and returns `xa_head`. Source: vmx/gprs.md §5.
+  static func build(
+    _ entries: [UInt64], kernel: RecipeKernel, slab: inout RecipeSlab, in space: inout RecipeSpace
+  ) throws(RecipeMistake) -> UInt64 {
+    var level = entries
+    var shift: UInt64 = 0
+    repeat {
+      var nodes: [UInt64] = []
+      for start in stride(from: 0, to: level.count, by: 64) {
+        let node = try slab.allocate(in: &space)
+        let slots = level[start..<min(start + 64, level.count)]
+        space.memory.store(shift, at: node, width: 1)
+        space.memory.store(UInt64(start / 64 % 64), at: node + 1, width: 1)
+        space.memory.store(UInt64(slots.count), at: node + 2, width: 1)
+        for (place, value) in slots.enumerated() { space.memory.store(value, at: node + 40 + UInt64(place) * 8) }
+        nodes.append(kernel.virtual(node) | 2)
+      }
+      level = nodes
+      shift += 6
+    } while level.count > 1
+    return level.first ?? 0
+  }
+}
+
+/// KVM's memory slots, as an rb-tree by guest frame. Source: vmx/gprs.md §5.
+struct RecipeMemslots {
+  struct Slot {
+    var gfn: UInt64
+    var pages: UInt64
+    var hva: UInt64
+    var id: UInt16
+  }
+
+  /// Writes the slots and returns the tree's root pointer, for generation set 0.
+  static func build(
+    _ slots: [Slot], kernel: RecipeKernel, slab: inout RecipeSlab, in space: inout RecipeSpace
+  ) throws(RecipeMistake) -> UInt64 {
+    try subtree(slots.sorted { $0.gfn < $1.gfn }[...], kernel: kernel, slab: &slab, in: &space)
+  }
+
+  private static func subtree(
+    _ slots: ArraySlice<Slot>, kernel: RecipeKernel, slab: inout RecipeSlab, in space: inout RecipeSpace
+  ) throws(RecipeMistake) -> UInt64 {
+    guard !slots.isEmpty else { return 0 }
+    let middle = slots.startIndex + slots.count / 2
+    let slot = slots[middle]
+    let place = try slab.allocate(in: &space)
+    let right = try subtree(slots[(middle + 1)...], kernel: kernel, slab: &slab, in: &space)
+    let left = try subtree(slots[..<middle], kernel: kernel, slab: &slab, in: &space)
+    space.memory.store(right, at: place + 128 + 8)
+    space.memory.store(left, at: place + 128 + 16)
+    space.memory.store(slot.gfn, at: place + 176)
+    space.memory.store(slot.pages, at: place + 184)
+    space.memory.store(slot.hva, at: place + 248)
+    space.memory.store(UInt64(slot.id), at: place + 260, width: 2)
+    return kernel.virtual(place + 128)
+  }
+}

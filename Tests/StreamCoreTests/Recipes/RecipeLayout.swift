@@ -1,0 +1,60 @@
+import Foundation
+
+/// A VMCS layout of the catalogue, read from the source table (vmx/layouts.json) rather than from the product's copy in memory.
+struct RecipeLayout: Sendable {
+  struct Place: Decodable, Sendable {
+    var offset: Int
+    var width: Int
+  }
+
+  let id: String
+  let revision: UInt32
+  /// How access rights stand in memory: sdm32, bochs-rotated, packed16.
+  let form: String
+  let fields: [String: Place]
+
+  private struct Row: Decodable {
+    var id: String
+    var revision_ids: [String]
+    var access_rights: String
+    var fields: [String: Place]
+  }
+  private struct Table: Decodable { var layouts: [Row] }
+
+  /// Every layout by its id.
+  static let catalogue: [String: RecipeLayout] = {
+    var path = URL(fileURLWithPath: #filePath)
+    for _ in 0..<4 { path.deleteLastPathComponent() }
+    path.append(path: "Sources/StreamCore/VMX/Layouts/sources/layouts.json")
+    guard let data = try? Data(contentsOf: path), let table = try? JSONDecoder().decode(Table.self, from: data) else {
+      return [:]
+    }
+    var found: [String: RecipeLayout] = [:]
+    for row in table.layouts {
+      guard let revision = row.revision_ids.first.flatMap({ UInt32($0.dropFirst(2), radix: 16) }) else { continue }
+      found[row.id] = RecipeLayout(id: row.id, revision: revision, form: row.access_rights, fields: row.fields)
+    }
+    return found
+  }()
+
+  /// The page of a VMCS region: revision id, abort indicator 0, and the fields that this layout has.
+  func region(_ values: [String: UInt64]) -> [UInt64] {
+    var memory = RecipeMemory()
+    memory.store(UInt64(revision), at: 0, width: 4)
+    for (name, value) in values {
+      guard let place = fields[name] else { continue }
+      let stored = name.hasSuffix("_AR_BYTES") ? accessRights(UInt32(truncatingIfNeeded: value)) : value
+      memory.store(stored, at: UInt64(place.offset), width: place.width)
+    }
+    return memory.words(0)
+  }
+
+  /// Access rights of the SDM's form as this layout stores them.
+  private func accessRights(_ rights: UInt32) -> UInt64 {
+    switch form {
+    case "bochs-rotated": UInt64(rights << 8 | rights >> 24)
+    case "packed16": UInt64((rights & 0xf0ff) | (rights >> 5 & 0x0800))
+    default: UInt64(rights)
+    }
+  }
+}

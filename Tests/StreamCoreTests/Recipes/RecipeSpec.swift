@@ -1,0 +1,107 @@
+/// What a recipe's text says, before anything is placed. All addresses and lengths are bytes.
+struct HostSpec: Sendable {
+  var ram: [Range<UInt64>] = [0..<256 << 20]
+  var holes: [Range<UInt64>] = [0xa0000..<0x100000]
+  var cpus = 1
+  var layout = "bochs-2.7"
+  var shape = "6.1"
+  var release = "6.1.0-recipe-amd64"
+  var seed: UInt64 = 1
+  var isLA57 = false
+  var hasPTI = false
+  var hasVMCoreInfo = true
+  /// The direct map's largest page.
+  var directMapPage: UInt64 = 1 << 30
+  var guests: [GuestSpec] = []
+  var shares: [ShareSpec] = []
+  var pokes: [PokeSpec] = []
+  /// Host-physical ranges that the dump leaves out.
+  var filtered: [Range<UInt64>] = []
+}
+
+struct GuestSpec: Sendable {
+  var name: String
+  var line: Int
+  var ram: [Range<UInt64>] = [0..<8 << 20]
+  /// The largest page that backs the guest's memory.
+  var backingPage: UInt64 = 4096
+  var isShuffled = false
+  /// The guest's kernel release, or `nil` for a guest that is no Linux.
+  var linux: String?
+  var isLA57 = false
+  var eptLevels = 4
+  /// Killed before the crash: region and `vcpu_vmx` are left over, the rest is gone.
+  var isDead = false
+  /// Zero pages of the guest map one frame of the host.
+  var sharesZero = false
+  var vcpus: [VCPUSpec] = []
+  /// Guest-physical ranges with something particular.
+  var ranges: [(kind: GuestRange, range: Range<UInt64>)] = []
+  var devices: [(range: Range<UInt64>, frame: UInt64)] = []
+  var fakes: [FakeSpec] = []
+  var pokes: [PokeSpec] = []
+}
+
+/// What can be said of a range of a guest's memory.
+enum GuestRange: String, Sendable, CaseIterable {
+  /// Nobody ever touched it: neither EPT nor the VMM's page tables map it.
+  case untouched
+  /// The VMM's page tables map it, EPT does not.
+  case hvaOnly = "hva-only"
+  /// The VMM's page tables hold swap entries, EPT nothing.
+  case swapped
+  /// Mapped as usual; the host dump leaves the frames out.
+  case filter
+  /// Pages of zeros.
+  case zero
+}
+
+struct VCPUSpec: Sendable {
+  enum State: String, Sendable, CaseIterable {
+    /// Was in guest mode when the crash came: nothing is cached in `arch.regs` but what KVM saves at each exit.
+    case running
+    /// Idle by itself: RIP in `arch.regs` is dirty and one past HLT.
+    case halted
+    /// Stopped by the monitor, which read all registers.
+    case stopped
+    /// An application processor that never ran: reset state, no EPT.
+    case neverRun = "never-run"
+  }
+  var line: Int
+  var state: State?
+  var apicID: UInt32?
+  var vmcs: UInt64?
+  var cpu: Int?
+  var isUser = false
+  var isXAPIC = false
+}
+
+/// Two guests' pages merged into one frame, as KSM does: the second takes the first's.
+struct ShareSpec: Sendable {
+  var line: Int
+  var first: String
+  var firstGPA: UInt64
+  var second: String
+  var secondGPA: UInt64
+}
+
+/// A byte-exact copy of a vCPU's region in a guest's own memory.
+struct FakeSpec: Sendable {
+  var line: Int
+  var gpa: UInt64
+  var guest: String
+  var vcpu: Int
+}
+
+struct PokeSpec: Sendable {
+  var address: UInt64
+  var bytes: [UInt8]
+}
+
+/// A recipe that cannot be read or built. Line 0: the fault shows only while building.
+struct RecipeMistake: Error, Equatable, CustomStringConvertible {
+  var line: Int
+  var text: String
+
+  var description: String { "recipe line \(line): \(text)" }
+}
