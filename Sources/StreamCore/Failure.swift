@@ -12,6 +12,8 @@ public enum Failure: Error, Sendable, Equatable {
   case nothingStored(pages: UInt64, dumpLevel: Int?)
   case noSuchGuest(wanted: String, known: [String])
   case noSuchLayout(wanted: String, known: [String])
+  /// A layout file that cannot be used, and why.
+  case badLayout(path: String, why: String)
   case badAddress(guest: String, address: GPA, why: String)
   case cannotCreate(SystemError)
   case exists(path: String)

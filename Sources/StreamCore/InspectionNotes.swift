@@ -73,7 +73,7 @@ struct InspectionNotes {
     if guest.map.conflicts > 0 {
       warn("map_conflict", "\(guest.name): \(guest.map.conflicts) pages differ between its EPT roots: the first root counts")
     }
-    if guest.identity == nil {
+    if guest.identity == nil, guest.map.present.count > 0 {
       warn(
         "no_identity",
         "\(guest.name): no Linux kernel's VMCOREINFO agrees with its vCPUs: crash opens its dump by the CPU notes if Linux "

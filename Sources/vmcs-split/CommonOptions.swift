@@ -36,13 +36,7 @@ struct CommonOptions: ParsableArguments {
 
   /// The options as the library takes them; reads the layout file.
   func inspection(_ workers: Workers, _ progress: Progress) throws -> Inspection.Options {
-    var given: Layout?
-    if let layout {
-      let file = try Result { try InputFile(path: layout) }.mapError { Failure.input(.system($0 as! SystemError)) }.get()
-      given = nil
-      _ = file
-    }
-    return Inspection.Options(layout: given, workers: workers, progress: progress)
+    Inspection.Options(layout: try layout.map(Layout.init(file:)), workers: workers, progress: progress)
   }
 
   var showsProgress: Bool { !noProgress && !quiet && Terminal.errorIsTerminal }

@@ -44,7 +44,7 @@ struct Bench: ParsableCommand {
     let programs = try Programs(
       program: url(program, or: repository.appending(path: ".build/release/vmcs-split")), workspace: workspace)
     let circumstances = Circumstances(
-      repository: repository, scratch: scratch, programs: programs, rounds: rounds, workspace: workspace)
+      repository: repository, programs: programs, rounds: rounds, workspace: workspace)
     let runner = Runner(workspace: workspace, sync: programs.sync, report: say)
     let outcomes = try hostFiles.map { file in
       let race = HostRace(file: file, dumps: URL(filePath: dumps), programs: programs, workspace: workspace)

@@ -11,8 +11,9 @@ struct PageDescriptorTable: Sendable {
   private static let size = Int(KdumpLayout.descriptorSize)
   /// Descriptors that one write or read covers at most (1.5 MiB).
   private static let perBlock: UInt64 = 65_536
-  /// Up to so many descriptors between two new ones it is cheaper to read and rewrite those than to write twice.
-  private static let worthwhileGap: UInt64 = 128
+  /// Descriptors between two new ones that are read and rewritten rather than skipped by a write of their own. Pages in random
+  /// order, 16 GiB: at a distance of 16, rewriting takes an eighth of the system time; at 64 both take the same.
+  private static let worthwhileGap: UInt64 = 64
 
   private let file: OutputFile
   /// File offset of the table.

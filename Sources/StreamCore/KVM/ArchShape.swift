@@ -33,8 +33,8 @@ struct VCPUObject: Sendable {
   let window: PhysicalWindow
   /// The vCPU's own region, which names its virtual-APIC page.
   let own: RegionFacts
-  /// The region whose guest the registers belong to.
-  let active: RegionFacts
+  /// The region whose guest the registers belong to, where it is known.
+  let active: RegionFacts?
 }
 
 /// Lets the vCPUs of a host agree on the places in `arch`.
@@ -79,8 +79,9 @@ struct ArchVote {
     let places = stride(from: ArchShape.reach.lowerBound, to: ArchShape.reach.upperBound, by: 8).filter { place in
       var long = 0
       for object in objects {
+        guard let active = object.active else { continue }
         guard let value = object.window.u64(object.start + regs + place), value & ~ArchShape.eferBits == 0,
-          let isLong = object.active.isLongMode, (value >> 10 & 1 == 1) == isLong
+          let isLong = active.isLongMode, (value >> 10 & 1 == 1) == isLong
         else { return false }
         if isLong { long += 1 }
       }
@@ -110,7 +111,7 @@ struct ArchVote {
     return Self.single(votes).map { ($0 >> 16, $0 & 0xffff) }
   }
 
-  /// Whether 32 and 36 hold the host CPU and the id: the CPU is the one of `loaded_vmcs` on every vCPU, ids are small, and no
+  /// Whether 32 and 36 hold the host CPU and the id: the CPU is the one of `loaded_vmcs` on every vCPU that is loaded, ids are small, and no
   /// two vCPUs of a VM share one.
   private func identityHolds() -> Bool {
     var seen: Set<[UInt64]> = []
@@ -119,7 +120,7 @@ struct ArchVote {
         guard let cpu = object.window.u32(object.start + 32), let id = object.window.u32(object.start + 36),
           let loaded = object.evidence.cpu
         else { return false }
-        return Int32(bitPattern: cpu) == loaded && id < 1 << 16
+        return (Int32(bitPattern: cpu) == loaded || loaded == -1) && id < 1 << 16
           && seen.insert([object.evidence.kvm.rawValue, UInt64(id)]).inserted
       }
   }
@@ -135,7 +136,7 @@ struct ArchVote {
           return false
         }
         // HLT is exit reason 12. Source: SDM vol. 3, appendix C.
-        if state == .HALTED, object.active.basicExitReason == 12 { halted = true }
+        if state == .HALTED, object.active?.basicExitReason == 12 { halted = true }
       }
       return halted || arch.isKnown && place == apic + 60
     }

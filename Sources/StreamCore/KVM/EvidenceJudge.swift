@@ -25,7 +25,6 @@ struct EvidenceJudge {
     finder = VCPUFinder(kernel: kernel)
     let hopeful = self.regions.filter { hostFieldFault(of: $0) == nil }
     proveByMSRLoad(hopeful)
-    agree()
     findNested(
       hopeful.filter { places[$0.address] == nil },
       hits: { region in
@@ -37,18 +36,19 @@ struct EvidenceJudge {
     agree()
   }
 
-  /// Check (a): HOST_CR3 has the kernel's half, and the kernel's own tables map HOST_RSP.
+  /// The first check: HOST_CR3 has the kernel's half, and the kernel's own tables map HOST_RSP.
   func hostFieldFault(of region: RegionFacts) -> EvidenceFault? {
     guard let cr3 = region.hostCR3 else { return .noField("HOST_CR3") }
     guard let stack = region.hostRSP else { return .noField("HOST_RSP") }
     let half = kernel.kernelHalf(ofHostCR3: cr3)
     guard half == .same else { return .hostCR3(cr3, half) }
-    guard kernel.translate(VirtualAddress(rawValue: stack)) != nil else { return .hostRSPUnmapped(stack) }
+    // A vCPU that never entered its guest, an AP that waits for SIPI, has none yet; the pointers must do.
+    guard stack == 0 || kernel.translate(VirtualAddress(rawValue: stack)) != nil else { return .hostRSPUnmapped(stack) }
     return nil
   }
 
-  /// The usual way: the MSR-load address leads into `vcpu_vmx`. First guesses, then everywhere until one vCPU is proven, then
-  /// by what that one taught; VMs in the direct map only when there are none elsewhere.
+  /// The usual way: the MSR-load address leads into `vcpu_vmx`. First guesses, then everywhere, then again by what the proven ones
+  /// agreed on; VMs in the direct map only when there are none elsewhere.
   private mutating func proveByMSRLoad(_ hopeful: [RegionFacts]) {
     let open = hopeful.map { ($0, finder.pointers(of: $0)) }.filter { !$0.1.isEmpty }
     prove(open)
@@ -58,20 +58,19 @@ struct EvidenceJudge {
   private mutating func prove(_ open: [(RegionFacts, [LoadedVMCS])]) {
     for space in [VCPUFinder.Space.vmalloc, .any] where places.isEmpty {
       for (region, pointers) in open {
-        let distances = places.isEmpty ? VCPUShape.guesses : knownDistances
-        settle(region, pointers) { $0.prove($1, distances: distances, in: space) }
+        settle(region, pointers) { $0.prove($1, distances: VCPUShape.guesses, in: space) }
       }
-      for (region, pointers) in open where places.isEmpty {
-        settle(region, pointers) { $0.proveAnywhere($1, in: space) }
-      }
+      guard places.isEmpty else { continue }
+      for (region, pointers) in open { settle(region, pointers) { $0.proveAnywhere($1, in: space) } }
     }
-    for (region, pointers) in open where places[region.address] == nil {
-      let distances = knownDistances
-      settle(region, pointers) { $0.prove($1, distances: distances, in: .any) }
+    agree()
+    guard let shape else { return }
+    for (region, pointers) in open where places[region.address]?.startToPointer != shape.startToPointer {
+      let first = places.removeValue(forKey: region.address)
+      settle(region, pointers) { $0.prove($1, distances: [shape.startToPointer], in: .any) }
+      if places[region.address] == nil { places[region.address] = first }
     }
   }
-
-  private var knownDistances: [UInt64] { Set(places.values.map(\.startToPointer)).sorted() }
 
   private mutating func settle(
     _ region: RegionFacts, _ pointers: [LoadedVMCS], by prove: (inout VCPUFinder, LoadedVMCS) -> VCPUPlace?

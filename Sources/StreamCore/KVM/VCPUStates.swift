@@ -21,7 +21,7 @@ public struct VCPUStates: Sendable {
           evidence: proof, start: start.rawValue,
           window: PhysicalWindow(kernel.memory, from: start.rawValue, count: shape.startToPointer + 8),
           own: family.first { $0.0.role == .vmcs01 }?.1 ?? region,
-          active: family.first { $0.0.isActive == true }?.1 ?? region)
+          active: family.first { $0.0.isActive == true }?.1 ?? (proof.isActive == nil ? region : nil))
       }
     }
     self.objects = objects
@@ -42,8 +42,8 @@ public struct VCPUStates: Sendable {
     // Where the pointer to the VMCS in use is not known, only a vCPU without a nested guest can be told.
     let isLone = !objects.values.contains { $0.evidence.vcpu == object.evidence.vcpu && $0.evidence.region != region }
     let isActive = object.evidence.isActive ?? (object.evidence.role == .vmcs01 && isLone)
-    if isActive {
-      state.registers = KVMRegisters(in: object.window, arch: regs, efer: arch.efer, region: object.active)
+    if isActive, let active = object.active {
+      state.registers = KVMRegisters(in: object.window, arch: regs, efer: arch.efer, region: active)
       // The place is 24 bytes before the pointer in 6.1 and 6.12; elsewhere nobody has looked. gprs.md §6.
       if arch.isKnown, let base = object.window.u64(start + shape.startToPointer - 24),
         VirtualAddress(rawValue: base).isCanonical(levels: 5)

@@ -64,8 +64,8 @@ struct VCPUTable: Sendable, Equatable {
       {
         vcpus.append(VCPUPointer(index: vcpus.count, address: VirtualAddress(rawValue: value)))
       }
-      if !vcpus.isEmpty {
-        return counts.contains(UInt32(vcpus.count)) ? VCPUTable(offset: offset, vcpus: vcpus, frames: []) : nil
+      if !vcpus.isEmpty, counts.contains(UInt32(vcpus.count)) {
+        return VCPUTable(offset: offset, vcpus: vcpus, frames: [])
       }
     }
     return nil
@@ -97,7 +97,10 @@ private struct XArrayWalk {
       if shift == 0 {
         // Low bits mark reserved and retry entries.
         guard value & 3 == 0 else { continue }
-        guard vcpus.count < VCPUTable.vcpuLimit, kernel.isPointer(value), kernel.u64(value) == kvm else { return false }
+        // A vCPU whose page the dump has lost still counts as one.
+        guard vcpus.count < VCPUTable.vcpuLimit, kernel.isPointer(value), kernel.u64(value) ?? kvm == kvm else {
+          return false
+        }
         vcpus.append(VCPUPointer(index: place, address: VirtualAddress(rawValue: value)))
       } else if value & 3 == 2, value > 4096 {
         guard node(value &- 2, parent: address, index: place, shiftLimit: shift - 6) else { return false }

@@ -45,6 +45,12 @@ public struct EPTCounts: Sendable, Equatable {
     badFrames += other.badFrames.prefix(max(0, Self.listLimit - badFrames.count))
   }
 
+  mutating func add(_ leaf: EPTEntry, frames count: UInt64) {
+    leaves &+= 1
+    frames &+= count
+    if leaf.isAccessTracked { accessTracked &+= 1 }
+  }
+
   /// The table's page, or `nil` with the reason counted.
   mutating func read(_ frame: UInt64, in memory: any PhysicalMemory) -> Page? {
     switch memory.page(frame) {

@@ -30,7 +30,8 @@ public struct EPTPointer: Sendable, Hashable {
   public var levels: Int { Int(rawValue >> 3 & 7) + 1 }
   /// Host frame of the top table.
   public var rootFrame: UInt64 { rawValue >> 12 }
-  /// Bit 6: the processor keeps accessed and dirty bits, so KVM has no need to track accesses by taking permissions away.
+  /// Bit 6: the processor keeps accessed and dirty bits, so KVM has no need to track accesses by taking permissions
+  /// away.
   public var hasAccessedDirty: Bool { rawValue >> 6 & 1 == 1 }
 
   /// One past the highest guest frame that the walk can reach.

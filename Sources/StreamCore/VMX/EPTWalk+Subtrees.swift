@@ -7,8 +7,8 @@ public struct EPTSubtree: Sendable, Hashable {
 }
 
 extension EPTWalk {
-  /// The subtrees at the first level that has at least `count` of them, in order of guest address; at the last level that
-  /// names tables when none has so many. Large leaves found higher up come along.
+  /// The subtrees at the first level that has at least `count` of them, in order of guest address; at the last level
+  /// that names tables when none has so many. Large leaves found higher up come along.
   public func subtrees(atLeast count: Int) -> [EPTSubtree] {
     guard !isRefused else { return [] }
     var subtrees = children(of: pointer.rootFrame, Place(level: pointer.levels, gpaFrame: 0))
@@ -21,9 +21,9 @@ extension EPTWalk {
     return subtrees
   }
 
-  /// Walks one subtree and hands over its mappings, ascending by guest address; leaves are merged while both sides continue.
-  /// Runs of neighbouring subtrees can continue one another: `EPTRun.join` merges them, so that the result is the same
-  /// for every choice of subtrees.
+  /// Walks one subtree and hands over its mappings, ascending by guest address; leaves are merged while both sides
+  /// continue. Runs of neighbouring subtrees can continue one another: `EPTRun.join` merges them, so that the result is
+  /// the same for every choice of subtrees.
   /// - Returns: the level-1 tables and all leaves of this subtree; what the first pass counted is not counted again.
   public func walk<E: Error>(_ subtree: EPTSubtree, _ body: (EPTRun) throws(E) -> Void) throws(E) -> EPTCounts {
     var counts = EPTCounts()
@@ -39,32 +39,53 @@ extension EPTWalk {
   ) throws(E) {
     switch subtree.entry.kind {
     case .leaf(let frame, let count):
-      counts.leaves += 1
-      counts.frames &+= count
-      if subtree.entry.isAccessTracked { counts.accessTracked += 1 }
-      let run = EPTRun(gpaFrame: subtree.gpaFrame, hostFrame: frame, count: count)
-      if open?.join(run) != true {
-        if let before = open { try body(before) }
-        open = run
-      }
+      counts.add(subtree.entry, frames: count)
+      try Self.join(EPTRun(gpaFrame: subtree.gpaFrame, hostFrame: frame, count: count), &open, body)
     case .table(let frame) where subtree.entry.level > 2:
       for child in children(of: frame, Place(level: subtree.entry.level - 1, gpaFrame: subtree.gpaFrame)) {
         try visit(child, &counts, &open, body)
       }
     case .table(let frame):
-      guard let page = counts.read(frame, in: memory) else { return }
+      try visitLast(frame, gpaFrame: subtree.gpaFrame, &counts, &open, body)
+    case .empty, .mmio, .misconfigured: break
+    }
+  }
+
+  /// A level-1 table.
+  private func visitLast<E: Error>(
+    _ table: UInt64, gpaFrame: UInt64, _ counts: inout EPTCounts, _ open: inout EPTRun?,
+    _ body: (EPTRun) throws(E) -> Void
+  ) throws(E) {
+    guard let page = counts.read(table, in: memory) else { return }
+    try page.bytes.withBytes { (bytes) throws(E) in
       for index in 0..<512 {
-        let entry = EPTEntry(page.entry(index), level: 1)
+        let entry = EPTEntry(bytes.load(index * 8) ?? 0, level: 1)
         switch entry.kind {
-        case .leaf:
-          let leaf = EPTSubtree(entry: entry, gpaFrame: subtree.gpaFrame | UInt64(index))
-          try visit(leaf, &counts, &open, body)
+        case .leaf(let frame, let count):
+          counts.add(entry, frames: count)
+          let run = EPTRun(gpaFrame: gpaFrame | UInt64(index), hostFrame: frame, count: count)
+          try Self.join(run, &open, body)
         case .mmio: counts.mmio += 1
         case .misconfigured: counts.misconfigured += 1
         case .empty, .table: break
         }
       }
-    case .empty, .mmio, .misconfigured: break
+    }
+  }
+
+  /// Lengthens the open run, or hands it over and opens the next.
+  private static func join<E: Error>(
+    _ run: EPTRun, _ open: inout EPTRun?, _ body: (EPTRun) throws(E) -> Void
+  ) throws(E) {
+    guard var before = open else {
+      open = run
+      return
+    }
+    if before.join(run) {
+      open = before
+    } else {
+      try body(before)
+      open = run
     }
   }
 

@@ -1,4 +1,5 @@
-/// The walk of one EPT root. Two passes, so that the result depends neither on the number of workers nor on their order:
+/// The walk of one EPT root. Two passes, so that the result depends neither on the number of workers nor on their
+/// order:
 ///
 /// 1. The initializer reads the tables above level 1, serially and in order of guest address (depth first). A table belongs to
 ///    the place that reaches it first in this order; every other place is refused: as a loop when the table lies on

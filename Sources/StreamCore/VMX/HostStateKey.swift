@@ -1,5 +1,6 @@
-/// The host-state fields that are equal in all live regions of one host (vmx/invariants.md §2, "strong group key"). A region
-/// that disagrees with the others is stale, or another hypervisor's. Fields that the layout lacks are `nil` in all.
+/// The host-state fields that are equal in all live regions of one host (vmx/invariants.md §2, "strong group key"). A
+/// region that disagrees with the others is stale, or another hypervisor's. Fields that the layout lacks are `nil` in
+/// all.
 public struct HostStateKey: Sendable, Hashable {
   public let rip: UInt64?
   public let idtrBase: UInt64?

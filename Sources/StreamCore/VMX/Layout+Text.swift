@@ -1,6 +1,6 @@
 /// The text form of a layout, as the catalogue holds it and `--layout` reads it: header lines ("key value", the key in
-/// lower case; a line that begins with a space continues the one before), then one line a field, "NAME offset width", in
-/// bytes. Numbers are decimal, or hexadecimal after "0x"; "#" begins a comment line.
+/// lower case; a line that begins with a space continues the one before), then one line a field, "NAME offset width",
+/// in bytes. Numbers are decimal, or hexadecimal after "0x"; "#" begins a comment line.
 ///
 ///     id intel-haswell
 ///     processor Intel Haswell
@@ -16,11 +16,11 @@ extension Layout {
     var headers = Headers()
     var places: [VMCSField: Place] = [:]
     for (number, line) in Self.logicalLines(text) {
-      let words = line.split(separator: " ", maxSplits: 1)
-      guard let first = words.first?.first, first != "#" else { continue }
-      if first.isUppercase {
+      guard let first = line.utf8.first, first != UInt8(ascii: "#") else { continue }
+      if (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first) {
         try Self.addField(line, number, to: &places)
       } else {
+        let words = line.utf8.split(separator: Self.space, maxSplits: 1).map { Substring($0) }
         try headers.add(String(words[0]), words.count > 1 ? String(words[1]) : "", number, line)
       }
     }
@@ -48,14 +48,18 @@ extension Layout {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  // Bytes rather than characters: finding the borders of characters takes most of the time.
+  fileprivate static let space = UInt8(ascii: " ")
+  private static let blanks: Set<UInt8> = [space, UInt8(ascii: "\t"), UInt8(ascii: "\r")]
+
   /// Lines with their continuations, numbered from 1 by their first.
   private static func logicalLines(_ text: String) -> [(number: Int, line: String)] {
     var lines: [(number: Int, line: String)] = []
-    // CR LF is one character to Swift, and a newline too.
-    for (index, raw) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+    let all = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    for (index, raw) in all.enumerated() {
       let line = trimmed(raw)
       if line.isEmpty { continue }
-      if raw.first == " ", !lines.isEmpty {
+      if raw.first == space, !lines.isEmpty {
         lines[lines.count - 1].line += " " + line
       } else {
         lines.append((index + 1, String(line)))
@@ -64,17 +68,16 @@ extension Layout {
     return lines
   }
 
-  private static func trimmed(_ text: Substring) -> Substring {
-    var text = text
-    while text.first?.isWhitespace == true { text.removeFirst() }
-    while text.last?.isWhitespace == true { text.removeLast() }
-    return text
+  private static func trimmed(_ text: Substring.UTF8View) -> Substring {
+    var text = text.drop { blanks.contains($0) }
+    while let last = text.last, blanks.contains(last) { text.removeLast() }
+    return Substring(text)
   }
 
   private static func addField(
     _ line: String, _ number: Int, to places: inout [VMCSField: Place]
   ) throws(LayoutError) {
-    let words = line.split(separator: " ")
+    let words = line.utf8.split(separator: space).map { Substring($0) }
     guard words.count == 3, let offset = self.number(words[1]), let width = self.number(words[2]) else {
       throw .line(number, line)
     }
@@ -84,10 +87,12 @@ extension Layout {
     }
   }
 
+  /// A number without sign, decimal or after "0x".
   fileprivate static func number(_ word: Substring) -> Int? {
-    guard word.hasPrefix("0x") else { return word.allSatisfy(\.isNumber) ? Int(word) : nil }
-    let digits = word.dropFirst(2)
-    return digits.allSatisfy(\.isHexDigit) ? Int(digits, radix: 16) : nil
+    let isHex = word.hasPrefix("0x")
+    let digits = isHex ? word.dropFirst(2) : word
+    guard let first = digits.utf8.first, first != UInt8(ascii: "-"), first != UInt8(ascii: "+") else { return nil }
+    return Int(digits, radix: isHex ? 16 : 10)
   }
 }
 

@@ -11,8 +11,8 @@ public enum LayoutCatalogue {
     public var layout: Layout? { try? Layout(parsing: text) }
   }
 
-  /// Every layout. A test compares the list with the files in Layouts/. Where several share a revision id, the order is that
-  /// of `layouts(revisionID:)`.
+  /// Every layout. A test compares the list with the files in Layouts/. Where several share a revision id, the order is
+  /// that of `layouts(revisionID:)`.
   public static let all: [Entry] = [
     .intelPenryn, .intelNehalem, .intelWestmere, .intelSandyBridge, .intelHaswell, .intelSkylake,
     .kvmVmcs12, .kvmVmcs12Of2013, .hyperVEvmcs1, .vmwareNested, .xenNested, .virtualBoxVvmcs,

@@ -1,5 +1,5 @@
-/// The strong rules by which a region's content is told from chance. Numbers are those of vmx/invariants.md §4; `controls` is
-/// §3's "must be 1". Raw values are what `list -v` prints.
+/// The strong rules by which a region's content is told from chance. Numbers are those of vmx/invariants.md §4;
+/// `controls` is §3's "must be 1". Raw values are what `list -v` prints.
 public enum RegionRule: String, Sendable, CaseIterable {
   /// The layout lacks EPT_POINTER, GUEST_CR3 or GUEST_RIP, without which there is no guest.
   case layout

@@ -1,5 +1,5 @@
-/// The strong rules on the guest-state area that need nothing but the region: vmx/invariants.md §4, rules 3 to 11, which are
-/// the processor's own checks on VM entry (SDM vol. 3, 28.3).
+/// The strong rules on the guest-state area that need nothing but the region: vmx/invariants.md §4, rules 3 to 11,
+/// which are the processor's own checks on VM entry (SDM vol. 3, 28.3).
 struct RegionRules {
   private let region: VMCSRegion
   private let controls: RegionControls

@@ -37,8 +37,8 @@ public enum SegmentRegister: String, Sendable, CaseIterable, Codable {
   case es, cs, ss, ds, fs, gs, ldtr, tr
 }
 
-/// One segment register. Access rights in the form of the SDM (vol. 3, 26.4.1): bits 3:0 type, 4 S, 6:5 DPL, 7 P, 12 AVL,
-/// 13 L, 14 D/B, 15 G, 16 unusable.
+/// One segment register. Access rights in the form of the SDM (vol. 3, 26.4.1): bits 3:0 type, 4 S, 6:5 DPL, 7 P, 12
+/// AVL, 13 L, 14 D/B, 15 G, 16 unusable.
 public struct Segment: Sendable, Equatable {
   public var selector: UInt16
   public var base: UInt64

@@ -7,8 +7,8 @@ extension VMCSRegion {
     }
   }
 
-  /// The guest's registers as far as the region alone tells them (vmx/invariants.md §5). Whatever it does not tell is not
-  /// there; general registers but RSP are never.
+  /// The guest's registers as far as the region alone tells them (vmx/invariants.md §5). Whatever it does not tell is
+  /// not there; general registers but RSP are never.
   /// - Parameter hostLoadsEFER: see the function of that name, over all regions of the host.
   public func registerState(hostLoadsEFER: Bool) -> RegisterState {
     var state = RegisterState()
@@ -48,8 +48,8 @@ extension VMCSRegion {
     return Sourced(DescriptorTable(base: base, limit: UInt32(truncatingIfNeeded: limit)), .vmcs)
   }
 
-  /// GUEST_CR3 is the guest's own unless KVM runs it on its identity map (no paging, no unrestricted guest) or on shadow
-  /// page tables.
+  /// GUEST_CR3 is the guest's own unless KVM runs it on its identity map (no paging, no unrestricted guest) or on
+  /// shadow page tables.
   private func isCR3Real(_ cr0: UInt64?, _ controls: RegionControls) -> Bool {
     guard controls.hasEPT != false, controls.exitsOnCR3Load != true else { return false }
     return controls.isUnrestrictedGuest == true || cr0.map { $0 >> 31 & 1 == 1 } ?? false
@@ -63,8 +63,8 @@ extension VMCSRegion {
   private static let lme: UInt64 = 1 << 8
   private static let lma: UInt64 = 1 << 10
 
-  /// KVM switches EFER on entry exactly while the guest's differs from the host's (update_transition_efer): with the control
-  /// off, the guest's equals HOST_EFER. LMA must equal ENTRY bit 9; where it does not, the control is right.
+  /// KVM switches EFER on entry exactly while the guest's differs from the host's (update_transition_efer): with the
+  /// control off, the guest's equals HOST_EFER. LMA must equal ENTRY bit 9; where it does not, the control is right.
   private func efer(_ controls: RegionControls, hostLoadsEFER: Bool) -> Sourced<UInt64>? {
     guard let loads = controls.loadsEFER, let isLongMode = controls.isLongMode else { return nil }
     if loads { return self[.GUEST_IA32_EFER].map { Sourced($0, .vmcs) } }

@@ -60,8 +60,8 @@ public struct X86PageTables: Sendable {
     Int(address >> UInt64(12 + 9 * (level - 1)) & 0x1ff)
   }
 
-  /// Bytes of the leaf that a present entry is, `nil` when it names a table. Bit 7 at levels 4 and 5 is reserved; an entry
-  /// with it set faults, and is followed here as the table that it is otherwise.
+  /// Bytes of the leaf that a present entry is, `nil` when it names a table. Bit 7 at levels 4 and 5 is reserved; an
+  /// entry with it set faults, and is followed here as the table that it is otherwise.
   static func leafSize(_ entry: UInt64, _ level: Int) -> UInt64? {
     switch level {
     case 1: 4096

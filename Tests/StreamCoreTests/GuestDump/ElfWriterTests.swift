@@ -2,8 +2,8 @@ import StreamCore
 import Testing
 
 @Suite struct ElfWriterTests {
-  let directory: OutputDirectory
-  init() throws { directory = try OutputDirectory() }
+  let directory: ScratchDirectory
+  init() throws { directory = try ScratchDirectory() }
 
   private func write(
     _ guest: SampleGuest, _ name: String = "g.elf", bad: [UInt64] = [], batches: [OutputBatch]? = nil

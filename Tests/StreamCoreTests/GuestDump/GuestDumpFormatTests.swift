@@ -11,7 +11,7 @@ import Testing
   @Test(arguments: guestDumpFormats.map(\.name))
   func anExistingOutputIsReplacedOnlyByForce(name: String) throws {
     let format = try #require(guestDumpFormats.first { $0.name == name })
-    let directory = try OutputDirectory()
+    let directory = try ScratchDirectory()
     let path = directory.file("g")
     let guest = SampleGuest(codec: .raw)
     func finish(force: Bool) throws -> OutputSummary {
@@ -31,7 +31,7 @@ import Testing
   @Test(arguments: guestDumpFormats.map(\.name))
   func aWriterThatIsGivenUpLeavesNothing(name: String) throws {
     let format = try #require(guestDumpFormats.first { $0.name == name })
-    let directory = try OutputDirectory()
+    let directory = try ScratchDirectory()
     do {
       let guest = SampleGuest(codec: .raw)
       let writer = try format.open(guest.image, directory.file("g"))
@@ -44,7 +44,7 @@ import Testing
   @Test(arguments: guestDumpFormats.map(\.name))
   func aDirectoryThatIsNotThereIsASystemError(name: String) throws {
     let format = try #require(guestDumpFormats.first { $0.name == name })
-    let directory = try OutputDirectory()
+    let directory = try ScratchDirectory()
     let path = directory.file("none/g")
     let error = GuestDumpError.system(SystemError(call: "open", path: path, code: 2))
     #expect(throws: error) { try format.open(SampleGuest(codec: .raw).image, path) }

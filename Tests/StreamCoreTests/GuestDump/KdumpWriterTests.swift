@@ -2,8 +2,8 @@ import StreamCore
 import Testing
 
 @Suite struct KdumpWriterTests {
-  let directory: OutputDirectory
-  init() throws { directory = try OutputDirectory() }
+  let directory: ScratchDirectory
+  init() throws { directory = try ScratchDirectory() }
 
   private func write(
     _ guest: SampleGuest, _ name: String = "g.kdump", descriptorsInMemory: Int = 1 << 18, bad: [UInt64] = [],

@@ -4,8 +4,8 @@ import StreamCore
 import Testing
 
 @Suite struct OutputFileTests {
-  let directory: OutputDirectory
-  init() throws { directory = try OutputDirectory() }
+  let directory: ScratchDirectory
+  init() throws { directory = try ScratchDirectory() }
 
   private func content(_ name: String) -> [UInt8]? {
     FileManager.default.contents(atPath: directory.file(name)).map { Array($0) }

@@ -127,7 +127,7 @@ struct FileStatus {
 }
 
 /// A directory for a test's outputs, removed when the last reference goes.
-final class OutputDirectory: Sendable {
+final class ScratchDirectory: Sendable {
   let path: URL
 
   init() throws {

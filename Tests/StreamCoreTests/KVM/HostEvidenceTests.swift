@@ -115,9 +115,15 @@ import Testing
     let facts = host.addVCPU(at: 0x80_0380, kvm: kvm, region: 0x400_0000)
     host.setTable(of: kvm, node: 0x90_0000, vcpus: [0x80_0380])
     #expect(throws: Never.self) { try verdict(host, facts).get() }
+    let fault = EvidenceFault.noVCPU(pointer: HPA(rawValue: 0x80_0380 + KVMTestHost.startToPointer))
+    // A back pointer far from this VM, in a list of four.
+    var far = host
+    let others = [far.addVM(1), far.addVM(2), far.addVM(3)]
+    #expect(throws: Never.self) { try verdict(far, facts).get() }
+    far.poke(KVMTestHost.listHead, at: others[1] + KVMTestHost.listOffset + 8)
+    #expect(try verdict(far, facts) == .failure(fault))
     host.poke(0, at: KVMTestHost.listHead + 8)
-    #expect(
-      try verdict(host, facts) == .failure(.noVCPU(pointer: HPA(rawValue: 0x80_0380 + KVMTestHost.startToPointer))))
+    #expect(try verdict(host, facts) == .failure(fault))
   }
 
   @Test func `a vCPU that its VM's table lacks has no way back, whatever the guest wrote into its struct kvm`() throws {
@@ -131,6 +137,10 @@ import Testing
     host.node(0xa1_0000, array: kvm + 4768 - 8, slots: [0: host.directMap + 0xb0_0380])
     host.poke(host.directMap + 0xa1_0000 | 2, at: kvm + 4768)
     #expect(try verdict(host, forged, others: [facts]) == expected)
+    // Not even when the dump has lost the true table.
+    host.memory.remove(0x900)
+    let fault = EvidenceFault.noVCPU(pointer: HPA(rawValue: 0xb0_0380 + KVMTestHost.startToPointer))
+    #expect(try verdict(host, forged, others: [facts]) == .failure(fault))
   }
 
   @Test func `a node that does not name the VM's own array is not its table`() throws {
@@ -153,6 +163,7 @@ import Testing
     #expect(try verdict(host, stranger).get().listed == false)
     let expected = Verdict.failure(.kvm(.notListed(VirtualAddress(rawValue: other))))
     #expect(try verdict(host, stranger, others: [facts]) == expected)
+    #expect(try host.evidence([stranger, facts]).evidence(for: stranger.address) == expected)
   }
 
   @Test func `tables above 64 vCPUs have several levels`() throws {
@@ -183,6 +194,35 @@ import Testing
     #expect(try busy.evidence(for: facts.address).get().isActive == false)
   }
 
+  @Test func `a register of the guest behind vmcs01 that holds a region's address is no vmcs02`() throws {
+    var (host, facts, _) = KVMTestHost.sound()
+    let inner = host.facts(of: 0x480_0000, msrLoad: facts.entryMSRLoad ?? 0)
+    host.memory.store(host.directMap + 0x480_0000, at: 0x80_0380 + KVMTestHost.startToPointer + 1304)
+    #expect(try verdict(host, inner, others: [facts]) == .failure(.noLoadedVMCS(inner.address)))
+  }
+
+  @Test func `a vCPU that has its region elsewhere than most is not believed`() throws {
+    var (host, facts, kvm) = KVMTestHost.sound()
+    let second = host.addVCPU(at: 0x81_0700, kvm: kvm, region: 0x401_0000, id: 1)
+    let odd = host.addVCPU(at: 0x82_0380, kvm: kvm, region: 0x402_0000, id: 2, startToPointer: 6784)
+    host.setTable(of: kvm, node: 0x90_0000, vcpus: [0x80_0380, 0x81_0700, 0x82_0380])
+    let pointer = HPA(rawValue: 0x82_0380 + 6784)
+    let expected = Verdict.failure(.place(pointer: pointer, expected: pointer &+ 8))
+    for others in [[facts, second], [second, facts]] {
+      #expect(try verdict(host, odd, others: others) == expected)
+      #expect(try host.evidence([odd] + others).evidence(for: odd.address) == expected)
+    }
+  }
+
+  @Test func `a VM is known by its other vCPUs when the dump has lost one's page`() throws {
+    var (host, facts, kvm) = KVMTestHost.sound()
+    host.setTable(of: kvm, node: 0x90_0000, vcpus: [0x80_0380, 0xd0_0380])
+    let evidence = try host.evidence([facts])
+    #expect(throws: Never.self) { try evidence.evidence(for: facts.address).get() }
+    #expect(evidence.kvms.first?.vcpus.map(\.index) == [0, 1])
+    #expect(evidence.region(of: VirtualAddress(rawValue: host.directMap + 0xd0_0380)) == nil)
+  }
+
   @Test func `what is left of a released vCPU is dead`() throws {
     var (host, facts, kvm) = KVMTestHost.sound()
     let gone = host.addVCPU(at: 0x82_0380, kvm: kvm, region: 0x402_0000)
@@ -201,6 +241,16 @@ import Testing
     var gone = host.facts(of: 0x402_0000, msrLoad: 0)
     gone.hostRSP = host.vmalloc + 0x7777_0d00
     #expect(try verdict(host, gone, others: [facts]) == .failure(.dead(.threadGone)))
+  }
+
+  @Test func `a vCPU that never entered its guest has evidence by the pointers`() throws {
+    var (host, facts, _) = KVMTestHost.sound()
+    facts.hostRSP = 0
+    facts.hostGSBase = 0
+    facts.hostFSBase = 0
+    #expect(throws: Never.self) { try verdict(host, facts).get() }
+    host.memory.store(0, at: 0x80_0380 + KVMTestHost.startToPointer)
+    #expect(try verdict(host, facts) == .failure(.noLoadedVMCS(facts.address)))
   }
 
   private struct Search: PointerSearch {

@@ -40,6 +40,8 @@ import Testing
     var headless = host
     host.memory.store(0, at: KVMTestHost.root + 273 * 8)
     #expect(throws: HostKernelFault.noDirectMap(of: root)) { try host.kernel() }
+    host.map(0xffff_ffff_8000_0000, to: 0, level: 3)
+    #expect(throws: HostKernelFault.noDirectMap(of: root)) { try host.kernel() }
     headless.memory.store(0, at: KVMTestHost.root + 511 * 8)
     #expect(throws: HostKernelFault.noKernelImage(root)) { try headless.kernel() }
     headless.memory.remove(root.frame)

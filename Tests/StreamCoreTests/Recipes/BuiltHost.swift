@@ -6,6 +6,8 @@ struct BuiltHost: Sendable {
   let layout: RecipeLayout
   /// Physical addresses, one a CPU.
   let vmxonRegions: [UInt64]
+  /// Virtual address of KVM's list head of all VMs.
+  let vmList: UInt64
   /// All guests in the recipe's order, dead ones too.
   let guests: [BuiltGuest]
   /// Runs of frames that no dump of this host holds.

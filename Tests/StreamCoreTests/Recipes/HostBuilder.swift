@@ -2,6 +2,8 @@
 /// need room in one piece), then the host's kernel, then what KVM and the VMMs keep for each guest.
 struct HostBuilder: Sendable {
   static let imageSize: UInt64 = 8 << 20
+  /// Where the list head stands in its page of module data.
+  static let vmListPlace: UInt64 = 0x2c0
 
   let spec: HostSpec
   let layout: RecipeLayout
@@ -109,10 +111,10 @@ struct HostBuilder: Sendable {
 
   /// Chains all live VMs into `vm_list`, the youngest first.
   private mutating func linkMachines() {
-    let head = vmList.virtual + 0x2c0
+    let head = vmList.virtual + HostBuilder.vmListPlace
     let live = guests.filter { !$0.isDead }.reversed()
     let nodes = [head] + live.map { $0.kvm.virtual + RecipeKVMShape.kvmList }
-    let places = [vmList.physical(0x2c0)] + live.map { $0.kvm.physical(RecipeKVMShape.kvmList) }
+    let places = [vmList.physical(HostBuilder.vmListPlace)] + live.map { $0.kvm.physical(RecipeKVMShape.kvmList) }
     for (index, place) in places.enumerated() {
       space.memory.store(nodes[(index + 1) % nodes.count], at: place)
       space.memory.store(nodes[(index + nodes.count - 1) % nodes.count], at: place + 8)
@@ -150,7 +152,8 @@ struct HostBuilder: Sendable {
       return guest
     }
     return BuiltHost(
-      spec: spec, space: space, kernel: kernel, layout: layout, vmxonRegions: vmxonRegions, guests: finished,
+      spec: spec, space: space, kernel: kernel, layout: layout, vmxonRegions: vmxonRegions,
+      vmList: vmList.virtual + HostBuilder.vmListPlace, guests: finished,
       droppedRuns: dropped, userRuns: user)
   }
 }

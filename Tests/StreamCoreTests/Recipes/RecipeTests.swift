@@ -134,6 +134,54 @@ import Testing
     }
   }
 
+  @Test func kvmKnowsItsMachinesAndTheirSlots() throws {
+    let host = try #require(Self.host)
+    let root = host.kernel.tables.root
+    func load(_ address: UInt64) throws -> UInt64 {
+      host.memory.load(try #require(host.translate(address, root: root)))
+    }
+    var machines: [UInt64] = []
+    var node = try load(host.vmList)
+    while node != host.vmList && machines.count < 10 {
+      #expect(try load(load(node + 8)) == node)
+      machines.append(node - 4472)
+      node = try load(node)
+    }
+    #expect(machines == host.guests.reversed().map(\.kvm.virtual))
+    func slots(_ node: UInt64) throws -> [[UInt64]] {
+      guard node != 0 else { return [] }
+      let here = try [node + 48, node + 56, node + 120, node + 132].map { try load($0 & ~7) }
+      return try slots(load(node + 16)) + [here] + slots(load(node + 8))
+    }
+    for guest in host.guests {
+      let set = try load(guest.kvm.virtual + 4376)
+      let found = try slots(load(set + 32))
+      #expect(found.map { $0[0] } == found.map { $0[0] }.sorted())
+      for block in guest.hostVirtual {
+        #expect(found.contains { $0[0] == block.gfn && $0[1] == block.pages && $0[2] == block.hva })
+      }
+      #expect(found.count == guest.hostVirtual.count + 1)
+    }
+  }
+
+  @Test func guestsAndVCPUsHaveTheirOrder() throws {
+    let text = """
+      host ram 48M
+      guest late ram 0-2M
+        vcpu vmcs 0x2000000 apic 5
+        vcpu vmcs 0x1800000 apic 1 xapic
+      guest early ram 0-2M
+        vcpu vmcs 0x1900000
+        vcpu vmcs 0x1700000
+      """
+    let host = try HostRecipe(text).build()
+    #expect(host.liveGuests.map(\.name) == ["early", "late"])
+    let vcpus = try #require(host.guest("late")).orderedVCPUs
+    #expect(vcpus.map(\.vmcs) == [0x180_0000, 0x200_0000])
+    let ids = vcpus.map { host.memory.load(($0.fields["VIRTUAL_APIC_PAGE_ADDR"] ?? 0) + 0x20) & 0xffff_ffff }
+    #expect(ids == [0x100_0000, 5])
+  }
+
   @Test func whatARunningAndAHaltedVCPUHoldDiffers() throws {
     let host = try #require(Self.host)
     let vcpus = try #require(host.guest("web")).vcpus

@@ -21,26 +21,8 @@ import Testing
     EPTWalk(memory: memory, pointer: try EPTPointer(0x40046 | UInt64(levels - 1) << 3))
   }
 
-  private struct Outcome: Equatable {
-    var runs: [EPTRun] = []
-    var counts = EPTCounts()
-  }
-
-  /// Walks the subtrees in the order given by `backwards`, and puts the results together in order of guest address.
-  private func outcome(_ walk: EPTWalk, atLeast count: Int = 1, backwards: Bool = false) -> Outcome {
-    let subtrees = walk.subtrees(atLeast: count)
-    var parts = [Outcome](repeating: Outcome(), count: subtrees.count)
-    for index in backwards ? Array(subtrees.indices.reversed()) : Array(subtrees.indices) {
-      parts[index].counts = walk.walk(subtrees[index]) { parts[index].runs.append($0) }
-    }
-    var whole = Outcome(runs: [], counts: walk.counts)
-    for part in parts {
-      whole.counts.add(part.counts)
-      for run in part.runs where whole.runs.isEmpty || !whole.runs[whole.runs.count - 1].join(run) {
-        whole.runs.append(run)
-      }
-    }
-    return whole
+  private func outcome(_ walk: EPTWalk, atLeast count: Int = 1, backwards: Bool = false) -> EPTOutcome {
+    EPTOutcome(walk, atLeast: count, backwards: backwards)
   }
 
   @Test func neighbouringLeavesBecomeOneRun() throws {

@@ -39,7 +39,7 @@ struct Programs: Sendable {
         what: "vmcs-split", advice: "`swift build -c release --static-swift-stdlib` beside this package, or --program")
     }
     vmcsSplit = program.path
-    vmcsSplitVersion = try Self.version(of: vmcsSplit, "--version", workspace)
+    vmcsSplitVersion = (try? Self.version(of: vmcsSplit, "--version", workspace)) ?? "version unknown"
     cp = try Self.need("cp")
     cpVersion = try Self.version(of: cp, "--version", workspace)
     sync = try Self.need("sync")

@@ -72,7 +72,7 @@ struct Runner {
     let found = Dictionary(uniqueKeysWithValues: files.map { ($0.name, $0.size) })
     for file in Set(sizes.keys).union(found.keys).sorted() {
       guard let expected = sizes[file] else {
-        throw BenchError.otherOutput(contender: contender.name, file: file, expected: 0, found: found[file])
+        throw BenchError.unexpectedOutput(contender: contender.name, file: file)
       }
       guard let size = found[file], size > 0 else { throw BenchError.noOutput(contender: contender.name, what: file) }
       if let expected, expected != size {

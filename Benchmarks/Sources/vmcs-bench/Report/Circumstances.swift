@@ -9,7 +9,7 @@ struct Circumstances: Sendable {
   let rows: [[String]]
 
   /// - Parameter repository: the checkout whose program is measured.
-  init(repository: URL, scratch: URL, programs: Programs, rounds: Int, workspace: Workspace) {
+  init(repository: URL, programs: Programs, rounds: Int, workspace: Workspace) {
     date = String(Date().formatted(.iso8601).prefix(10))
     commit = Self.commit(repository, workspace)
     let program = [
