@@ -1,7 +1,7 @@
 """Read kdump-compressed and ELF64 dumps, for tests: plain, whole-file, owing nothing to the program under test.
 
-Standard library, and the codec libraries through ctypes. Formats: makedumpfile's IMPLEMENTATION and diskdump_mod.h, elf(5),
-Linux's struct elf_prstatus, QEMU's target/i386/arch_dump.c.
+Standard library, and the codec libraries through ctypes. Formats: makedumpfile's IMPLEMENTATION and diskdump_mod.h,
+elf(5), Linux's struct elf_prstatus, QEMU's target/i386/arch_dump.c.
 """
 import ctypes
 import ctypes.util
@@ -81,7 +81,7 @@ def notes_of(area):
 
 
 class Dump:
-    """What both formats give: `frames`, a dictionary by page frame number; `notes`; `vmcoreinfo`, a dictionary of strings."""
+    """What both formats give: `frames` by page frame number, `notes`, `vmcoreinfo` by key."""
 
     codecs = ()
     uts = None
@@ -206,6 +206,7 @@ def qemu_state(desc):
         raise DumpError(f"QEMU note of version {version}, size {size}, {len(desc)} bytes")
     state = dict(zip(QEMU_GENERAL, struct.unpack_from("<18Q", desc, 8)))
     for i, name in enumerate(QEMU_SEGMENTS):
-        state[name] = dict(zip(("selector", "limit", "flags", "pad", "base"), struct.unpack_from("<IIIIQ", desc, 152 + 24 * i)))
+        values = struct.unpack_from("<IIIIQ", desc, 152 + 24 * i)
+        state[name] = dict(zip(("selector", "limit", "flags", "pad", "base"), values))
     state.update(zip(("cr0", "cr1", "cr2", "cr3", "cr4", "kernel_gs_base"), struct.unpack_from("<6Q", desc, 392)))
     return state

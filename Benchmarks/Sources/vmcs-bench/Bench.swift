@@ -33,6 +33,12 @@ struct Bench: ParsableCommand {
   }
 
   func run() throws {
+    let report = try measure()
+    try write(report, to: url(results, or: package.appending(path: "Results")))
+    print(report.text, terminator: "")
+  }
+
+  private func measure() throws -> Report {
     let repository = package.deletingLastPathComponent()
     guard let dumps = dumps ?? ProcessInfo.processInfo.environment["VMCS_SPLIT_DUMPS"] else {
       throw BenchError.missing(what: "the directory of host dumps", advice: "give --dumps or set VMCS_SPLIT_DUMPS")
@@ -51,9 +57,7 @@ struct Bench: ParsableCommand {
       return try runner.run(try race.prepare(), rounds: rounds)
     }
 
-    let report = Report(circumstances: circumstances, outcomes: outcomes, ownPeak: Circumstances.ownPeak)
-    print(report.text, terminator: "")
-    try write(report, to: url(results, or: package.appending(path: "Results")))
+    return Report(circumstances: circumstances, outcomes: outcomes, ownPeak: Circumstances.ownPeak)
   }
 
   private func write(_ report: Report, to directory: URL) throws {

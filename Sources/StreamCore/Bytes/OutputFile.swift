@@ -99,8 +99,8 @@ public final class OutputFile: Sendable {
     }
   }
 
-  /// Syncs the file, gives it its name and syncs the directory. After an error before the renaming, the final name is as
-  /// it was and `discard` still works; an error of the last sync leaves the whole file under its name.
+  /// Syncs the file, gives it its name and syncs the directory. After an error before the renaming, the final name is
+  /// as it was and `discard` still works; an error of the last sync leaves the whole file under its name.
   /// - Parameter force: replace a file that carries the name.
   /// - Throws: `.exists` without `force` when the name is taken, by whoever came first.
   public func commit(force: Bool) throws(OutputError) {

@@ -30,8 +30,8 @@ public final class TemporaryFiles: Sendable {
     }
   }
 
-  /// A new, hidden file beside `target`, for reading and writing, mode 0600. Registered before anyone else can act, so that
-  /// none is forgotten. Errors name `target`.
+  /// A new, hidden file beside `target`, for reading and writing, mode 0600. Registered before anyone else can act, so
+  /// that none is forgotten. Errors name `target`.
   func create(for target: String, in directory: String) throws(SystemError) -> (descriptor: Int32, path: String) {
     try state.withLock { (state) throws(SystemError) in
       if state.closed { throw SystemError(call: "open", path: target, code: ECANCELED) }

@@ -1,5 +1,5 @@
-/// Where the parts of an ELF64 core of a guest lie: Ehdr, program headers at 64, section header 0 right after those that are
-/// used, notes, page-aligned data. Sources: elf(5); what readers need: formats/elf.md §2, §4.1.
+/// Where the parts of an ELF64 core of a guest lie: Ehdr, program headers at 64, section header 0 right after those
+/// that are used, notes, page-aligned data. Sources: elf(5); what readers need: formats/elf.md §2, §4.1.
 struct ElfLayout: Sendable {
   static let headerSize: UInt64 = 64
   static let programHeaderSize: UInt64 = 56
@@ -18,8 +18,8 @@ struct ElfLayout: Sendable {
   var end: UInt64 { data + pages * UInt64(pageSize) }
 
   /// `nil` when a file cannot hold the pages.
-  /// - Parameter segments: program headers when no page is bad. Each bad page can split one; the room kept for that is an
-  ///   eighth, at least 1024.
+  /// - Parameter segments: program headers when no page is bad. Each bad page can split one; the room kept for that is
+  ///   an eighth, at least 1024.
   init?(segments: UInt64, notes: GuestNotes, pages: UInt64) {
     guard pages <= 1 << 50, segments <= 1 << 31 else { return nil }
     room = segments + max(1024, segments / 8)

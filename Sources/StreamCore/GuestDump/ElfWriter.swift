@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Writes an ELF64 core: one PT_LOAD a run of present pages, zero pages as holes of a sparse file, absent and bad pages in no
-/// PT_LOAD. Pages must come raw. Source: formats/elf.md §2, §4.1.
+/// Writes an ELF64 core: one PT_LOAD a run of present pages, zero pages as holes of a sparse file, absent and bad pages
+/// in no PT_LOAD. Pages must come raw. Source: formats/elf.md §2, §4.1.
 public final class ElfWriter: GuestDumpWriter {
   public static let format = GuestDumpFormat(
     name: "elf", fileExtension: "elf", encodings: [.raw],
@@ -122,7 +122,8 @@ public final class ElfWriter: GuestDumpWriter {
     return count
   }
 
-  /// The whole pages of a stretch of the kernel image; `nil` when there is none, or the two addresses differ within a page.
+  /// The whole pages of a stretch of the kernel image; `nil` when there is none, or the two addresses differ within a
+  /// page.
   private static func frames(of segment: KernelImageSegment) -> Range<UInt64>? {
     let (end, overflow) = segment.physical.rawValue.addingReportingOverflow(segment.bytes)
     let first = segment.physical.frame + (segment.physical.pageOffset == 0 ? 0 : 1)

@@ -88,8 +88,8 @@ extension GuestDumpError: CustomStringConvertible {
   }
 }
 
-/// Writes one guest's dump. `append` is called serially; the file depends on the pages and payloads in their order, not on
-/// how they are cut into batches.
+/// Writes one guest's dump. `append` is called serially; the file depends on the pages and payloads in their order, not
+/// on how they are cut into batches.
 public protocol GuestDumpWriter: AnyObject, Sendable {
   func append(_ batch: OutputBatch) throws(SystemError)
 

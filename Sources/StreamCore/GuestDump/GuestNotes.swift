@@ -1,5 +1,6 @@
-/// The ELF notes of a guest's dump, in QEMU's order: NT_PRSTATUS for each vCPU, QEMU's CPU state for each vCPU, VMCOREINFO.
-/// What is unknown is zero here, for want of another way. Source: formats/elf.md §1.4, target/i386/arch_dump.c of QEMU.
+/// The ELF notes of a guest's dump, in QEMU's order: NT_PRSTATUS for each vCPU, QEMU's CPU state for each vCPU,
+/// VMCOREINFO. What is unknown is zero here, for want of another way. Source: formats/elf.md §1.4,
+/// target/i386/arch_dump.c of QEMU.
 struct GuestNotes: Sendable, Equatable {
   private(set) var bytes: [UInt8] = []
   /// Where in `bytes` the text of VMCOREINFO stands.
@@ -89,8 +90,9 @@ struct GuestNotes: Sendable, Equatable {
     return note
   }
 
-  /// The second dword of a segment descriptor, without base and limit. As KVM hands segments to QEMU, one that is unusable
-  /// keeps its type and is not present. Source: vmx_get_segment in arch/x86/kvm/vmx/vmx.c, get_seg in QEMU's kvm.c.
+  /// The second dword of a segment descriptor, without base and limit. As KVM hands segments to QEMU, one that is
+  /// unusable keeps its type and is not present. Source: vmx_get_segment in arch/x86/kvm/vmx/vmx.c, get_seg in QEMU's
+  /// kvm.c.
   static func qemuFlags(_ segment: Segment) -> UInt32 {
     let present: UInt32 = 1 << 7
     let rights = segment.accessRights & 0xf0ff

@@ -39,8 +39,8 @@ struct KdumpLayout: Sendable {
     }
   }
 
-  /// The main header, one block: struct disk_dump_header. The time is 0: the same input gives the same bytes, and tv_usec
-  /// must not look like a block size (formats/kdump-compressed.md §2).
+  /// The main header, one block: struct disk_dump_header. The time is 0: the same input gives the same bytes, and
+  /// tv_usec must not look like a block size (formats/kdump-compressed.md §2).
   func header(_ image: GuestImage) -> [UInt8] {
     var header = Array("KDUMP   ".utf8)
     header.append(littleEndian: Self.headerVersion)
@@ -55,7 +55,8 @@ struct KdumpLayout: Sendable {
     return header
   }
 
-  /// The sub-header and the notes after it. Nothing was filtered by choice (dump_level 0), and it is no part of a split set.
+  /// The sub-header and the notes after it. Nothing was filtered by choice (dump_level 0), and it is no part of a split
+  /// set.
   func subHeader(_ image: GuestImage) -> [UInt8] {
     var header = [UInt8](repeating: 0, count: Self.subHeaderSize)
     let notesOffset = Self.block + UInt64(Self.subHeaderSize)

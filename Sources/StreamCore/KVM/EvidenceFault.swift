@@ -58,7 +58,8 @@ public struct VCPUEvidence: Sendable, Equatable {
   public let anchored: Bool
   /// The VM stands in the kernel's own list of VMs.
   public let listed: Bool
-  /// The vCPU's `loaded_vmcs` names this region: its registers are those in `arch`. `nil` where that pointer is not known.
+  /// The vCPU's `loaded_vmcs` names this region: its registers are those in `arch`. `nil` where that pointer is not
+  /// known.
   public let isActive: Bool?
   /// Host CPU that this VMCS was loaded on.
   public let cpu: Int32?

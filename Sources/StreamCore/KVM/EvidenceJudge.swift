@@ -1,9 +1,9 @@
-/// Judges all regions of a host together: proves the vCPU of each, lets them agree on the distances, and judges each again
-/// by what they agreed on.
+/// Judges all regions of a host together: proves the vCPU of each, lets them agree on the distances, and judges each
+/// again by what they agreed on.
 ///
-/// Votes count distinct vCPUs that the kernel's own tables of vCPUs name, so a guest that fills its memory with forged regions
-/// has no vote; and a register of its own that holds a region's address (inside a true `vcpu_vmx`) is outvoted by the
-/// checks of the true `vmcs01`.
+/// Votes count distinct vCPUs that the kernel's own tables of vCPUs name, so a guest that fills its memory with forged
+/// regions has no vote; and a register of its own that holds a region's address (inside a true `vcpu_vmx`) is outvoted
+/// by the checks of the true `vmcs01`.
 struct EvidenceJudge {
   let kernel: HostKernel
   let regions: [RegionFacts]
@@ -47,8 +47,8 @@ struct EvidenceJudge {
     return nil
   }
 
-  /// The usual way: the MSR-load address leads into `vcpu_vmx`. First guesses, then everywhere, then again by what the proven ones
-  /// agreed on; VMs in the direct map only when there are none elsewhere.
+  /// The usual way: the MSR-load address leads into `vcpu_vmx`. First guesses, then everywhere, then again by what the
+  /// proven ones agreed on; VMs in the direct map only when there are none elsewhere.
   private mutating func proveByMSRLoad(_ hopeful: [RegionFacts]) {
     let open = hopeful.map { ($0, finder.pointers(of: $0)) }.filter { !$0.1.isEmpty }
     prove(open)

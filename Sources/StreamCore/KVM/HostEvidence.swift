@@ -4,8 +4,8 @@ public struct HostEvidence: Sendable {
   public let kernel: HostKernel
   /// The distances that the host's vCPUs agree on; `nil` when none was proven.
   public let shape: VCPUShape?
-  /// Every VM of the host that was found, by address: those that the regions lead to and those that the kernel's list of VMs
-  /// adds.
+  /// Every VM of the host that was found, by address: those that the regions lead to and those that the kernel's list
+  /// of VMs adds.
   public let kvms: [KVMObject]
   private let verdicts: [HPA: Result<VCPUEvidence, EvidenceFault>]
 
@@ -39,7 +39,8 @@ public struct HostEvidence: Sendable {
     verdicts[region] ?? .failure(.notJudged(region))
   }
 
-  /// The region that a vCPU's `vmcs01` names, whether or not the dump holds it: what tells a caller which vCPUs are missing.
+  /// The region that a vCPU's `vmcs01` names, whether or not the dump holds it: what tells a caller which vCPUs are
+  /// missing.
   public func region(of vcpu: VirtualAddress) -> HPA? {
     guard let shape, let start = kernel.physical(ofDirectMap: vcpu.rawValue),
       let value = kernel.memory.u64(start.rawValue &+ shape.startToPointer), value != 0

@@ -1,6 +1,6 @@
 extension HostKernel {
-  /// A kernel without a VMCOREINFO: the direct map's base follows from the pointers in `vcpu_vmx` alone, the tables are those
-  /// that the regions' HOST_CR3 name, and both must agree. `anchored` is false. Source: gprs.md §2.3.
+  /// A kernel without a VMCOREINFO: the direct map's base follows from the pointers in `vcpu_vmx` alone, the tables are
+  /// those that the regions' HOST_CR3 name, and both must agree. `anchored` is false. Source: gprs.md §2.3.
   public init(regions: [RegionFacts], memory: any PhysicalMemory) throws(HostKernelFault) {
     var votes: [UInt64: Int] = [:]
     for region in regions {
@@ -31,8 +31,8 @@ extension HostKernel {
     self = best.kernel
   }
 
-  /// The direct map's base by one region: near its MSR-load area stands the region's own address in the direct map, and right
-  /// behind that structure a pointer to this place itself, through the same map.
+  /// The direct map's base by one region: near its MSR-load area stands the region's own address in the direct map, and
+  /// right behind that structure a pointer to this place itself, through the same map.
   static func directMapBase(byPointersOf region: RegionFacts, memory: any PhysicalMemory) -> UInt64? {
     guard let load = region.entryMSRLoad, load >= VCPUShape.pointerReach, load & 7 == 0 else { return nil }
     let window = PhysicalWindow(

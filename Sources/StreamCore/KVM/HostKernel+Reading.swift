@@ -7,7 +7,8 @@ extension HostKernel {
     return page.u64(place.pageOffset)
   }
 
-  /// Up to `count` bytes from a kernel virtual address, as far as they are mapped and stored, with the frames they came from.
+  /// Up to `count` bytes from a kernel virtual address, as far as they are mapped and stored, with the frames they came
+  /// from.
   func bytes(_ address: VirtualAddress, upTo count: Int) -> (bytes: [UInt8], frames: [UInt64]) {
     var bytes: [UInt8] = []
     var frames: [UInt64] = []

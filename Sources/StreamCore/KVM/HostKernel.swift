@@ -22,8 +22,8 @@ public enum KernelHalf: Equatable, Sendable {
   case missing(entry: Int)
 }
 
-/// The kernel that ran the host, by its own page tables. Every kernel address is translated from `swapper_pg_dir`, never
-/// from a table that a VMCS names: a forged region names whatever suits it. Source: gprs.md §2 and §5.
+/// The kernel that ran the host, by its own page tables. Every kernel address is translated from `swapper_pg_dir`,
+/// never from a table that a VMCS names: a forged region names whatever suits it. Source: gprs.md §2 and §5.
 public struct HostKernel: Sendable {
   public let memory: any PhysicalMemory
   /// The top-level table, `swapper_pg_dir` when `anchored`.
@@ -104,9 +104,9 @@ public struct HostKernel: Sendable {
   /// Source: Documentation/arch/x86/x86_64/mm.rst.
   static func isImageOrModule(_ address: VirtualAddress) -> Bool { address.rawValue >= VMCoreInfo.textMapping }
 
-  /// Compares the kernel half of the table that `HOST_CR3` names with the kernel's own. Only the frames count: accessed and
-  /// dirty bits move, a process may lack entries that others brought in later, and the LDT slot of page-table isolation
-  /// is one that the kernel's own table does not have.
+  /// Compares the kernel half of the table that `HOST_CR3` names with the kernel's own. Only the frames count: accessed
+  /// and dirty bits move, a process may lack entries that others brought in later, and the LDT slot of page-table
+  /// isolation is one that the kernel's own table does not have.
   public func kernelHalf(ofHostCR3 value: UInt64) -> KernelHalf {
     guard let page = memory.page((value & Self.frameMask) >> 12).page else { return .unreadable }
     for index in 256..<512 {

@@ -50,7 +50,8 @@ public struct KVMObject: Sendable, Equatable {
     frames = used + table.frames + own
   }
 
-  /// What can be said by the address alone. Source for the alignment: KVM allocates it by pages (`__vmalloc`, since 4.16).
+  /// What can be said by the address alone. Source for the alignment: KVM allocates it by pages (`__vmalloc`, since
+  /// 4.16).
   static func check(_ address: VirtualAddress, kernel: HostKernel) throws(KVMFault) {
     guard kernel.isPointer(address.rawValue) else { throw .unreadable(address) }
     if kernel.isUnmapped(address) { throw .unmapped(address) }

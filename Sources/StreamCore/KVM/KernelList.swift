@@ -1,7 +1,7 @@
 /// A doubly linked list of the kernel that closes, with every back pointer intact. Source: include/linux/list.h.
 ///
-/// It is what a forger cannot make: one of the nodes is a head in the kernel image or a module, whose two pointers only the
-/// kernel writes, so every node between them was linked in by the kernel.
+/// It is what a forger cannot make: one of the nodes is a head in the kernel image or a module, whose two pointers only
+/// the kernel writes, so every node between them was linked in by the kernel.
 public struct KernelList: Sendable, Equatable {
   /// The list's head: the one node in the mapping of the kernel image and the modules.
   public let head: VirtualAddress

@@ -31,10 +31,10 @@ struct LoadedVMCS: Sendable, Equatable {
 
   static let strong: Set<LoadedVMCSCheck> = [.on_cpu_link, .msr_bitmap, .host_state, .controls_shadow, .loaded_vmcs]
 
-  /// `shadow_vmcs`, `cpu` and `launched` must be plausible, two of the strong checks must hold, and one of these must be
-  /// another kernel structure that points here: the list of the CPU's VMCSs or `vcpu_vmx.loaded_vmcs`, which kernels of any age
-  /// since `loaded_vmcs` came (3.1) have. Without that a guest could set up its forged region so that the rest fits the words
-  /// behind a register which it sets itself: KERNEL_GS_BASE stands 24 bytes before `vmcs01`.
+  /// `shadow_vmcs`, `cpu` and `launched` must be plausible, two of the strong checks must hold, and one of these must
+  /// be another kernel structure that points here: the list of the CPU's VMCSs or `vcpu_vmx.loaded_vmcs`, which kernels
+  /// of any age since `loaded_vmcs` came (3.1) have. Without that a guest could set up its forged region so that the
+  /// rest fits the words behind a register which it sets itself: KERNEL_GS_BASE stands 24 bytes before `vmcs01`.
   var isConvincing: Bool {
     passed.isSuperset(of: [.shadow_vmcs, .cpu, .launched]) && passed.intersection(Self.strong).count >= 2
       && !passed.isDisjoint(with: [.on_cpu_link, .loaded_vmcs])

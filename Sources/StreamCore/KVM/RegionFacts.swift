@@ -1,5 +1,5 @@
-/// What the search through the host kernel takes from a VMCS region. A field that the layout lacks is `nil`, and what would
-/// need it is not checked.
+/// What the search through the host kernel takes from a VMCS region. A field that the layout lacks is `nil`, and what
+/// would need it is not checked.
 public struct RegionFacts: Sendable, Equatable {
   public var address: HPA
   public var hostCR3: UInt64?

@@ -1,8 +1,9 @@
 extension RegisterState {
   /// This state, read from a VMCS, with what the host kernel knows better or alone. Source: gprs.md §3.
   ///
-  /// After an exit KVM reads RSP, RIP and CR3 from the VMCS only when it needs them, and writes them back only before the
-  /// next entry; `regs_avail` and `regs_dirty` say which copy counts. RFLAGS, CR0, CR4 and segments stand in the VMCS always.
+  /// After an exit KVM reads RSP, RIP and CR3 from the VMCS only when it needs them, and writes them back only before
+  /// the next entry; `regs_avail` and `regs_dirty` say which copy counts. RFLAGS, CR0, CR4 and segments stand in the
+  /// VMCS always.
   /// - Parameter region: the region that this state was read from.
   public func merged(with vcpu: VCPUState, region: RegionFacts) -> RegisterState {
     var merged = self

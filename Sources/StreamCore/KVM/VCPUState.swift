@@ -12,8 +12,8 @@ public enum MPState: UInt32, Sendable, CaseIterable {
 
 /// What the host kernel knows of a vCPU beyond its VMCS. What is not confirmed is `nil`.
 public struct VCPUState: Sendable, Equatable {
-  /// The registers in `arch`, for the region whose guest was the last to run on the vCPU: not for a `vmcs01` while the guest's
-  /// own guest runs, nor for a `vmcs02` while it does not.
+  /// The registers in `arch`, for the region whose guest was the last to run on the vCPU: not for a `vmcs01` while the
+  /// guest's own guest runs, nor for a `vmcs02` while it does not.
   public internal(set) var registers: KVMRegisters?
   public internal(set) var kernelGSBase: UInt64?
   /// Task priority, 0 to 15: bits 7:4 of the APIC's TPR.

@@ -20,8 +20,9 @@ struct VCPUTable: Sendable, Equatable {
 
   /// The first table in the bytes of the `struct kvm` at `kvm`.
   ///
-  /// A guest chooses some quadwords of its `struct kvm` (the address of the wall clock, Hyper-V crash registers). They stand
-  /// in `arch`, behind `vm_list`; so nothing behind the list counts, and an xarray must say itself that it belongs here.
+  /// A guest chooses some quadwords of its `struct kvm` (the address of the wall clock, Hyper-V crash registers). They
+  /// stand in `arch`, behind `vm_list`; so nothing behind the list counts, and an xarray must say itself that it
+  /// belongs here.
   /// - Parameter list: byte offset of `vm_list`, where it is known.
   init?(in bytes: [UInt8], kvm: VirtualAddress, list: Int?, kernel: HostKernel) {
     let end = min(list ?? bytes.count, bytes.count)
@@ -51,9 +52,9 @@ struct VCPUTable: Sendable, Equatable {
     return VCPUTable(offset: offset, vcpus: walk.vcpus, frames: walk.frames)
   }
 
-  /// The array `vcpus[]` of kernels before 5.16, or an `xa_head` that is itself the only entry: neighbouring pointers, as many as
-  /// `online_vcpus`, which stands 8 or 16 bytes before `vm_list` in every kernel (alone, or with `created_vcpus` and
-  /// `last_boosted_vcpu`).
+  /// The array `vcpus[]` of kernels before 5.16, or an `xa_head` that is itself the only entry: neighbouring pointers,
+  /// as many as `online_vcpus`, which stands 8 or 16 bytes before `vm_list` in every kernel (alone, or with
+  /// `created_vcpus` and `last_boosted_vcpu`).
   private static func direct(in bytes: [UInt8], list: Int, kvm: VirtualAddress, kernel: HostKernel) -> VCPUTable? {
     let counts = [16, 8].compactMap { bytes.load(list - $0, as: UInt32.self) }
     for offset in stride(from: 8, to: list, by: 8) {
@@ -72,8 +73,8 @@ struct VCPUTable: Sendable, Equatable {
   }
 }
 
-/// Reads the nodes of one xarray. `struct xa_node`: shift, offset, count, nr_values (bytes 0 to 3), parent (8), array (16),
-/// private_list (24), slots[64] (40). Source: include/linux/xarray.h.
+/// Reads the nodes of one xarray. `struct xa_node`: shift, offset, count, nr_values (bytes 0 to 3), parent (8), array
+/// (16), private_list (24), slots[64] (40). Source: include/linux/xarray.h.
 private struct XArrayWalk {
   /// Address of the `struct xarray`, which every node names.
   let array: UInt64

@@ -1,13 +1,13 @@
 /// The walk of one EPT root. Two passes, so that the result depends neither on the number of workers nor on their
 /// order:
 ///
-/// 1. The initializer reads the tables above level 1, serially and in order of guest address (depth first). A table belongs to
-///    the place that reaches it first in this order; every other place is refused: as a loop when the table lies on
-///    the way to the place, else as shared. KVM never lets a table serve two ranges of a guest.
-/// 2. `walk` goes through one subtree and reads its level-1 tables, 511 of every 512; it shares nothing with other walks, so
-///    subtrees can be given to any workers. Each table is entered at its own place only.
+/// 1. The initializer reads the tables above level 1, serially and in order of guest address (depth first). A table
+///    belongs to the place that reaches it first in this order; every other place is refused: as a loop when the table
+///    lies on the way to the place, else as shared. KVM never lets a table serve two ranges of a guest.
+/// 2. `walk` goes through one subtree and reads its level-1 tables, 511 of every 512; it shares nothing with other
+///    walks, so subtrees can be given to any workers. Each table is entered at its own place only.
 ///
-/// So each distinct table is read at most twice, whatever the entries say.
+/// So a level-1 table is read once and one above it twice (three times where tables are shared), whatever entries say.
 public struct EPTWalk: Sendable {
   public struct Limits: Sendable {
     /// Tables reached more than once; a root with more is refused as a whole.

@@ -79,6 +79,22 @@ struct KVMRealDumpTests {
     #expect(found.map(\.kernelGSBase) == [0, 0, 0, 0xffff_96e8_c3a0_0000])
   }
 
+  @Test(arguments: ["haswell", "mini", "nested"])
+  func `a dump without user memory gives the same evidence and registers`(name: String) throws {
+    let whole = try KVMRealHost(name)
+    let filtered = try KVMRealHost(name, file: "host-d31.lzo.kdump")
+    let evidence = [
+      HostEvidence(kernel: try whole.kernel(), regions: whole.facts),
+      HostEvidence(kernel: try filtered.kernel(), regions: filtered.facts),
+    ]
+    let states = evidence.map { VCPUStates(evidence: $0, regions: whole.facts) }
+    for region in whole.facts.map(\.address) {
+      #expect(try evidence[0].evidence(for: region).get() == evidence[1].evidence(for: region).get())
+      let state = try #require(states[0].state(of: region))
+      #expect(state == states[1].state(of: region))
+    }
+  }
+
   @Test func `a host page that merely begins like a region has no evidence`() throws {
     let host = try KVMRealHost("haswell")
     let region = host.regions[0]

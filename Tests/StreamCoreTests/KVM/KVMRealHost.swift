@@ -24,9 +24,9 @@ struct KVMRealHost {
     "nested": [("guest1", 0x38a3_4000), ("guest2", 0x3fe9_c000), ("guest1", 0x38b0_1000)],
   ]
 
-  init(_ name: String) throws {
+  init(_ name: String, file: String = "vmcore.elf") throws {
     path = (Self.folder ?? "") + "/" + name
-    let dump = try openHostDump(path: path + "/vmcore.elf")
+    let dump = try openHostDump(path: path + "/" + file)
     memory = HostMemory(dump)
     info = try #require(dump.vmcoreinfo)
     let layout = try #require(LayoutCatalogue.layout(id: "bochs-2.7"))

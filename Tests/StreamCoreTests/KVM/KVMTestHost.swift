@@ -18,8 +18,8 @@ struct KVMTestMemory: PhysicalMemory {
   mutating func remove(_ frame: UInt64) { frames[frame] = nil }
 }
 
-/// A small host: page tables, a list of VMs, VMs with their tables of vCPUs, vCPUs with their `loaded_vmcs`. Distances are
-/// 6.1's where nothing else is said.
+/// A small host: page tables, a list of VMs, VMs with their tables of vCPUs, vCPUs with their `loaded_vmcs`. Distances
+/// are 6.1's where nothing else is said.
 struct KVMTestHost {
   static let root: UInt64 = 0x10_0000
   static let process: UInt64 = 0x10_1000
@@ -38,7 +38,6 @@ struct KVMTestHost {
   var memory = KVMTestMemory()
   private var nextTable = Self.tables
   private(set) var list: [UInt64] = [Self.listHead]
-  private var nextStack: UInt64 = 0x500_0000
 
   init(levels: Int = 4, directMap: UInt64 = 0xffff_8880_0000_0000, vmalloc: UInt64 = 0xffff_c900_0010_0000) {
     self.levels = levels
@@ -64,17 +63,6 @@ struct KVMTestHost {
     }
     let place = table + (virtual >> UInt64(12 + 9 * (leaf - 1)) & 0x1ff) * 8
     memory.store(physical | (leaf == 1 ? 0x63 : 0xe3), at: place)
-  }
-
-  mutating func unmap(_ virtual: UInt64) { map(virtual, to: 0); clearLeaf(virtual) }
-
-  private mutating func clearLeaf(_ virtual: UInt64) {
-    var table = Self.root
-    for level in stride(from: levels, to: 1, by: -1) {
-      let place = table + (virtual >> UInt64(12 + 9 * (level - 1)) & 0x1ff) * 8
-      table = (memory.u64(place) ?? 0) & 0x000f_ffff_ffff_f000
-    }
-    memory.store(0, at: table + (virtual >> 12 & 0x1ff) * 8)
   }
 
   /// The process's table: the kernel's half as it is now, with accessed bits that differ, and a user entry.

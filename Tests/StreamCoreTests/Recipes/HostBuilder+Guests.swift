@@ -194,7 +194,8 @@ extension HostBuilder {
     // mm_struct.pgd, where Debian's 6.1 has it: measured on a real dump.
     space.memory.store(kernel.virtual(guest.processTables.root), at: mm + 72)
     let entries = guest.vcpus.map { kernel.virtual($0.vcpuAddress) }
-    let array = try RecipeXArray.build(entries, kernel: kernel, slab: &nodeSlab, in: &space)
+    let array = try RecipeXArray.build(
+      entries, array: kvm.virtual + RecipeKVMShape.kvmVCPUArray, kernel: kernel, slab: &nodeSlab, in: &space)
     // The private slot of the APIC access page: not guest RAM.
     let apicSlot = RecipeMemslots.Slot(gfn: 0xfee00, pages: 1, hva: 0x7eff_0000_0000, id: 32765)
     let all = slots + [apicSlot]

@@ -90,9 +90,10 @@ struct RecipeSlab: Sendable {
 
 /// The kernel's xarray, as `kvm.vcpu_array` uses it: nodes of 64 slots, a tag of 2 on a pointer to a node.
 struct RecipeXArray {
-  /// Builds the tree for entries 0, 1, 2, … and returns `xa_head`. Source: vmx/gprs.md §5.
+  /// Builds the tree for entries 0, 1, 2, … and returns `xa_head`. Each node names its parent and the `struct xarray` at
+  /// `array` that it belongs to. Source: vmx/gprs.md §5; include/linux/xarray.h, struct xa_node.
   static func build(
-    _ entries: [UInt64], kernel: RecipeKernel, slab: inout RecipeSlab, in space: inout RecipeSpace
+    _ entries: [UInt64], array: UInt64, kernel: RecipeKernel, slab: inout RecipeSlab, in space: inout RecipeSpace
   ) throws(RecipeMistake) -> UInt64 {
     var level = entries
     var shift: UInt64 = 0
@@ -104,7 +105,12 @@ struct RecipeXArray {
         space.memory.store(shift, at: node, width: 1)
         space.memory.store(UInt64(start / 64 % 64), at: node + 1, width: 1)
         space.memory.store(UInt64(slots.count), at: node + 2, width: 1)
-        for (place, value) in slots.enumerated() { space.memory.store(value, at: node + 40 + UInt64(place) * 8) }
+        space.memory.store(array, at: node + 16)
+        for (place, value) in slots.enumerated() {
+          space.memory.store(value, at: node + 40 + UInt64(place) * 8)
+          // Above the lowest level the values are tagged nodes.
+          if shift > 0 { space.memory.store(kernel.virtual(node), at: value - 2 - kernel.directMap + 8) }
+        }
         nodes.append(kernel.virtual(node) | 2)
       }
       level = nodes

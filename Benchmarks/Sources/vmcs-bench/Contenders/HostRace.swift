@@ -39,7 +39,7 @@ struct HostRace {
     let reference = try workspace.empty("reference")
     _ = try workspace.run(splitCommand(into: reference), for: "split")
     let written = try Workspace.files(in: reference)
-    guard !written.isEmpty else { throw BenchError.noOutput(contender: "split", what: "any file") }
+    guard !written.isEmpty else { throw BenchError.noOutput(contender: "split", what: "its output directory") }
     let bytes = written.reduce(0) { $0 + $1.size }
     return Race(
       title: "\(file.host), \(file.codec)",

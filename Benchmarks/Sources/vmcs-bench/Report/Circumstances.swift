@@ -13,7 +13,7 @@ struct Circumstances: Sendable {
     date = String(Date().formatted(.iso8601).prefix(10))
     commit = Self.commit(repository, workspace)
     let program = [
-      programs.vmcsSplitVersion, Self.linkage(programs.vmcsSplit), Self.age(programs.vmcsSplit, repository),
+      programs.vmcsSplitVersion, Self.linkage(programs.vmcsSplit, workspace), Self.age(programs.vmcsSplit, repository),
     ]
     rows = [
       ["commit", commit],
@@ -21,6 +21,7 @@ struct Circumstances: Sendable {
       ["cores", "\(ProcessInfo.processInfo.activeProcessorCount)"],
       ["CPU", Self.field("model name", of: "/proc/cpuinfo") ?? "unknown"],
       ["kernel", Self.line(of: "/proc/sys/kernel/osrelease")],
+      ["load average at the start", Self.line(of: "/proc/loadavg").split(separator: " ").first.map(String.init) ?? ""],
       ["file system of the outputs", Self.fileSystem(of: workspace.root, workspace)],
       ["vmcs-split", program.joined(separator: ", ")],
       ["libkdumpfile", programs.pageReader.text],
@@ -51,10 +52,17 @@ struct Circumstances: Sendable {
   }
 
   /// Whether the program is what ships, seen by the library that a dynamic one names.
-  private static func linkage(_ program: String) -> String {
-    guard let bytes = try? Data(contentsOf: URL(filePath: program), options: .alwaysMapped) else { return "unreadable" }
-    let dynamic = bytes.range(of: Data("libswiftCore.so".utf8)) != nil
-    return dynamic ? "dynamic Swift libraries (not as it ships)" : "static Swift libraries"
+  private static func linkage(_ program: String, _ workspace: Workspace) -> String {
+    guard let grep = Programs.find("grep") else { return "linkage unknown" }
+    do {
+      // A search in this process would raise its peak, and with it what can be seen of the children's.
+      _ = try workspace.run(Command(program: grep, arguments: ["-qF", "libswiftCore.so", program]), for: "grep")
+      return "dynamic Swift libraries (not as it ships)"
+    } catch BenchError.failed(_, _, .exit(1), _) {
+      return "static Swift libraries"
+    } catch {
+      return "linkage unknown"
+    }
   }
 
   /// A program older than a source is not the commit's.
@@ -73,9 +81,9 @@ struct Circumstances: Sendable {
   }
 
   private static func fileSystem(of directory: URL, _ workspace: Workspace) -> String {
-    guard let stat = Programs.find("stat") else { return "unknown" }
-    let command = Command(program: stat, arguments: ["-f", "-c", "%T", directory.path])
-    return (try? workspace.run(command, for: "stat").output) ?? "unknown"
+    guard let df = Programs.find("df") else { return "unknown" }
+    let command = Command(program: df, arguments: ["--output=fstype", directory.path])
+    return (try? workspace.run(command, for: "df").output)?.split(separator: "\n").last.map(String.init) ?? "unknown"
   }
 
   /// The value of the first `key: value` line.

@@ -16,7 +16,7 @@ struct Report {
       Whole processes, measured in turns in one run on the same files, warm page cache. Ratios: the median of the
       rounds' own ratios, with the smallest and the largest. Times of different runs must not be compared.
       """,
-      MarkdownTable(header: ["", "measured with"], rows: circumstances.rows).text,
+      MarkdownTable(header: ["", "measured with"], figures: false, rows: circumstances.rows).text,
     ]
     parts += outcomes.flatMap(section)
     return parts.joined(separator: "\n\n") + "\n"

@@ -1,0 +1,98 @@
+import Foundation
+import StreamCore
+import Synchronization
+import Testing
+
+@Suite struct PipelineTests {
+  private struct Broken: Error, Equatable { var item: Int }
+
+  @Test func everyWorkerHasWorkAndEveryItemIsDoneOnce() throws {
+    for (items, workers) in [(0, 4), (1, 4), (3, 8), (1000, 8), (1000, 1)] {
+      let seen = Mutex<(items: [Int], workers: Set<Int>)>(([], []))
+      let used = try Workers(count: workers).forEach(items) { worker, item in
+        seen.withLock {
+          $0.items.append(item)
+          $0.workers.insert(worker)
+        }
+      }
+      #expect(seen.withLock { $0.items.sorted() } == Array(0..<items))
+      #expect(used == min(items, workers))
+      #expect(seen.withLock { $0.workers.count } == used)
+    }
+  }
+
+  @Test func anErrorEndsTheWorkersAndIsThrown() {
+    let done = Atomic<Int>(0)
+    #expect(throws: Broken(item: 10)) {
+      try Workers(count: 4).forEach(100_000) { _, item in
+        if item == 10 { throw Broken(item: item) }
+        done.wrappingAdd(1, ordering: .relaxed)
+      }
+    }
+    #expect(done.load(ordering: .relaxed) < 100_000)
+  }
+
+  @Test(arguments: [1, 4])
+  func aCancelledRunThrows(count: Int) {
+    let workers = Workers(count: count)
+    workers.cancellation.cancel()
+    #expect(throws: Cancelled.self) { try workers.forEach(10) { _, _ in } }
+  }
+
+  @Test func theSinkSeesItemsInOrderHoweverLongTheyTake() throws {
+    let seen = Mutex<[Int]>([])
+    let stage = OrderedStage<Int, Int>(
+      workers: 4, window: 8, cancellation: Cancellation(),
+      work: { _, item in
+        usleep(UInt32.random(in: 0..<300))
+        return item
+      }, sink: { item in seen.withLock { $0.append(item) } })
+    try stage.run(0..<500)
+    #expect(seen.withLock { $0 } == Array(0..<500))
+  }
+
+  @Test func anErrorComesOnceAndAfterAllItemsBeforeIt() {
+    let seen = Mutex<[Int]>([])
+    let stage = OrderedStage<Int, Int>(
+      workers: 4, window: 8, cancellation: Cancellation(),
+      work: { _, item in if item == 100 { throw Broken(item: item) } else { item } },
+      sink: { item in seen.withLock { $0.append(item) } })
+    #expect(throws: Broken(item: 100)) { try stage.run(0..<1000) }
+    #expect(seen.withLock { $0 } == Array(0..<100))
+  }
+
+  @Test func aSlowSinkHoldsBackTheWorkers() throws {
+    let flying = Mutex<(now: Int, most: Int)>((0, 0))
+    let stage = OrderedStage<Int, Int>(
+      workers: 4, window: 6, cancellation: Cancellation(),
+      work: { _, item in
+        flying.withLock {
+          $0.now += 1
+          $0.most = max($0.most, $0.now)
+        }
+        return item
+      },
+      sink: { _ in
+        usleep(200)
+        flying.withLock { $0.now -= 1 }
+      })
+    try stage.run(0..<200)
+    #expect(flying.withLock { $0.most } <= 6)
+    #expect(flying.withLock { $0.now } == 0)
+  }
+
+  @Test func noTwoItemsShareAWorkerAtATime() throws {
+    let busy = Mutex<Set<Int>>([])
+    let clashes = Atomic<Int>(0)
+    let stage = OrderedStage<Int, Int>(
+      workers: 3, window: 9, cancellation: Cancellation(),
+      work: { worker, item in
+        if !busy.withLock({ $0.insert(worker).inserted }) { clashes.wrappingAdd(1, ordering: .relaxed) }
+        usleep(50)
+        _ = busy.withLock { $0.remove(worker) }
+        return item
+      }, sink: { _ in })
+    try stage.run(0..<300)
+    #expect(clashes.load(ordering: .relaxed) == 0)
+  }
+}

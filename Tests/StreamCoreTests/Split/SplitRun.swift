@@ -1,0 +1,119 @@
+import Foundation
+import StreamCore
+import Testing
+
+/// One run of the whole way on a generated host: the recipe's dump in, guests' dumps out, read back by readers of the tests' own.
+struct SplitRun {
+  let host: BuiltHost
+  let inspection: Inspection
+  let manifest: Manifest
+  private let directory: RecipeDirectory
+  private var output: URL { directory.path.appending(path: "out") }
+
+  /// What goes in and how.
+  struct Options {
+    var input: (BuiltHost) -> [UInt8] = { $0.kdump(.lzo) }
+    var format = "kdump"
+    var encoding: PageEncoding?
+    var threads = 2
+    var guests: [String] = []
+    var verifies = false
+  }
+
+  init(_ recipe: String, _ options: Options = Options()) throws {
+    try self.init(try HostRecipe(recipe).build(), options)
+  }
+
+  init(_ host: BuiltHost, _ options: Options = Options()) throws {
+    self.host = host
+    directory = try RecipeDirectory()
+    let path = try directory.write(options.input(host), as: "host.dump")
+    let workers = Workers(count: options.threads)
+    inspection = try Inspection.run(path: path, Inspection.Options(workers: workers))
+    let format = try #require(guestDumpFormats.first { $0.name == options.format })
+    let split = Split(
+      inspection: inspection, directory: directory.path.appending(path: "out").path, guests: options.guests, format: format,
+      encoding: options.encoding, verifies: options.verifies)
+    manifest = try split.run(workers, Progress.none)
+  }
+
+  /// The manifest's entry for a guest of the recipe, known by its lowest VMCS.
+  func entry(_ guest: BuiltGuest) throws -> Manifest.Guest {
+    let addresses = Set(guest.vcpus.map(\.vmcs))
+    return try #require(
+      manifest.guests.first { entry in entry.vcpus.contains { $0.vmcs.map { addresses.contains($0.value) } ?? false } },
+      "no guest \(guest.name) in the manifest")
+  }
+
+  func bytes(_ guest: BuiltGuest) throws -> [UInt8] {
+    let output = try #require(try entry(guest).output, "\(guest.name) was not written")
+    return [UInt8](try Data(contentsOf: self.output.appending(path: output.file)))
+  }
+
+  /// All files of the output directory but the manifest, by name.
+  func files() throws -> [String: [UInt8]] {
+    let names = try FileManager.default.contentsOfDirectory(atPath: output.path).filter { $0 != "manifest.json" }
+    return try Dictionary(
+      uniqueKeysWithValues: names.map { ($0, [UInt8](try Data(contentsOf: output.appending(path: $0)))) })
+  }
+
+  /// The pages of a guest's dump, by guest frame, whatever its format.
+  func pages(_ guest: BuiltGuest) throws -> [UInt64: [UInt8]] {
+    let bytes = try bytes(guest)
+    guard bytes.starts(with: [0x7f, 0x45]) else { return RecipeReaders.kdump(bytes).pages }
+    var pages: [UInt64: [UInt8]] = [:]
+    for load in RecipeReaders.elf(bytes).loads where load.virtual < 0xffff_ffff_8000_0000 {
+      for page in 0..<load.stored / 4096 {
+        let at = Int(load.offset + page * 4096)
+        pages[load.physical / 4096 + page] = Array(bytes[at..<at + 4096])
+      }
+    }
+    return pages
+  }
+
+  /// Expects that a guest's dump holds exactly the pages that its EPT maps and the host dump has, byte for byte.
+  func expectExact(_ guest: BuiltGuest, _ location: SourceLocation = #_sourceLocation) throws {
+    let pages = try pages(guest)
+    var missing: [UInt64] = []
+    var differing: [UInt64] = []
+    var wanted: Set<UInt64> = []
+    for gfn in guest.ranges.joined() where guest.status(gfn) == .mapped {
+      wanted.insert(gfn)
+      guard let page = pages[gfn] else {
+        missing.append(gfn)
+        continue
+      }
+      if page != guest.page(gfn) { differing.append(gfn) }
+    }
+    let extra = pages.keys.filter { !wanted.contains($0) }.sorted()
+    #expect(missing == [], "\(guest.name): missing", sourceLocation: location)
+    #expect(differing == [], "\(guest.name): differing", sourceLocation: location)
+    #expect(extra == [], "\(guest.name): extra", sourceLocation: location)
+    #expect(!wanted.isEmpty, "\(guest.name): nothing is mapped", sourceLocation: location)
+    try expectRegisters(guest, location)
+  }
+
+  /// Expects every register of every vCPU, in the order of the APIC ids.
+  func expectRegisters(_ guest: BuiltGuest, _ location: SourceLocation = #_sourceLocation) throws {
+    let entry = try entry(guest)
+    #expect(entry.vcpus.map(\.apicId) == guest.orderedVCPUs.map(\.apicID), sourceLocation: location)
+    for (found, truth) in zip(entry.vcpus, guest.orderedVCPUs) where truth.state != .neverRun {
+      for (name, value) in truth.registers.values {
+        // What a layout has no place for is unknown, never invented.
+        if name == "pat", host.layout.fields["GUEST_IA32_PAT"] == nil {
+          #expect(found.unknown.contains("pat"), sourceLocation: location)
+          continue
+        }
+        let register = found.registers[name]?.value.value
+        #expect(register == value, "\(guest.name) vCPU \(found.index) \(name)", sourceLocation: location)
+      }
+      for (name, segment) in truth.registers.segments {
+        let register = try #require(found.registers[name], "\(name)", sourceLocation: location)
+        #expect(register.value.value == UInt64(segment.selector), "\(name)", sourceLocation: location)
+        #expect(register.base?.value == segment.base, "\(name)", sourceLocation: location)
+        #expect(register.limit?.value == UInt64(segment.limit), "\(name)", sourceLocation: location)
+        #expect(register.accessRights?.value == UInt64(segment.accessRights), "\(name)", sourceLocation: location)
+      }
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import Foundation
+import StreamCore
+import Testing
+
+/// Whole runs on generated hosts: what a recipe puts in must come out, and nothing else.
+@Suite struct SplitTests {
+  /// Two vCPUs whose APIC ids run against their addresses, RAM with a hole, and a guest beside it without Linux.
+  static let twoGuests = """
+    host ram 96M cpus 2 layout bochs-2.7 kernel 6.1 seed 7
+    guest web ram 0-8M 4G-4G+2M backing 2M linux 6.1.0-test
+      vcpu apic 1 vmcs 0x4b3a000
+      vcpu apic 0 vmcs 0x4b3c000 halted
+    guest db ram 0-4M backing 4K shuffled nolinux
+      vcpu running
+    """
+  static let host: BuiltHost? = try? HostRecipe(twoGuests).build()
+
+  private func run(_ options: SplitRun.Options) throws -> SplitRun {
+    try SplitRun(try #require(Self.host), options)
+  }
+
+  @Test(arguments: PageEncoding.allCases, ["kdump", "elf"])
+  func guestsComeOutExactInEveryCodec(encoding: PageEncoding, format: String) throws {
+    var options = SplitRun.Options(format: format)
+    options.encoding = format == "kdump" ? encoding : nil
+    options.input = { $0.kdump(RecipeCodec(rawValue: encoding.rawValue) ?? .lzo) }
+    let run = try run(options)
+    #expect(run.manifest.guests.count == 2)
+    for guest in run.host.guests { try run.expectExact(guest) }
+  }
+
+  @Test(arguments: [RecipeElf.Style.vmcore, .qemu, .makedumpfile])
+  func elfInputsOfEveryProducerSplit(style: RecipeElf.Style) throws {
+    let run = try run(SplitRun.Options(input: { $0.elf(style) }))
+    for guest in run.host.guests { try run.expectExact(guest) }
+    #expect(run.manifest.input.format == "elf")
+    #expect(try run.entry(run.host.guests[0]).output?.codec == "lzo")
+  }
+
+  @Test(arguments: 1...6)
+  func everyHeaderVersionSplits(version: Int) throws {
+    let run = try run(SplitRun.Options(input: { $0.kdump(.zlib, version: UInt32(version)) }))
+    for guest in run.host.guests { try run.expectExact(guest) }
+    #expect(run.manifest.input.headerVersion == version)
+  }
+
+  @Test(arguments: [PageEncoding?.none, .zstd], ["kdump", "elf"])
+  func threadsLeaveNoTraceInTheOutput(encoding: PageEncoding?, format: String) throws {
+    var options = SplitRun.Options(format: format)
+    options.encoding = format == "kdump" ? encoding : nil
+    options.threads = 1
+    let one = try run(options)
+    options.threads = 8
+    let eight = try run(options)
+    #expect(try one.files() == eight.files())
+    for stage in ["scan_workers", "map_workers", "extract_workers"] {
+      #expect(one.manifest.counters[stage] == 1, "\(stage)")
+      #expect(try #require(eight.manifest.counters[stage]) > 1, "\(stage)")
+    }
+    #expect(try #require(eight.manifest.counters["map_workers_guest-1"]) > 1)
+  }
+
+  @Test func aHoleInRAMStaysAHole() throws {
+    for format in ["kdump", "elf"] {
+      let run = try run(SplitRun.Options(format: format))
+      let web = try #require(run.host.guest("web"))
+      let pages = try run.pages(web)
+      #expect(!pages.keys.contains { $0 >= 8 << 8 && $0 < 4 << 18 })
+      #expect(pages.keys.contains { $0 >= 4 << 18 })
+      let ranges = try run.entry(web).ram
+      #expect(ranges.contains { $0.start.value == 4 << 30 })
+      #expect(!ranges.contains { $0.start.value < 4 << 30 && $0.end.value > 8 << 20 })
+    }
+  }
+
+  @Test func vCPUsComeInTheOrderOfTheirAPICIds() throws {
+    let run = try run(SplitRun.Options())
+    let entry = try run.entry(try #require(run.host.guest("web")))
+    #expect(entry.vcpus.map(\.apicId) == [0, 1])
+    #expect(entry.vcpus.map { $0.vmcs?.value } == [0x4b3c000, 0x4b3a000])
+    #expect(entry.vcpus.map(\.mpState) == ["HALTED", "RUNNABLE"])
+  }
+
+  @Test func aGuestWithoutLinuxIsWrittenAndAWarningSaysWhoOpensIt() throws {
+    let run = try run(SplitRun.Options())
+    let name = try run.entry(try #require(run.host.guest("db"))).name
+    let warning = run.manifest.warnings.first { $0.code == "no_identity" }
+    #expect(try #require(warning).text.hasPrefix(name + ":"))
+    #expect(try run.entry(try #require(run.host.guest("web"))).osrelease == "6.1.0-test")
+  }
+
+  @Test func onlyTheGuestAskedForIsWritten() throws {
+    let run = try run(SplitRun.Options(guests: ["2"]))
+    #expect(try run.files().keys.sorted() == ["guest-2.kdump"])
+    #expect(throws: Failure.noSuchGuest(wanted: "9", known: ["guest-1", "guest-2"])) {
+      try self.run(SplitRun.Options(guests: ["9"]))
+    }
+  }
+
+  @Test func verifyingChangesNoByte() throws {
+    let plain = try run(SplitRun.Options())
+    let verified = try run(SplitRun.Options(verifies: true))
+    #expect(try plain.files() == verified.files())
+    #expect(plain.manifest.guests.map(\.checked) == ["descriptors", "descriptors"])
+    #expect(verified.manifest.guests.map(\.checked) == ["pages", "pages"])
+  }
+
+  @Test func nothingOfAnotherTenantReachesADump() throws {
+    let run = try run(SplitRun.Options(encoding: .raw))
+    for guest in run.host.guests {
+      // Some pages are alike in all guests, an empty page table or a stack: those are the guest's own, too.
+      let own = Set(guest.ranges.joined().compactMap { guest.page($0) })
+      let foreign = Set(
+        run.host.guests.filter { $0.name != guest.name }.flatMap { other in
+          other.ranges.joined().compactMap { other.page($0) }
+        }
+      ).subtracting(own)
+      #expect(try run.pages(guest).values.allSatisfy { !foreign.contains($0) })
+    }
+  }
+}
