@@ -91,8 +91,8 @@ final class PageTransfer {
     self.encoder = encoder
   }
 
-  /// No codec stores a page of zeros in more bytes than this (snappy needs 196, the others less), so only a page this small is
-  /// worth a look before it is passed through. Source: formats/libs.md §1.
+  /// No codec stores a page of zeros in more bytes than this (snappy needs 196, the others less), so only a page this
+  /// small is worth a look before it is passed through. Source: formats/libs.md §1.
   private static let zeroLimit: UInt32 = 256
 
   /// Appends the page to `payload` unless it is zero or bad. The second value tells whether it was transcoded.

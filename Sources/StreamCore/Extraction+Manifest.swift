@@ -12,7 +12,8 @@ extension Manifest {
       self.guests[index].badPages = BadPages(count: tally.badCount, runs: Self.runs(tally.bad))
       self.guests[index].checked = verifies || outcome.decodedAll ? "pages" : "descriptors"
       self.guests[index].output = Output(
-        file: names[owner], format: summaries[owner].format, codec: summaries[owner].codec, bytes: summaries[owner].bytes)
+        file: names[owner], format: summaries[owner].format, codec: summaries[owner].codec,
+        bytes: summaries[owner].bytes)
     }
     counters["extract_workers"] = UInt64(outcome.workers)
     counters["extract_pages"] = outcome.pages

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The single pass over the stored pages (design §3.7): each page that a guest wants is read once, passed through as stored
-/// or transcoded, and goes to every guest that maps it.
+/// The single pass over the stored pages (design §3.7): each page that a guest wants is read once, passed through as
+/// stored or transcoded, and goes to every guest that maps it.
 struct Extraction {
   let dump: any HostDump
   let plan: ExtractionPlan

@@ -51,7 +51,8 @@ extension Inspection {
     if vcpu.kernel?.vcpuID != nil { sources["vcpu_id"] = RegisterSource.kvm.rawValue }
     return Manifest.VCPU(
       index: index, apicId: vcpu.kernel?.apicID, vmcs: (vcpu.region?.address.rawValue).map { .init($0) },
-      vcpuId: vcpu.kernel?.vcpuID, exitReason: vcpu.region?.exitReason?.description, mpState: vcpu.kernel?.mpState?.name,
+      vcpuId: vcpu.kernel?.vcpuID, exitReason: vcpu.region?.exitReason?.description,
+      mpState: vcpu.kernel?.mpState?.name,
       hostCpu: vcpu.kernel?.hostCPU, registers: registers(vcpu.state), unknown: vcpu.state.unknown, sources: sources)
   }
 

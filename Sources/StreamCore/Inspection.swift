@@ -12,15 +12,27 @@ public struct Inspection: Sendable {
   var counters: [String: UInt64]
 
   public struct Options: Sendable {
-    /// A layout given by the user, tried before the catalogue.
+    /// A layout given by the user, tried first.
     public var layout: Layout?
+    /// A VMCSINFO given by the user, tried next.
+    public var vmcsinfo: VMCSInfo?
     public var workers: Workers
     public var progress: Progress
 
-    public init(layout: Layout? = nil, workers: Workers, progress: Progress = .none) {
+    public init(layout: Layout? = nil, vmcsinfo: VMCSInfo? = nil, workers: Workers, progress: Progress = .none) {
       self.layout = layout
+      self.vmcsinfo = vmcsinfo
       self.workers = workers
       self.progress = progress
+    }
+
+    /// In the order of design §3.3.
+    fileprivate func sources(note: VMCSInfo?) -> [LayoutSource] {
+      var sources: [LayoutSource] = []
+      if let layout { sources.append(.layoutFile(layout)) }
+      if let vmcsinfo { sources.append(.vmcsinfoFile(vmcsinfo.layout)) }
+      if let note { sources.append(.vmcsinfoNote(note.layout)) }
+      return sources + [.catalogue]
     }
   }
 
@@ -31,13 +43,18 @@ public struct Inspection: Sendable {
     let memory = HostMemory(dump, decoders: decoders)
     var notes = InspectionNotes(dump)
 
-    let revisions = options.layout.map { Set($0.revisionIDs) } ?? LayoutCatalogue.revisionIDs
+    let note = VMCSInfo.note(in: dump.notes)
+    notes.note(vmcsinfo: note.remarks + (note.info?.remarks ?? []) + (options.vmcsinfo?.remarks ?? []))
+    let sources = options.sources(note: note.info)
+
+    // One pass for all sources: a page's head costs the same whether one id is in question or twenty.
     let scan = try HeadScan.run(
-      dump, revisionIDs: revisions, decoders: decoders, workers: options.workers, progress: options.progress)
+      dump, revisionIDs: sources.reduce(into: []) { $0.formUnion($1.revisionIDs) }, decoders: decoders,
+      workers: options.workers, progress: options.progress)
     notes.note(scan)
 
     let finder = HostFinder(dump: dump, memory: memory, decoders: decoders, workers: options.workers)
-    let found = try finder.run(scan, given: options.layout)
+    let found = try finder.run(scan, sources: sources)
     notes.note(found)
 
     let result = try GuestFinder(

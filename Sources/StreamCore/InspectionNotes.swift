@@ -11,7 +11,8 @@ struct InspectionNotes {
     if dump.vmcoreinfo == nil {
       warn(
         "no_vmcoreinfo",
-        "\(dump.file.path): no VMCOREINFO, so guests are told from forgeries by pointers alone, not by the kernel's own tables")
+        "\(dump.file.path): no VMCOREINFO, so guests are told from forgeries by pointers alone, not by the kernel's own "
+          + "page tables")
     }
   }
 
@@ -23,11 +24,18 @@ struct InspectionNotes {
     counters["scan_bad_pages"] = scan.badPages
     counters["candidates"] = scan.regions.count
     if scan.badPages > 0 {
-      warn("bad_pages", "\(scan.badPages) pages of the host dump are damaged or lost; what guests lose of it is said for each")
+      warn(
+        "bad_pages",
+        "\(scan.badPages) pages of the host dump are damaged or lost; what guests lose of it is said for each")
     }
   }
 
+  mutating func note(vmcsinfo remarks: [String]) {
+    for remark in remarks { warn("vmcsinfo", "VMCSINFO: \(remark)") }
+  }
+
   mutating func note(_ host: FoundHost) {
+    for refusal in host.refused { warn("layout_refused", refusal) }
     nearMisses += host.search.nearMisses.map { "\($0.address): \($0.layout): \($0.fault)" }
     for (address, fault) in host.rejected {
       if fault.isDeath {
@@ -41,7 +49,9 @@ struct InspectionNotes {
         nearMisses.append("\(region.address): vmcs02 of vcpu_vmx \(vcpu): a guest's own guest as the processor runs it")
       }
       if region.abortIndicator != 0 {
-        warn("vmx_abort", "VMCS \(region.address): VMX abort indicator \(region.abortIndicator), its last exit was cut short")
+        warn(
+          "vmx_abort",
+          "VMCS \(region.address): VMX abort indicator \(region.abortIndicator), its last exit was cut short")
       }
     }
   }
@@ -70,27 +80,28 @@ struct InspectionNotes {
         "\(guest.name): its EPT is incomplete: \(counts.absentTables) tables absent, \(counts.badTables) damaged, "
           + "\(counts.misconfigured) entries misconfigured, \(counts.loops + counts.shared) refused")
     }
-    if guest.map.conflicts > 0 {
-      warn("map_conflict", "\(guest.name): \(guest.map.conflicts) pages differ between its EPT roots: the first root counts")
-    }
     if guest.identity == nil, guest.map.present.count > 0 {
       warn(
         "no_identity",
         "\(guest.name): no Linux kernel's VMCOREINFO agrees with its vCPUs: crash opens its dump by the CPU notes if Linux "
-          + "ran, libkdumpfile reads its pages; drgn and makedumpfile will not open it; the kdump header's utsname is a placeholder")
+          + "ran, libkdumpfile reads its pages; drgn and makedumpfile will not open it; a kdump's utsname is a placeholder"
+      )
     }
     if others > 0 {
-      warn("other_vmcoreinfo", "\(guest.name): \(others) other VMCOREINFO texts in its memory agree with fewer vCPUs: not used")
+      warn(
+        "other_vmcoreinfo",
+        "\(guest.name): \(others) other VMCOREINFO texts in its memory agree with fewer vCPUs: not used")
     }
     for (index, vcpu) in guest.vcpus.enumerated() {
       guard vcpu.region != nil else {
-        warn("no_vmcs", "\(guest.name): vCPU \(index): its VMCS is not in the dump: all registers unknown, written as 0")
+        warn(
+          "no_vmcs", "\(guest.name): vCPU \(index): its VMCS is not in the dump: all registers unknown, written as 0")
         continue
       }
       let unknown = vcpu.state.unknown.filter(VCPU.expected.contains)
       if !unknown.isEmpty {
-        warn(
-          "unknown_registers", "\(guest.name): vCPU \(index): \(unknown.joined(separator: ", ")) unknown, written as 0 in notes")
+        let names = unknown.joined(separator: ", ")
+        warn("unknown_registers", "\(guest.name): vCPU \(index): \(names) unknown, written as 0 in notes")
       }
     }
   }

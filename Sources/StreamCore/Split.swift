@@ -56,9 +56,9 @@ public struct Split: Sendable {
     var manifest = inspection.manifest()
     let summaries = try writers.map { try $0.finish(force: force) }
     manifest.add(outcome, of: stored, summaries, names: stored.map(fileName), verifies: verifies)
-    for guest in inspection.guests where wanted.contains(where: { $0.id == guest.id }) && guest.map.present.count == 0 {
-      manifest.warnings.append(
-        .init(code: "not_written", text: "\(guest.name): none of its \(guest.map.known.count) pages is in the host dump: not written"))
+    for guest in wanted where guest.map.present.count == 0 {
+      let text = "\(guest.name): none of its \(guest.map.known.count) pages is in the host dump: not written"
+      manifest.warnings.append(.init(code: "not_written", text: text))
     }
     try output.write(manifest.json(), to: OutputDirectory.manifestName)
     return manifest

@@ -7,13 +7,35 @@ extension VMCSInfo {
   /// A VMCSINFO from a file (text or binary, with or without the ELF note around it) or from a saved sysfs directory.
   /// - Throws: `Failure.input` when it cannot be read, `.badLayout` when it holds no VMCSINFO.
   public init(path: String) throws {
+    let files: [(name: String, text: String)]?
+    var bytes: [UInt8] = []
+    do throws(SystemError) {
+      files = try Self.files(in: path)
+      if files == nil { bytes = try InputFile(path: path).read(at: 0, count: Self.maximumBytes + 1, for: .headers) }
+    } catch {
+      throw Failure.input(.system(error))
+    }
     do throws(VMCSInfoError) {
-      self = try Self.parse(directory: Self.files(path) ?? [])
-    } catch .noRevision {
-      self = try Self.read(path)
+      if let files {
+        self = try Self.parse(directory: files)
+      } else {
+        let note = Note.parse(bytes).notes.first { $0.name == Self.noteName }
+        self = try Self.parse(note?.descriptor ?? bytes)
+      }
     } catch {
       throw Failure.badLayout(path: path, why: "\(error)")
     }
+  }
+
+  /// The table's files in a saved directory; `nil` when the path is none.
+  private static func files(in path: String) throws(SystemError) -> [(name: String, text: String)]? {
+    guard let names = try FileSystem.names(in: path, limit: maximumFiles) else { return nil }
+    var files: [(name: String, text: String)] = []
+    for name in names.filter(isFile).sorted() {
+      let bytes = try InputFile(path: path + "/" + name).read(at: 0, count: maximumFileBytes, for: .headers)
+      files.append((name, String(decoding: bytes, as: UTF8.self)))
+    }
+    return files
   }
 
   /// The first VMCSINFO note that can be read, and what is to be said of the others.

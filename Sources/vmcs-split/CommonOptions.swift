@@ -10,6 +10,12 @@ struct CommonOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A layout of the VMCS in the form that 'layout show' prints.", valueName: "file"))
   var layout: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "VMCSINFO, offsets read on a host with the same processor: text, binary, or a saved sysfs directory.",
+      valueName: "path"))
+  var vmcsinfo: String?
+
   @Option(help: "Worker threads (default: the machine's cores).")
   var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 
@@ -36,13 +42,16 @@ struct CommonOptions: ParsableArguments {
 
   /// The options as the library takes them; reads the layout file.
   func inspection(_ workers: Workers, _ progress: Progress) throws -> Inspection.Options {
-    Inspection.Options(layout: try layout.map(Layout.init(file:)), workers: workers, progress: progress)
+    Inspection.Options(
+      layout: try layout.map(Layout.init(file:)), vmcsinfo: try vmcsinfo.map(VMCSInfo.init(path:)), workers: workers,
+      progress: progress)
   }
 
   var showsProgress: Bool { !noProgress && !quiet && Terminal.errorIsTerminal }
 }
 
-/// Runs a command's body with progress and signals in place, and turns whatever it throws into one line and an exit status.
+/// Runs a command's body with progress and signals in place, and turns whatever it throws into one line and an exit
+/// status.
 func runCommand(
   _ options: CommonOptions, _ body: (Workers, Progress) throws -> Manifest.Completeness
 ) throws {

@@ -55,4 +55,3 @@ func explain(_ failure: Failure) -> String {
   case .cancelled: return "interrupted; temporary files are removed"
   }
 }
-

@@ -3,7 +3,8 @@ import Glibc
 import StreamCore
 import Synchronization
 
-/// SIGINT and SIGTERM: the first asks the run to stop, which removes its temporary files; a second one removes them at once.
+/// SIGINT and SIGTERM: the first asks the run to stop, which removes its temporary files; a second one removes them at
+/// once.
 enum Interruption {
   private static let received = Atomic<Int32>(0)
   private static let queue = DispatchQueue(label: "vmcs-split.signals")

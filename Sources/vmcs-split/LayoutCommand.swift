@@ -26,7 +26,8 @@ struct LayoutCommand: ParsableCommand {
   }
 
   struct Show: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "One layout, field by field, in the form that --layout reads.")
+    static let configuration = CommandConfiguration(
+      abstract: "One layout, field by field, in the form that --layout reads.")
 
     @Argument(help: "The layout's id, as 'layout list' prints it.")
     var id: String

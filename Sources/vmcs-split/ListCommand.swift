@@ -4,7 +4,8 @@ import StreamCore
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "Show the guests of a host dump and what their vCPUs were doing.",
-    discussion: "Works in full on dumps without guest memory (makedumpfile -d 31). Ends with 0 when nothing is missing.")
+    discussion: "Works in full on dumps without guest memory (makedumpfile -d 31). Ends with 0 when nothing is missing."
+  )
 
   @OptionGroup var common: CommonOptions
 
@@ -12,7 +13,7 @@ struct ListCommand: ParsableCommand {
     try runCommand(common) { workers, progress in
       let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(workers, progress))
       let manifest = inspection.manifest()
-      try Report(manifest, common).printList()
+      try Report(manifest, nearMisses: inspection.nearMisses, common).printList()
       return manifest.completeness
     }
   }

@@ -11,7 +11,9 @@ struct PageCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The guest, by number or name.", valueName: "guest"))
   var guest: String
 
-  @Option(help: ArgumentHelp("Guest-physical address, as 0x1000; the page that holds it is printed.", valueName: "address"))
+  @Option(
+    help: ArgumentHelp(
+      "Guest-physical address, as 0x1000; the page that holds it is printed.", valueName: "address"))
   var gpa: String
 
   @Option(help: "How many pages.")

@@ -3,10 +3,13 @@ import StreamCore
 /// What a person reads of a manifest: aligned tables on standard output, warnings on standard error.
 struct Report {
   private let manifest: Manifest
+  /// Candidates that are no guests, and why: too many and too odd for the manifest.
+  private let nearMisses: [String]
   private let options: CommonOptions
 
-  init(_ manifest: Manifest, _ options: CommonOptions) {
+  init(_ manifest: Manifest, nearMisses: [String], _ options: CommonOptions) {
     self.manifest = manifest
+    self.nearMisses = nearMisses
     self.options = options
   }
 
@@ -33,8 +36,9 @@ struct Report {
 
   private var inputLine: String {
     let input = manifest.input
-    var parts = [input.files.map(\.name).joined(separator: " "), input.format + (input.headerVersion.map { " \($0)" } ?? "")]
-    parts += [input.codecs.joined(separator: ", ")]
+    let version = input.headerVersion.map { " \($0)" } ?? ""
+    var parts = [input.files.map(\.name).joined(separator: " "), input.format + version]
+    parts.append(input.codecs.joined(separator: ", "))
     if let level = input.dumpLevel { parts.append("dump level \(level)") }
     if let release = input.kernelRelease { parts.append("host kernel \(release)") }
     parts.append("\(input.storedPages) pages")
@@ -58,8 +62,9 @@ struct Report {
       ["GUEST", "NAME", "VCPUS", "PAGES", "ZERO", "ABSENT", "BAD", "FILE", "SIZE"], rightAligned: [0, 2, 3, 4, 5, 6, 8])
     for guest in manifest.guests {
       table.add([
-        "\(guest.id)", guest.name, "\(guest.vcpus.count)", "\(guest.pages.ept)", guest.pages.zero.map { "\($0)" } ?? "-",
-        "\(guest.absentCount)", "\(guest.badPages.count)", guest.output?.file ?? "not written",
+        "\(guest.id)", guest.name, "\(guest.vcpus.count)", "\(guest.pages.ept)",
+        guest.pages.zero.map { "\($0)" } ?? "-", "\(guest.absentCount)", "\(guest.badPages.count)",
+        guest.output?.file ?? "not written",
         guest.output.map { megabytes($0.bytes) } ?? "-",
       ])
     }
@@ -100,6 +105,7 @@ struct Report {
       text += "\n\(guest.name): evidence\n" + guest.evidence.map { "  \($0)\n" }.joined()
       for range in guest.ram { text += "  RAM \(hex(range.start.value)) to \(hex(range.end.value))\n" }
     }
+    if !nearMisses.isEmpty { text += "\nno guests:\n" + nearMisses.map { "  \($0)\n" }.joined() }
     for defunct in manifest.defunct { text += "\nno guest: VMCS \(hex(defunct.vmcs.value)): \(defunct.evidence)\n" }
     var counters = Table(["COUNTER", "VALUE"], rightAligned: [1])
     for (name, value) in manifest.counters.sorted(by: { $0.key < $1.key }) { counters.add([name, "\(value)"]) }

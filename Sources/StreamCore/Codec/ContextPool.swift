@@ -2,7 +2,8 @@ import Synchronization
 
 /// Decoders or encoders with their contexts, each lent to one caller at a time; made when none is idle.
 public final class ContextPool<Context: AnyObject>: Sendable {
-  /// Carries a context across the lock. Safe: the pool hands each context to one caller, and the lock orders the callers.
+  /// Carries a context across the lock. Safe: the pool hands each context to one caller, and the lock orders the
+  /// callers.
   private struct Hand: @unchecked Sendable { let context: Context }
 
   private let idle = Mutex<[Hand]>([])

@@ -1,5 +1,5 @@
-/// How the bytes of a stored page are encoded. Raw values are the flags of a kdump page descriptor; the `status` bits of
-/// the header are the same. Source: makedumpfile diskdump_mod.h.
+/// How the bytes of a stored page are encoded. Raw values are the flags of a kdump page descriptor; the `status` bits
+/// of the header are the same. Source: makedumpfile diskdump_mod.h.
 public enum PageEncoding: UInt32, Sendable, CaseIterable, Codable {
   case raw = 0
   case zlib = 0x1

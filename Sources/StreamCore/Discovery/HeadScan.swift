@@ -1,7 +1,7 @@
 import Synchronization
 
-/// One pass over the heads of all stored pages: which frames could begin a VMCS region, and which could begin a guest kernel's
-/// VMCOREINFO. Only marks are kept, one bit a frame: a guest can fill its RAM with heads.
+/// One pass over the heads of all stored pages: which frames could begin a VMCS region, and which could begin a guest
+/// kernel's VMCOREINFO. Only marks are kept, one bit a frame: a guest can fill its RAM with heads.
 public struct HeadScan: Sendable {
   /// Frames whose first dword is a revision id in question and whose second can be an abort indicator.
   public var regions = FrameBitmap()

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Judges candidate frames whole, by content, against each layout whose revision id they carry (design §3.2, §3.3). Only marks
-/// are kept, whatever a guest fills its memory with.
+/// Judges candidate frames whole, by content, against each layout whose revision id they carry (design §3.2, §3.3).
+/// Only marks are kept, whatever a guest fills its memory with.
 public struct RegionSearch: Sendable {
   /// What one layout makes of the candidates.
   public struct Findings: Sendable {

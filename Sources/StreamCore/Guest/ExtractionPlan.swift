@@ -17,8 +17,8 @@ public struct Extent: Sendable, Equatable {
   }
 }
 
-/// All extents in the order of the host's frames, cut into steps that a worker takes at once. A frame that several guests
-/// map, or one guest at several places, stands in the same step for all of them.
+/// All extents in the order of the host's frames, cut into steps that a worker takes at once. A frame that several
+/// guests map, or one guest at several places, stands in the same step for all of them.
 public struct ExtractionPlan: Sendable {
   /// Host frames that one step covers.
   public static let framesPerStep: UInt64 = 1024

@@ -60,7 +60,9 @@ struct GuestFinder {
     let regionAt = Dictionary(host.regions.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
     var proofs: [VirtualAddress: VCPUEvidence] = [:]
     for region in host.regions {
-      guard case .success(let proof) = host.evidence.evidence(for: region.address), proof.role == .vmcs01 else { continue }
+      guard case .success(let proof) = host.evidence.evidence(for: region.address), proof.role == .vmcs01 else {
+        continue
+      }
       proofs[proof.vcpu] = proof
     }
     var guests: [Guest] = []
@@ -68,8 +70,8 @@ struct GuestFinder {
       let own = kvm.vcpus.compactMap { proofs[$0.address] }
       guard !own.isEmpty else { continue }
       let vcpus = kvm.vcpus.map { pointer -> VCPU in
-        let region = (proofs[pointer.address]?.region ?? host.evidence.region(of: pointer.address)).flatMap { regionAt[$0] }
-        return vcpu(region, index: pointer.index, host, loadsEFER)
+        let address = proofs[pointer.address]?.region ?? host.evidence.region(of: pointer.address)
+        return vcpu(address.flatMap { regionAt[$0] }, index: pointer.index, host, loadsEFER)
       }
       guests.append(
         Guest(
@@ -88,8 +90,8 @@ struct GuestFinder {
       state: kernel.map { state.merged(with: $0, region: RegionFacts(region)) } ?? state)
   }
 
-  /// By APIC id where all have one, else by `vcpu_id`, else by VMCS address; a vCPU without a region keeps its place in the
-  /// VM's table.
+  /// By APIC id where all have one, else by `vcpu_id`, else by VMCS address; a vCPU without a region keeps its place in
+  /// the VM's table.
   private func ordered(_ vcpus: [VCPU]) -> [VCPU] {
     let known = vcpus.filter { $0.region != nil }
     let key: (VCPU) -> UInt64
@@ -116,15 +118,17 @@ struct GuestFinder {
   }
 
   private func lines(_ proofs: [VCPUEvidence], _ kvm: KVMObject, _ kernel: HostKernel) -> [String] {
-    let anchor =
-      kernel.anchored
-      ? "swapper_pg_dir at \(kernel.root) from VMCOREINFO" : "no VMCOREINFO: page tables that the regions name at \(kernel.root)"
-    var lines = ["kernel page tables: \(anchor); direct map at \(kernel.directMapBase)"]
-    lines.append("struct kvm at \(kvm.address) names \(kvm.vcpus.count) vCPUs" + (kvm.list == nil ? "" : ", stands in vm_list"))
+    let anchor = kernel.anchored ? "swapper_pg_dir from VMCOREINFO" : "named by the regions, for there is no VMCOREINFO"
+    let list = kvm.list == nil ? "" : ", stands in vm_list"
+    var lines = [
+      "kernel page tables: \(anchor), at \(kernel.root); direct map at \(kernel.directMapBase)",
+      "struct kvm at \(kvm.address) names \(kvm.vcpus.count) vCPUs\(list)",
+    ]
     for proof in proofs {
       let checks = proof.checks.map(\.rawValue).sorted().joined(separator: ", ")
       lines.append(
-        "VMCS \(proof.region): loaded_vmcs at \(proof.loadedVMCS) of vcpu_vmx \(proof.vcpu), vCPU \(proof.index) of it (\(checks))")
+        "VMCS \(proof.region): loaded_vmcs at \(proof.loadedVMCS) of vcpu_vmx \(proof.vcpu), vCPU \(proof.index) of it "
+          + "(\(checks))")
     }
     return lines
   }

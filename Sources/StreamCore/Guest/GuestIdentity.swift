@@ -21,8 +21,8 @@ public struct GuestIdentity: Sendable, Equatable {
   }
 }
 
-/// Finds the running kernel's VMCOREINFO among all that look like one: notes of earlier kernels, of a crash kernel, of nested
-/// guests and of dump files in the page cache look the same. Source: formats/elf.md §4.3.
+/// Finds the running kernel's VMCOREINFO among all that look like one: notes of earlier kernels, of a crash kernel, of
+/// nested guests and of dump files in the page cache look the same. Source: formats/elf.md §4.3.
 struct IdentitySearch {
   let memory: GuestMemory
   let vcpus: [RegisterState]
@@ -92,8 +92,8 @@ struct IdentitySearch {
       domainname: fields[5])
   }
 
-  /// The page tables of a vCPU with paging on. With page-table isolation, bit 12 of CR3 chooses the user's copy, which lacks
-  /// the kernel; cleared, it names the kernel's.
+  /// The page tables of a vCPU with paging on. With page-table isolation, bit 12 of CR3 chooses the user's copy, which
+  /// lacks the kernel; cleared, it names the kernel's.
   private func tables(of vcpu: RegisterState) -> [X86PageTables] {
     guard let cr0 = vcpu[.cr0], cr0 >> 31 & 1 == 1, let cr3 = vcpu[.cr3], let cr4 = vcpu[.cr4] else { return [] }
     let roots = cr3 >> 12 & 1 == 1 ? [cr3, cr3 & ~0x1000] : [cr3]
@@ -108,7 +108,9 @@ struct IdentitySearch {
   }
 
   /// The 2 MiB pieces from `_stext` on that the page tables map where VMCOREINFO says, joined.
-  private func image(_ info: VMCoreInfo, _ stext: VirtualAddress, _ tables: X86PageTables) -> [GuestIdentity.ImagePart] {
+  private func image(
+    _ info: VMCoreInfo, _ stext: VirtualAddress, _ tables: X86PageTables
+  ) -> [GuestIdentity.ImagePart] {
     let piece: UInt64 = 2 << 20
     let size = UInt64(clamping: info.number("KERNEL_IMAGE_SIZE") ?? 512 << 20)
     let start = stext.rawValue & ~(piece - 1)
@@ -119,7 +121,9 @@ struct IdentitySearch {
       guard let physical = info.imagePhysical(first), tables.translate(first) == physical,
         tables.translate(first &+ (piece - UInt64(pageSize))) == physical &+ (piece - UInt64(pageSize))
       else { continue }
-      if let last = parts.last, last.virtual &+ last.count == first, last.physical &+ last.count == GPA(rawValue: physical) {
+      if let last = parts.last, last.virtual &+ last.count == first,
+        last.physical &+ last.count == GPA(rawValue: physical)
+      {
         parts[parts.count - 1].count += piece
       } else {
         parts.append(.init(virtual: first, physical: GPA(rawValue: physical), count: piece))

@@ -1,4 +1,5 @@
-/// A guest's memory as its EPT maps it: which guest frames, backed by which host frames, and what of them the dump holds.
+/// A guest's memory as its EPT maps it: which guest frames, backed by which host frames, and what of them the dump
+/// holds.
 public struct GuestMap: Sendable {
   /// Mapped guest frames of RAM whose bytes the dump holds, with their host frames.
   public var extents: [Extent] = []
@@ -12,15 +13,13 @@ public struct GuestMap: Sendable {
   public var absent: [AbsentReason: UInt64] = [:]
   /// What the walks of all roots met.
   public var counts = EPTCounts()
-  /// Guest frames that a second root maps to another host frame than the first: the first counts.
-  public var conflicts: UInt64 = 0
   /// Workers that shared out the walk of one root.
   public var workers = 0
   /// Host frames of others' evidence that this map reaches.
   var reached: [UInt64] = []
 
-  /// Blocks of 2 MiB in which at least one page of RAM is mapped, joined; addresses, the end exclusive. Pages that a guest
-  /// never touched have no entry, so single pages do not tell where its RAM is.
+  /// Blocks of 2 MiB in which at least one page of RAM is mapped, joined; addresses, the end exclusive. Pages that a
+  /// guest never touched have no entry, so single pages do not tell where its RAM is.
   public var ram: [Range<UInt64>] {
     let block: UInt64 = 2 << 20
     var ranges: [Range<UInt64>] = []

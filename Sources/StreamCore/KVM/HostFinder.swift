@@ -1,7 +1,7 @@
 /// The layout that explains the host's regions, and how it was chosen.
 public struct LayoutChoice: Sendable, Equatable {
   public var layout: Layout
-  /// "catalogue" or "layout-file".
+  /// "layout-file", "vmcsinfo-file", "vmcsinfo" (a note in the dump) or "catalogue".
   public var source: String
   public var revisionID: UInt32
   /// One line each.
@@ -21,9 +21,12 @@ public struct FoundHost: Sendable {
   /// Content-accepted regions without evidence, and why; the first of each fault come with their address.
   public var rejected: [(address: HPA, fault: EvidenceFault)]
   public var rejectedCount: UInt64
+  /// Sources of layouts that were tried before and refused, one line each.
+  public var refused: [String] = []
 }
 
-/// Agrees on a layout: the one with the most regions that have host evidence (design §3.3).
+/// Agrees on a layout: of the first source that leads to regions with host evidence, the layout with the most (design
+/// §3.3).
 struct HostFinder {
   let dump: any HostDump
   let memory: HostMemory
@@ -33,25 +36,32 @@ struct HostFinder {
   /// Regions that are judged together at most. More than this pass the first checks only where a guest forged them.
   private static let regionLimit = 1 << 16
 
-  func run(_ scan: HeadScan, given: Layout?) throws -> FoundHost {
-    let layouts =
-      given.map { [$0] }
-      ?? LayoutCatalogue.all.filter { entry in
-        entry.revisionIDs.contains { scan.revisions[$0, default: 0] > 0 }
-      }.compactMap(\.layout)
-    let search = try RegionSearch.run(scan.regions, layouts: layouts, memory: memory, workers: workers)
-    var best: FoundHost?
-    var faults: [(layout: String, text: String)] = []
+  func run(_ scan: HeadScan, sources: [LayoutSource]) throws -> FoundHost {
+    var trials: [LayoutTrial] = []
+    for source in sources {
+      let trial = try self.trial(source, scan)
+      if var host = trial.host, !host.regions.isEmpty {
+        host.refused = trials.compactMap(\.refusal)
+        return host
+      }
+      trials.append(trial)
+    }
+    throw try failure(trials)
+  }
+
+  private func trial(_ source: LayoutSource, _ scan: HeadScan) throws -> LayoutTrial {
+    let search = try RegionSearch.run(
+      scan.regions, layouts: source.layouts(seen: scan.revisions), memory: memory, workers: workers)
+    var trial = LayoutTrial(source: source, search: search)
     for finding in search.findings where finding.accepted.count > 0 {
       do {
-        let host = try judge(finding, search, source: given == nil ? "catalogue" : "layout-file")
-        if best.map({ host.regions.count > $0.regions.count }) ?? true { best = host }
+        let host = try judge(finding, search, source: source.name)
+        if trial.host.map({ host.regions.count > $0.regions.count }) ?? true { trial.host = host }
       } catch let fault as HostKernelFault {
-        faults.append((finding.layout.id, "\(fault)"))
+        trial.kernelFault = trial.kernelFault ?? "\(fault)"
       }
     }
-    if let best, !best.regions.isEmpty { return best }
-    throw try failure(scan, search, best, faults.first?.text)
+    return trial
   }
 
   private func judge(_ finding: RegionSearch.Findings, _ search: RegionSearch, source: String) throws -> FoundHost {
@@ -99,8 +109,8 @@ struct HostFinder {
     return regions
   }
 
-  /// Regions of vCPUs that never ran: their host fields say nothing yet, but a proven VM's table names the vCPU, and the vCPU
-  /// its region.
+  /// Regions of vCPUs that never ran: their host fields say nothing yet, but a proven VM's table names the vCPU, and
+  /// the vCPU its region.
   private func unproven(
     _ evidence: HostEvidence, _ finding: RegionSearch.Findings, _ proven: [VMCSRegion]
   ) -> [VMCSRegion] {
@@ -114,29 +124,30 @@ struct HostFinder {
   }
 
   /// No region with evidence: a dead guest's, an unknown layout, another vendor's host, or none.
-  private func failure(
-    _ scan: HeadScan, _ search: RegionSearch, _ host: FoundHost?, _ kernelFault: String?
-  ) throws -> Failure {
-    if let kernelFault {
+  private func failure(_ trials: [LayoutTrial]) throws -> Failure {
+    if let kernelFault = trials.lazy.compactMap(\.kernelFault).first {
       return .unsupportedHost(
         what: "regions of VMX guests are there, but the host kernel's page tables cannot be read: \(kernelFault)",
         remedy: "guests cannot be told from forgeries without them")
     }
-    if let host, let first = host.rejected.first(where: { !$0.fault.isDeath }) {
+    let hosts = trials.compactMap(\.host)
+    for host in hosts {
+      guard let first = host.rejected.first(where: { !$0.fault.isDeath }) else { continue }
       return .unsupportedHost(
         what:
           "\(host.rejectedCount) pages have the content of VMCS regions (layout \(host.layout.layout.id)), but nothing in "
           + "the host kernel proves one; at \(first.address): \(first.fault)",
         remedy: "nothing is split, for a guest could have forged them")
     }
-    if host != nil { return .noGuest }
+    if !hosts.isEmpty { return .noGuest }
     let signs = try VMXSigns.find(
       dump, memory: memory,
       kernel: try? dump.vmcoreinfo.map { info in
         try HostKernel(vmcoreinfo: info, memory: memory)
       }, decoders: decoders, workers: workers)
     if !signs.revisionIDs.isEmpty {
-      return .noLayout(revisionIDs: signs.revisionIDs, detail: signs.detail)
+      let detail = [signs.detail] + trials.compactMap(\.refusal)
+      return .noLayout(revisionIDs: signs.revisionIDs, detail: detail.joined(separator: "; "))
     }
     if signs.vmcbs > 0 {
       return .unsupportedHost(

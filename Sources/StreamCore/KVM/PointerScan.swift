@@ -1,7 +1,7 @@
 import Synchronization
 
-/// `PointerSearch` as one pass over all stored pages, decoded whole: the slow way, for hosts where nothing shorter leads to a
-/// `vcpu_vmx`.
+/// `PointerSearch` as one pass over all stored pages, decoded whole: the slow way, for hosts where nothing shorter
+/// leads to a `vcpu_vmx`.
 struct PointerScan: PointerSearch {
   let dump: any HostDump
   let decoders: DecoderPool

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Signs of virtualisation on a host where no layout led to a guest, so that such a dump is never said to hold none. Looks at
-/// every stored page whole, so it runs only then.
+/// Signs of virtualisation on a host where no layout led to a guest, so that such a dump is never said to hold none.
+/// Looks at every stored page whole, so it runs only then.
 struct VMXSigns: Sendable {
   /// Revision ids, most frequent first, of pages that are regions of some layout by what no layout is needed to see.
   var revisionIDs: [UInt32] = []
@@ -49,8 +49,8 @@ struct VMXSigns: Sendable {
     return signs
   }
 
-  /// A region by what holds in every layout: revision id with abort 0, a link pointer of all ones, an EPT pointer whose root is
-  /// a table, and a HOST_CR3 with the kernel's half. Source: vmx/invariants.md §11.
+  /// A region by what holds in every layout: revision id with abort 0, a link pointer of all ones, an EPT pointer whose
+  /// root is a table, and a HOST_CR3 with the kernel's half. Source: vmx/invariants.md §11.
   private static func isRegion(_ page: Page, _ memory: HostMemory, _ kernel: HostKernel?) -> Bool {
     guard page.u32(0) != 0, page.u32(0) >> 31 == 0, page.u32(4) == 0 else { return false }
     var hasLink = false
@@ -84,8 +84,8 @@ struct VMXSigns: Sendable {
     return tables > 0
   }
 
-  /// The VMCB of an SVM guest with nested paging, by its control and save areas. Source: vmx/nested.md, AMD item 12; offsets
-  /// arch/x86/include/asm/svm.h.
+  /// The VMCB of an SVM guest with nested paging, by its control and save areas. Source: vmx/nested.md, AMD item 12;
+  /// offsets arch/x86/include/asm/svm.h.
   private static func isVMCB(_ page: Page) -> Bool {
     let efer = page.u64(0x4d0)
     let cr0 = page.u64(0x558)

@@ -1,8 +1,8 @@
 import Dispatch
 import Synchronization
 
-/// Runs `work` on several workers and gives the results to `sink` in the order of the items. At most `window` items are in
-/// flight, so a slow sink stops the source rather than filling memory, and a blocked stage sleeps.
+/// Runs `work` on several workers and gives the results to `sink` in the order of the items. At most `window` items are
+/// in flight, so a slow sink stops the source rather than filling memory, and a blocked stage sleeps.
 public final class OrderedStage<Item: Sendable, Output: Sendable>: Sendable {
   private struct State {
     var slots: [Result<Output, any Error>?]

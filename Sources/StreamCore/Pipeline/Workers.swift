@@ -1,8 +1,8 @@
 import Dispatch
 import Synchronization
 
-/// Runs a body over the numbers 0..<count on several workers. Worker i begins with item i and then takes whatever is next, so
-/// that every worker has work whenever there is enough, however the threads are scheduled.
+/// Runs a body over the numbers 0..<count on several workers. Worker i begins with item i and then takes whatever is
+/// next, so that every worker has work whenever there is enough, however the threads are scheduled.
 public struct Workers: Sendable {
   /// At most this many workers.
   public let count: Int

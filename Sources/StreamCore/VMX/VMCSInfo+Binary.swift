@@ -1,5 +1,5 @@
-/// Version 2: the revision id in 4 bytes, then to the end sets of 12: the field's encoding in 4, the encoded offset in 8, all
-/// little-endian. Source: vmx/vmcsinfo.md §3.
+/// Version 2: the revision id in 4 bytes, then to the end sets of 12: the field's encoding in 4, the encoded offset in
+/// 8, all little-endian. Source: vmx/vmcsinfo.md §3.
 extension VMCSInfo {
   private static let setSize = 12
   /// Bits that an encoding can have: width, type, index and the access type for the upper half of 64 bits.
@@ -9,9 +9,8 @@ extension VMCSInfo {
     // Zeros at the end may be the rest of a buffer, or the upper bytes of the last value.
     let used = bytes.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0
     let sets = (max(used, 4) - 4 + Self.setSize - 1) / Self.setSize
-    guard sets > 0, 4 + sets * Self.setSize <= bytes.count else { throw .length(bytes: bytes.count) }
-    guard let revisionID: UInt32 = bytes.load(0), revisionID >> 31 == 0, revisionID != 0 else {
-      throw .revision(hex(bytes.load(0, as: UInt32.self) ?? 0))
+    guard sets > 0, 4 + sets * Self.setSize <= bytes.count, let revisionID: UInt32 = bytes.load(0) else {
+      throw .length(bytes: bytes.count)
     }
     var values: [UInt32: UInt64] = [:]
     for set in 0..<sets {

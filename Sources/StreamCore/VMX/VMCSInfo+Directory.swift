@@ -1,5 +1,5 @@
-/// Versions 3 to 5: a saved sysfs directory with a file `id` for the revision id and for each field a file that is named by its
-/// encoding in four hexadecimal digits and holds its plain offset. Source: vmx/vmcsinfo.md §4.
+/// Versions 3 to 5: a saved sysfs directory with a file `id` for the revision id and for each field a file that is
+/// named by its encoding in four hexadecimal digits and holds its plain offset. Source: vmx/vmcsinfo.md §4.
 extension VMCSInfo {
   /// Whether the directory's file of this name is one of the table's.
   static func isFile(_ name: String) -> Bool {
@@ -15,12 +15,13 @@ extension VMCSInfo {
     var malformed: [String] = []
     for (name, number) in numbers {
       if name == "id" {
-        guard let id = number.value(isHex: isHex), id >> 31 == 0 else { throw .revision(number.text) }
-        revisionID = UInt32(truncatingIfNeeded: id)
+        guard let id = number.value(isHex: isHex).flatMap({ UInt32(exactly: $0) }) else { throw .revision(number.text) }
+        revisionID = id
         continue
       }
       // Odd: the upper half of the field before it. Neither can a name that is no field's say anything.
-      guard let encoding = UInt16(name, radix: 16), let field = VMCSField(rawValue: encoding), !number.text.isEmpty else {
+      guard let encoding = UInt16(name, radix: 16), let field = VMCSField(rawValue: encoding), !number.text.isEmpty
+      else {
         continue
       }
       guard let offset = number.value(isHex: isHex).flatMap({ Int(exactly: $0) }) else {
@@ -52,7 +53,9 @@ extension VMCSInfo {
     }
 
     var hasPrefix: Bool { text.hasPrefix("0x") }
-    var hasLetter: Bool { text.utf8.contains { VMCSInfo.isHexDigit($0) && $0 > UInt8(ascii: "9") } }
+    var hasLetter: Bool {
+      text.utf8.allSatisfy(VMCSInfo.isHexDigit) && text.utf8.contains { $0 > UInt8(ascii: "9") }
+    }
 
     /// `0x` decides for itself.
     func value(isHex: Bool) -> UInt64? {

@@ -21,7 +21,7 @@ extension VMCSInfo {
   /// Hexadecimal, with or without `0x`.
   private static func revision(_ text: Substring) throws(VMCSInfoError) -> UInt32 {
     let digits = text.hasPrefix("0x") ? text.dropFirst(2) : text
-    guard digits.utf8.allSatisfy(isHexDigit), let id = UInt32(digits, radix: 16), id >> 31 == 0 else {
+    guard digits.utf8.allSatisfy(isHexDigit), let id = UInt32(digits, radix: 16) else {
       throw .revision(String(text.prefix(32)))
     }
     return id

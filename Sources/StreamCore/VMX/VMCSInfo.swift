@@ -1,5 +1,5 @@
-/// A VMCSINFO: the table of a processor's VMCS, made on a running host, in one of the forms that were posted in 2012. It
-/// describes a processor, not a guest. Source: vmx/vmcsinfo.md, as each part says.
+/// A VMCSINFO: the table of a processor's VMCS, made on a running host, in one of the forms that were posted in 2012.
+/// It describes a processor, not a guest. Source: vmx/vmcsinfo.md, as each part says.
 public struct VMCSInfo: Sendable, Equatable {
   /// Name of the note that holds a VMCSINFO; its type does not matter (vmx/vmcsinfo.md §5).
   static let noteName = "VMCSINFO"
@@ -19,19 +19,22 @@ public struct VMCSInfo: Sendable, Equatable {
   /// What was left out and why, one line each.
   public let remarks: [String]
 
-  /// Reads a description, which is what follows the note's name: text or binary, told apart by content. NUL bytes at the end
-  /// are the rest of a buffer.
+  /// Reads a description, which is what follows the note's name: text or binary, told apart by content. NUL bytes at
+  /// the end are the rest of a buffer.
   public static func parse(_ bytes: [UInt8]) throws(VMCSInfoError) -> VMCSInfo {
     guard bytes.count <= maximumBytes else { throw .tooLong(bytes: bytes.count) }
     // Every set of the binary form has zeros in its field's upper half, and no text has a NUL inside.
     let text = bytes.prefix { $0 != 0 }
-    let isText = text.starts(with: revisionKey.utf8) || !text.isEmpty && bytes.dropFirst(text.count).allSatisfy { $0 == 0 }
+    let isText =
+      text.starts(with: revisionKey.utf8) || !text.isEmpty && bytes.dropFirst(text.count).allSatisfy { $0 == 0 }
     return isText ? try VMCSInfo(text: text) : try VMCSInfo(binary: bytes)
   }
 
   static let revisionKey = "REVISION_ID="
 
   init(_ form: Form, revisionID: UInt32, _ places: VMCSInfoPlaces, remarks: [String] = []) throws(VMCSInfoError) {
+    // 0 would make a candidate of every page of zeros.
+    guard (1...0x7fff_ffff).contains(revisionID) else { throw .revision(hex(revisionID)) }
     guard !places.places.isEmpty else { throw .noField }
     self.form = form
     do throws(LayoutError) {
@@ -59,7 +62,7 @@ public enum VMCSInfoError: Error, Equatable, Sendable {
   /// Neither text nor sets of 12 bytes behind a revision id.
   case length(bytes: Int)
   case noRevision
-  /// A revision id that is no number of 31 bits.
+  /// A revision id that is no number of 31 bits, or 0.
   case revision(String)
   /// Two revision ids that differ.
   case revisions(UInt32, UInt32)

@@ -45,8 +45,8 @@ enum VMCSInfoValue: Equatable {
     self = isInside ? .place(Layout.Place(offset: offset, width: width)) : .damaged
   }
 
-  /// - Parameter selector: where the same register's selector lies: packed rights stand right behind it, and their value alone
-  ///   has lost bits 11:8 of the word.
+  /// - Parameter selector: where the same register's selector lies: packed rights stand right behind it, and their
+  /// value alone   has lost bits 11:8 of the word.
   init(rights value: UInt64, selector: Int?) {
     let form: AccessRightsForm
     if value & 1 == 1 {

@@ -26,8 +26,8 @@ struct BuiltHost: Sendable {
 
   func guest(_ name: String) -> BuiltGuest? { guests.first { $0.name == name } }
 
-  /// The frames that a dump of this level holds, ascending. Level bits as in makedumpfile: 8 user data, 16 free pages; zero
-  /// pages (bit 1) are the writers' concern.
+  /// The frames that a dump of this level holds, ascending. Level bits as in makedumpfile: 8 user data, 16 free pages;
+  /// zero pages (bit 1) are the writers' concern.
   func storedFrames(level: UInt32) -> [UInt64] {
     let hidden = level & 8 != 0 ? droppedRuns + userRuns : droppedRuns
     var single: Set<UInt64> = []

@@ -76,8 +76,8 @@ extension HostBuilder {
     return page
   }
 
-  /// A `struct kvm_lapic` that names its vCPU (144) and its register page (168), where Debian's 6.1 has them: measured on a
-  /// real dump.
+  /// A `struct kvm_lapic` that names its vCPU (144) and its register page (168), where Debian's 6.1 has them: measured
+  /// on a real dump.
   private mutating func apicObject(_ registers: UInt64, vcpu: UInt64) throws(RecipeMistake) -> UInt64 {
     let object = try slotSlab.allocate(in: &space)
     space.memory.store(0xfee0_0000, at: object)
@@ -86,8 +86,8 @@ extension HostBuilder {
     return object
   }
 
-  /// What a SIGKILL leaves: the region as it was, an emptied `loaded_vmcs`, unmapped `struct kvm` and stacks, an EPT root of
-  /// zeros, no user memory. Source: vmx/invariants.md §9.
+  /// What a SIGKILL leaves: the region as it was, an emptied `loaded_vmcs`, unmapped `struct kvm` and stacks, an EPT
+  /// root of zeros, no user memory. Source: vmx/invariants.md §9.
   mutating func kill(_ guest: BuiltGuest) throws(RecipeMistake) {
     for vcpu in guest.vcpus {
       let loaded = vcpu.vcpuAddress + shape.vmcs01

@@ -1,5 +1,5 @@
-/// Turns a spec into the host's physical memory. The kernel's image and the guests' memory get their place first (large pages
-/// need room in one piece), then the host's kernel, then what KVM and the VMMs keep for each guest.
+/// Turns a spec into the host's physical memory. The kernel's image and the guests' memory get their place first (large
+/// pages need room in one piece), then the host's kernel, then what KVM and the VMMs keep for each guest.
 struct HostBuilder: Sendable {
   static let imageSize: UInt64 = 8 << 20
   /// Where the list head stands in its page of module data.

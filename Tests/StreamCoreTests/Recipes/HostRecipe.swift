@@ -1,5 +1,5 @@
-/// A host and its guests as text, one line for one thing a test cares about. From it the builder makes the host's memory, and
-/// from that a dump in any format.
+/// A host and its guests as text, one line for one thing a test cares about. From it the builder makes the host's
+/// memory, and from that a dump in any format.
 ///
 ///     host ram 256M cpus 2 layout bochs-2.7 kernel 6.1 seed 7
 ///     guest web ram 0-16M 4G-4G+8M backing 2M linux 6.1.0-test
@@ -10,12 +10,12 @@
 ///       filter 4M-5M                  # the dump leaves these pages out
 ///     share web 0x300000 db 0x200000  # KSM: db's page becomes web's frame
 ///
-/// Host words: `ram`, `cpus`, `layout`, `kernel` (shape and release), `shape`, `release`, `seed`, `la57`, `pti`, `directmap`.
-/// Host lines: `hole RANGE`, `drop RANGE` (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE COUNT`,
-/// `no vmcoreinfo`, `no legacy-hole`.
-/// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`, `zero-share`.
-/// Guest lines: `vcpu`, `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`, `fake GPA GUEST VCPU`,
-/// `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
+/// Host words: `ram`, `cpus`, `layout`, `kernel` (shape and release), `shape`, `release`, `seed`, `la57`, `pti`,
+/// `directmap`. Host lines: `hole RANGE`, `drop RANGE` (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE
+/// COUNT`, `no vmcoreinfo`, `no legacy-hole`.
+/// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`,
+/// `zero-share`. Guest lines: `vcpu`, `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`, `fake
+/// GPA GUEST VCPU`, `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
 /// vCPU words: `apic`, `vmcs`, `cpu`, `running|halted|stopped|never-run`, `user`, `xapic`.
 /// A guest without a `vcpu` line has one; what is not said follows from the seed.
 struct HostRecipe: Sendable {

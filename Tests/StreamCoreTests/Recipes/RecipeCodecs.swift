@@ -43,7 +43,8 @@ enum RecipeBytes {
     case .lzo:
       var work = [UInt8](repeating: 0, count: Int(vmcs_lzo_work_size()))
       var length = lzo_uint(out.count)
-      // Safe: the output holds more than LZO's worst case of n + n/16 + 67 bytes, the work area has the size it asks for.
+      // Safe: the output holds more than LZO's worst case of n + n/16 + 67 bytes, the work area has the size it asks
+      // for.
       guard unsafe lzo1x_1_compress(page, lzo_uint(page.count), &out, &length, &work) == LZO_E_OK else { return nil }
       size = Int(length)
     case .snappy:

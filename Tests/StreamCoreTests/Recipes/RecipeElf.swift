@@ -104,8 +104,8 @@ struct RecipeElf: Sendable {
     return style == .vmcore ? trimLowMemory(segments, directMap) : segments
   }
 
-  /// The PT_LOADs of one run of frames. What is not stored is in none of them, but for makedumpfile, where it hangs behind the
-  /// stored run before it or, at the start, has a header without data.
+  /// The PT_LOADs of one run of frames. What is not stored is in none of them, but for makedumpfile, where it hangs
+  /// behind the stored run before it or, at the start, has a header without data.
   private func segments(
     of frames: Range<UInt64>, stored runs: [Range<UInt64>], _ virtual: (UInt64) -> UInt64
   ) -> [Segment] {

@@ -1,8 +1,8 @@
 /// makedumpfile's flattened form of any dump: records of (offset, size, data) in the order of writing, big-endian.
 /// Source: formats/kdump-compressed.md §7.
 enum RecipeFlattened {
-  /// Wraps a plain file. Records are at most `recordSize` bytes; every second pair of neighbours changes places, as writers that
-  /// seek back leave them.
+  /// Wraps a plain file. Records are at most `recordSize` bytes; every second pair of neighbours changes places, as
+  /// writers that seek back leave them.
   static func wrap(_ file: [UInt8], recordSize: Int = 16384) -> [UInt8] {
     var bytes = Array("makedumpfile".utf8) + [0, 0, 0, 0] + be64(1) + be64(1)
     bytes += repeatElement(0, count: 4096 - bytes.count)

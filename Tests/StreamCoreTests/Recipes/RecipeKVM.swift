@@ -90,8 +90,8 @@ struct RecipeSlab: Sendable {
 
 /// The kernel's xarray, as `kvm.vcpu_array` uses it: nodes of 64 slots, a tag of 2 on a pointer to a node.
 struct RecipeXArray {
-  /// Builds the tree for entries 0, 1, 2, … and returns `xa_head`. Each node names its parent and the `struct xarray` at
-  /// `array` that it belongs to. Source: vmx/gprs.md §5; include/linux/xarray.h, struct xa_node.
+  /// Builds the tree for entries 0, 1, 2, … and returns `xa_head`. Each node names its parent and the `struct xarray`
+  /// at `array` that it belongs to. Source: vmx/gprs.md §5; include/linux/xarray.h, struct xa_node.
   static func build(
     _ entries: [UInt64], array: UInt64, kernel: RecipeKernel, slab: inout RecipeSlab, in space: inout RecipeSpace
   ) throws(RecipeMistake) -> UInt64 {

@@ -1,5 +1,6 @@
-/// A Linux kernel in physical memory, for the host and for guests alike: image with `swapper_pg_dir` and `init_uts_ns`, direct
-/// map, per-CPU areas, cpu_entry_area, vmalloc and module space, VMCOREINFO. Addresses are spread as KASLR spreads them.
+/// A Linux kernel in physical memory, for the host and for guests alike: image with `swapper_pg_dir` and `init_uts_ns`,
+/// direct map, per-CPU areas, cpu_entry_area, vmalloc and module space, VMCOREINFO. Addresses are spread as KASLR
+/// spreads them.
 struct RecipeKernel: Sendable {
   /// Where things stand in the image, in bytes from `_stext`.
   enum Place {
@@ -42,8 +43,8 @@ struct RecipeKernel: Sendable {
   var stext: UInt64 { RecipeKernel.textBase + 0x100_0000 + offset }
   var physBase: Int64 { Int64(image) - 0x100_0000 - Int64(offset) }
 
-  /// Places the kernel. `image` is a physical address, it and `imageSize` are multiples of 2 MiB; `largest` is the direct map's
-  /// largest page.
+  /// Places the kernel. `image` is a physical address, it and `imageSize` are multiples of 2 MiB; `largest` is the
+  /// direct map's largest page.
   init(
     release: String, nodeName: String, isLA57: Bool, image: UInt64, imageSize: UInt64, largest: UInt64, cpus: Int,
     perCPUPages: UInt64, in space: inout RecipeSpace
@@ -81,7 +82,8 @@ struct RecipeKernel: Sendable {
   func gdtBase(_ cpu: Int) -> UInt64 { RecipeKernel.entryArea + 0x1000 + UInt64(cpu) * 0x3b000 }
   func tssBase(_ cpu: Int) -> UInt64 { gdtBase(cpu) + 0x2000 }
 
-  /// Fresh pages behind a fresh run of vmalloc addresses, a guard page apart from the last one. `alignment` is in pages.
+  /// Fresh pages behind a fresh run of vmalloc addresses, a guard page apart from the last one. `alignment` is in
+  /// pages.
   mutating func vmalloc(
     pages: Int, alignment: UInt64 = 1, in space: inout RecipeSpace
   ) throws(RecipeMistake) -> Mapping {

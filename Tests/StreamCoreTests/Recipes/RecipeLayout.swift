@@ -1,6 +1,7 @@
 import Foundation
 
-/// A VMCS layout of the catalogue, read from the source table (vmx/layouts.json) rather than from the product's copy in memory.
+/// A VMCS layout of the catalogue, read from the source table (vmx/layouts.json) rather than from the product's copy in
+/// memory.
 struct RecipeLayout: Sendable {
   struct Place: Decodable, Sendable {
     var offset: Int

@@ -1,4 +1,5 @@
-/// Physical memory that costs only what was written: frame number → 512 little-endian words. A frame never written is zero.
+/// Physical memory that costs only what was written: frame number → 512 little-endian words. A frame never written is
+/// zero.
 struct RecipeMemory: Sendable {
   static let zero = [UInt64](repeating: 0, count: 512)
   static let zeroPage = [UInt8](repeating: 0, count: 4096)

@@ -23,8 +23,8 @@ struct RecipeRandom: Sendable {
 
 /// What a guest's page holds when nothing of its kernel stands there.
 enum RecipeContent {
-  /// The 512 words of guest frame `frame`, or `nil` for a page of zeros. Three pages in ten are zero, three are text, one
-  /// is a quarter full, three do not compress.
+  /// The 512 words of guest frame `frame`, or `nil` for a page of zeros. Three pages in ten are zero, three are text,
+  /// one is a quarter full, three do not compress.
   static func page(frame: UInt64, seed: UInt64) -> [UInt64]? {
     let kind = RecipeRandom.mix(seed ^ (frame &* 0x1_0000_0001)) % 10
     switch kind {

@@ -1,5 +1,5 @@
-/// Small readers written apart from the writers, for the builder's own tests: what a file says goes back to pages, what tables
-/// say goes back to addresses.
+/// Small readers written apart from the writers, for the builder's own tests: what a file says goes back to pages, what
+/// tables say goes back to addresses.
 enum RecipeReaders {
   static func le(_ bytes: [UInt8], _ at: Int, _ width: Int) -> UInt64 {
     (0..<width).reduce(0) { $0 | UInt64(bytes[at + $1]) << (8 * UInt64($1)) }

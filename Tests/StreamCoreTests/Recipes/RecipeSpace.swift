@@ -1,5 +1,5 @@
-/// Physical memory of a host or a guest together with who uses which frame. Frames are placed by the seed, scattered over RAM
-/// above the first MiB, so that nothing in a test depends on neighbourhood by accident.
+/// Physical memory of a host or a guest together with who uses which frame. Frames are placed by the seed, scattered
+/// over RAM above the first MiB, so that nothing in a test depends on neighbourhood by accident.
 struct RecipeSpace: Sendable {
   var memory = RecipeMemory()
   var random: RecipeRandom

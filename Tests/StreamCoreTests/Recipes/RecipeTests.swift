@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// The builder itself: what a recipe says stands in memory and in the files, seen by readers that share nothing with the writers.
+/// The builder itself: what a recipe says stands in memory and in the files, seen by readers that share nothing with
+/// the writers.
 @Suite struct RecipeTests {
   static let example = """
     host ram 96M cpus 2 layout bochs-2.7 kernel 6.1 seed 7   # two guests

@@ -79,7 +79,8 @@ struct RecipeVCPUWriter {
     for (offset, value, width) in words { space.memory.store(value, at: loaded + offset, width: width) }
   }
 
-  /// `segment_cache`: all valid after the monitor read the registers, else left from earlier. TR stands before LDTR here.
+  /// `segment_cache`: all valid after the monitor read the registers, else left from earlier. TR stands before LDTR
+  /// here.
   func segments(in space: inout RecipeSpace) {
     let cache = place + shape.segmentCache
     let isValid = isCached(22)

@@ -24,7 +24,8 @@ struct RecipeVMCSPointers: Sendable {
   var pml: UInt64 = 0
 }
 
-/// The control words of a region, which `loaded_vmcs.controls_shadow` repeats. Source: vmx/invariants.md §3, as measured.
+/// The control words of a region, which `loaded_vmcs.controls_shadow` repeats. Source: vmx/invariants.md §3, as
+/// measured.
 struct RecipeControls: Sendable {
   var pin: UInt64 = 0x7f
   var processor: UInt64 = 0xb5a0_6dfa

@@ -1,5 +1,5 @@
-/// The words of one line. Numbers are decimal or 0x…, may end in K, M, G or T, and may be sums: `4G+8M`. Ranges are `a-b`, end
-/// exclusive.
+/// The words of one line. Numbers are decimal or 0x…, may end in K, M, G or T, and may be sums: `4G+8M`. Ranges are
+/// `a-b`, end exclusive.
 struct RecipeWords {
   let line: Int
   let text: String

@@ -89,7 +89,8 @@ import Testing
   }
 
   @Test func devicePagesAreCountedAndNeverWritten() throws {
-    let run = try expectExact("host ram 64M\nguest a ram 0-4M linux 6.1.0-a\n  device 0xfd000000-0xfd010000 at 0x380000000")
+    let run = try expectExact(
+      "host ram 64M\nguest a ram 0-4M linux 6.1.0-a\n  device 0xfd000000-0xfd010000 at 0x380000000")
     #expect(run.manifest.guests.first?.pages.device == 16)
   }
 

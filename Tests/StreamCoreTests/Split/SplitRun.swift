@@ -2,7 +2,8 @@ import Foundation
 import StreamCore
 import Testing
 
-/// One run of the whole way on a generated host: the recipe's dump in, guests' dumps out, read back by readers of the tests' own.
+/// One run of the whole way on a generated host: the recipe's dump in, guests' dumps out, read back by readers of the
+/// tests' own.
 struct SplitRun {
   let host: BuiltHost
   let inspection: Inspection
@@ -32,8 +33,8 @@ struct SplitRun {
     inspection = try Inspection.run(path: path, Inspection.Options(workers: workers))
     let format = try #require(guestDumpFormats.first { $0.name == options.format })
     let split = Split(
-      inspection: inspection, directory: directory.path.appending(path: "out").path, guests: options.guests, format: format,
-      encoding: options.encoding, verifies: options.verifies)
+      inspection: inspection, directory: directory.path.appending(path: "out").path, guests: options.guests,
+      format: format, encoding: options.encoding, verifies: options.verifies)
     manifest = try split.run(workers, Progress.none)
   }
 

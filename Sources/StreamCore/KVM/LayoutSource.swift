@@ -1,0 +1,82 @@
+/// Where layouts come from. The first that leads to regions with host evidence wins (design §3.3).
+enum LayoutSource: Sendable {
+  case layoutFile(Layout)
+  case vmcsinfoFile(Layout)
+  /// A VMCSINFO note in the dump.
+  case vmcsinfoNote(Layout)
+  case catalogue
+
+  /// As the manifest has it.
+  var name: String {
+    switch self {
+    case .layoutFile: "layout-file"
+    case .vmcsinfoFile: "vmcsinfo-file"
+    case .vmcsinfoNote: "vmcsinfo"
+    case .catalogue: "catalogue"
+    }
+  }
+
+  /// For people.
+  var title: String {
+    switch self {
+    case .layoutFile(let layout): "the layout \(layout.id) given with --layout"
+    case .vmcsinfoFile: "the layout given with --vmcsinfo"
+    case .vmcsinfoNote: "the layout of the dump's VMCSINFO note"
+    case .catalogue: "the catalogue"
+    }
+  }
+
+  /// Ids by which a page can be a region of one of its layouts.
+  var revisionIDs: Set<UInt32> {
+    switch self {
+    case .layoutFile(let layout), .vmcsinfoFile(let layout), .vmcsinfoNote(let layout): Set(layout.revisionIDs)
+    case .catalogue: LayoutCatalogue.revisionIDs
+    }
+  }
+
+  /// The layouts to judge pages by, where pages with these ids were seen.
+  func layouts(seen revisions: [UInt32: UInt64]) -> [Layout] {
+    switch self {
+    case .layoutFile(let layout), .vmcsinfoFile(let layout), .vmcsinfoNote(let layout): [layout]
+    case .catalogue:
+      LayoutCatalogue.all.filter { entry in
+        entry.revisionIDs.contains { revisions[$0, default: 0] > 0 }
+      }.compactMap(\.layout)
+    }
+  }
+}
+
+/// What came of one source.
+struct LayoutTrial: Sendable {
+  let source: LayoutSource
+  let search: RegionSearch
+  /// Read through the layout that explains most regions; `nil` where no page passes the content rules.
+  var host: FoundHost?
+  /// Why the kernel could not be read although pages pass.
+  var kernelFault: String?
+
+  /// One line for a source that was given and leads to no region with host evidence; `nil` for the catalogue, which nobody
+  /// gave.
+  var refusal: String? {
+    if case .catalogue = source { return nil }
+    return search.findings.first.map { "\(source.title) refused: \(reason($0))" }
+  }
+
+  private func reason(_ finding: RegionSearch.Findings) -> String {
+    let layout = finding.layout
+    if let field = RegionJudge.required.first(where: { layout[$0] == nil }) {
+      return "it has no place for \(field.name)"
+    }
+    if let kernelFault { return "pages pass its rules, but the host kernel's tables cannot be read: \(kernelFault)" }
+    if let host {
+      let first = host.rejected.first.map { "; at \($0.address): \($0.fault)" } ?? ""
+      return "\(finding.accepted.count) pages pass its rules, and none has host evidence" + first
+    }
+    let rejected = finding.rejected.values.reduce(0, +)
+    guard let worst = finding.rejected.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }) else {
+      let ids = layout.revisionIDs.map { hex($0) }.joined(separator: ", ")
+      return "no page with its revision id (\(ids)) holds more than a header"
+    }
+    return "none of \(rejected) pages with its revision id passes its rules, \(worst.value) break rule \(worst.key)"
+  }
+}
