@@ -40,7 +40,7 @@ struct ExtractedStep: Sendable {
       case .page(let page):
         stored.append(page)
         pageOfStored.append(results.count)
-        results.append(.lost(BadPage(frame: frame, offset: page.offset, reason: "past the end of the file")))
+        results.append(.bad(BadPage(frame: frame, offset: page.offset, reason: "the file ends inside the page")))
       case .bad(let page): results.append(.bad(page))
       case .lost(let page): results.append(.lost(page))
       }
@@ -59,15 +59,6 @@ struct ExtractedStep: Sendable {
           Wish(
             owner: extent.owner, guestFrame: extent.guest + index, page: pageOfFrame[Int(extent.host + index - base)]))
       }
-    }
-  }
-}
-
-extension StoredEntry {
-  var frame: UInt64 {
-    switch self {
-    case .page(let page): page.frame
-    case .bad(let page), .lost(let page): page.frame
     }
   }
 }

@@ -52,6 +52,7 @@ public struct Inspection: Sendable {
       dump, revisionIDs: sources.reduce(into: []) { $0.formUnion($1.revisionIDs) }, decoders: decoders,
       workers: options.workers, progress: options.progress)
     notes.note(scan)
+    notes.noteRemarks(of: dump)
 
     let finder = HostFinder(dump: dump, memory: memory, decoders: decoders, workers: options.workers)
     let found = try finder.run(scan, sources: sources)

@@ -5,8 +5,10 @@ struct InspectionNotes {
   private(set) var nearMisses: [String] = []
   private(set) var counters: [String: UInt64] = [:]
 
+  private var remarks: Set<String> = []
+
   init(_ dump: any HostDump) {
-    for remark in dump.remarks { warn("input", "\(dump.file.path): \(remark)") }
+    noteRemarks(of: dump)
     if dump.summary.incomplete { warn("incomplete", "\(dump.file.path): the dump is incomplete, its tail is missing") }
     if dump.vmcoreinfo == nil {
       warn(
@@ -14,6 +16,11 @@ struct InspectionNotes {
         "\(dump.file.path): no VMCOREINFO, so guests are told from forgeries by pointers alone, not by the kernel's own "
           + "page tables")
     }
+  }
+
+  /// What the dump's reader has found odd and has not said yet.
+  mutating func noteRemarks(of dump: any HostDump) {
+    for remark in dump.remarks where remarks.insert(remark).inserted { warn("input", "\(dump.file.path): \(remark)") }
   }
 
   mutating func warn(_ code: String, _ text: String) { warnings.append(Manifest.Warning(code: code, text: text)) }

@@ -45,9 +45,9 @@ extension VMCSInfo {
     for note in notes where note.name == noteName {
       do throws(VMCSInfoError) {
         let info = try parse(note.descriptor)
-        if first == nil { first = info } else { remarks.append("one more VMCSINFO note, not used") }
+        if first == nil { first = info } else { remarks.append("one more note, not used") }
       } catch {
-        remarks.append("a VMCSINFO note that cannot be read: \(error)")
+        remarks.append("a note that cannot be read: \(error)")
       }
     }
     return (first, remarks)

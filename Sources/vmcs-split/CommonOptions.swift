@@ -22,10 +22,10 @@ struct CommonOptions: ParsableArguments {
   @Flag(help: "Print one JSON document, and nothing else on standard output.")
   var json = false
 
-  @Flag(name: .short, help: "More: counters, sources, evidence, near misses.")
+  @Flag(name: .shortAndLong, help: "More: counters, sources, evidence, near misses.")
   var verbose = false
 
-  @Flag(name: .short, help: "No warnings and no summary.")
+  @Flag(name: .shortAndLong, help: "No warnings and no summary.")
   var quiet = false
 
   @Flag(name: .customLong("no-progress"), help: "No progress bar.")

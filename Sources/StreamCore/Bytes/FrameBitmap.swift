@@ -167,6 +167,17 @@ public struct FrameBitmap: Sendable, Equatable {
     return bytes
   }
 
+  /// How many frames of one chunk are not set in `bytes`, the chunk's 4096 bytes in a kdump bitmap.
+  public func count(ofChunk chunk: UInt64, notIn bytes: RawSpan) -> UInt64 {
+    guard let slot = slotOfChunk[chunk] else { return 0 }
+    var count: UInt64 = 0
+    for word in 0..<Self.wordsPerChunk {
+      let other: UInt64 = bytes.load(word * 8) ?? 0
+      count += UInt64((words[slot * Self.wordsPerChunk + word] & ~other).nonzeroBitCount)
+    }
+    return count
+  }
+
   /// Calls `body` with each maximal run of consecutive frames inside `range`, ascending. Needs `freeze()`.
   public func forEachRun(in range: Range<UInt64>? = nil, _ body: (Range<UInt64>) throws -> Void) rethrows {
     precondition(frozen, "forEachRun needs freeze()")

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// An open file with one owner, read by offset, so that any number of threads may share it.
@@ -12,7 +13,8 @@ public final class InputFile: Sendable {
 
   public init(path: String) throws(SystemError) {
     self.path = path
-    descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    // O_NONBLOCK: a FIFO without a writer fails at lseek instead of hanging here; to files it means nothing.
+    descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     if descriptor < 0 {
       size = 0
       throw SystemError(call: "open", path: path, code: errno)
@@ -52,6 +54,15 @@ public final class InputFile: Sendable {
       result = Result { () throws(SystemError) -> Int in try unsafe fill(room, from: offset) }
     }
     return try result.get()
+  }
+
+  /// The first byte at or after `offset` that is not in a hole of the file; holes read as zeros. `nil`: there is none before
+  /// the end. A file system that knows no holes calls everything data.
+  public func nextData(from offset: UInt64) -> UInt64? {
+    guard offset < size, let start = Int64(exactly: offset) else { return nil }
+    let found = clinux_next_data(descriptor, start)
+    if found >= 0 { return UInt64(found) }
+    return errno == ENXIO ? nil : offset
   }
 
   private func fill(_ room: UnsafeMutableRawBufferPointer, from offset: UInt64) throws(SystemError) -> Int {

@@ -25,6 +25,7 @@ public struct ElfDump: HostDump {
     var remarks: [String] = []
     let notes = try Self.notes(header, file, &remarks)
     self.notes = notes
+    remarks += notes.remarks
     vmcoreinfo = notes.vmcoreinfo
     if vmcoreinfo == nil, notes.contains(where: { $0.name == "CORE" && Self.processNotes.contains($0.type) }) {
       throw .unsupported(file: file.path, format: "the core of a process", remedy: "give the host's crash dump")
@@ -49,6 +50,9 @@ public struct ElfDump: HostDump {
       data.append(FrameRun(start: start, end: end, offset: segment.offset + (start << 12 - segment.physical)))
     }
     if cut { remarks.append("the file ends inside a PT_LOAD: it is incomplete") }
+    if header.loads.isEmpty, try ElfSections(header, file).contains(".xen_pages") {
+      throw .unsupported(file: file.path, format: "a Xen guest's core", remedy: "Xen hosts are not supported")
+    }
     if header.loads.count > 1, !header.loads.contains(where: { $0.physical != 0 }) {
       throw .unsupported(
         file: file.path, format: "an ELF core without physical addresses (all p_paddr are 0)",
@@ -69,7 +73,7 @@ public struct ElfDump: HostDump {
       format: "elf", headerVersion: nil, encoding: .raw, dumpLevel: nil, frames: memory.runs.last?.end ?? 0,
       storedPages: stored.runs.reduce(0) { $0 + ($1.end - $1.start) }, incomplete: header.isIncomplete || cut)
     self.remarks = remarks
-    stretches = Self.stretches(of: stored)
+    stretches = Self.stretches(of: stored, in: file)
   }
 
   public func presence(_ frame: UInt64) -> Presence {
@@ -98,25 +102,39 @@ public struct ElfDump: HostDump {
     _ header: ElfHeader, _ file: InputFile, _ remarks: inout [String]
   ) throws(HostDumpError) -> [Note] {
     var notes: [Note] = []
+    var room = Note.maximumBytes
     for segment in header.notes.prefix(Note.maximumSegments) {
-      guard segment.fileSize <= Note.maximumBytes, segment.offset <= file.size,
-        segment.fileSize <= file.size - segment.offset
-      else {
-        remarks.append("PT_NOTE at \(hex(segment.offset)) lies outside the file: ignored")
+      guard segment.offset <= file.size, segment.fileSize <= file.size - segment.offset, segment.fileSize <= room else {
+        remarks.append(
+          "PT_NOTE at \(hex(segment.offset)) of \(segment.fileSize) bytes lies outside the file or is too large: ignored")
         continue
       }
-      let (found, truncated) = Note.parse(try file.header(at: segment.offset, count: Int(segment.fileSize)))
+      room -= segment.fileSize
+      let (found, remark) = Note.parse(
+        try file.header(at: segment.offset, count: Int(segment.fileSize)), limit: Note.maximumCount - notes.count)
       notes += found
-      if truncated { remarks.append("a note runs past the end of its PT_NOTE: it and those behind it are ignored") }
+      if let remark { remarks.append(remark) }
+    }
+    if header.notes.count > Note.maximumSegments {
+      remarks.append("\(header.notes.count) PT_NOTEs: those behind the first \(Note.maximumSegments) are ignored")
     }
     return notes
   }
 
-  private static func stretches(of stored: FrameRuns) -> [Range<UInt64>] {
+  /// Windows of frames that have bytes in the file. What lies in holes is zero, and a sparse file can have exabytes of it.
+  private static func stretches(of stored: FrameRuns, in file: InputFile) -> [Range<UInt64>] {
     var result: [Range<UInt64>] = []
     for run in stored.runs {
-      for start in stride(from: run.start, to: run.end, by: UInt64.Stride(HostDumpLimits.stretch)) {
-        result.append(start..<min(start + HostDumpLimits.stretch, run.end))
+      // The window before is in already: go on behind it.
+      var frame = max(run.start, result.last?.upperBound ?? 0)
+      while frame < run.end {
+        let place = run.offset + (frame - run.start) * UInt64(pageSize)
+        guard let data = file.nextData(from: place) else { break }
+        frame += (data - place) / UInt64(pageSize)
+        guard frame < run.end else { break }
+        let window = frame / HostDumpLimits.stretch * HostDumpLimits.stretch
+        result.append(window..<window + HostDumpLimits.stretch)
+        frame = window + HostDumpLimits.stretch
       }
     }
     return result

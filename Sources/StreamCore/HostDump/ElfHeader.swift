@@ -18,6 +18,8 @@ struct ElfHeader: Sendable {
   let notes: [Segment]
   /// makedumpfile -E sets bit 0 of e_flags when it ran out of space.
   let isIncomplete: Bool
+  /// e_shoff, e_shnum and e_shstrndx, unchecked.
+  let sections: (offset: UInt64, count: UInt16, names: UInt16)
 
   init(_ file: InputFile) throws(HostDumpError) {
     let header = try FieldReader(file, base: 0, count: 64)
@@ -37,6 +39,9 @@ struct ElfHeader: Sendable {
     }
     isIncomplete = try header.read("e_flags", at: 48, as: UInt32.self) & 1 == 1
 
+    sections = (
+      try header.read("e_shoff", at: 40), try header.read("e_shnum", at: 60), try header.read("e_shstrndx", at: 62)
+    )
     let count = try Self.programHeaderCount(header, file)
     let start: UInt64 = try header.read("e_phoff", at: 32)
     let stride: UInt16 = try header.read("e_phentsize", at: 54)
@@ -73,7 +78,10 @@ struct ElfHeader: Sendable {
     let atOnce = 4096
     for first in Swift.stride(from: 0, to: count, by: atOnce) {
       let take = min(atOnce, count - first)
-      let table = try FieldReader(file, base: start + UInt64(first * stride), count: take * stride)
+      let base = start + UInt64(first * stride)
+      // Headers in a hole of the file are zero, of type PT_NULL.
+      guard let data = file.nextData(from: base), data < base + UInt64(take * stride) else { continue }
+      let table = try FieldReader(file, base: base, count: take * stride)
       for index in 0..<take {
         let at = index * stride
         let type: UInt32 = try table.read("p_type", at: at)

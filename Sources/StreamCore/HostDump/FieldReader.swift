@@ -24,6 +24,13 @@ struct FieldReader {
     return value
   }
 
+  /// Throws unless the header's `count` bytes are there.
+  func require(_ count: Int, _ header: String) throws(HostDumpError) {
+    guard bytes.count >= count else {
+      throw error(header, at: 0, expected: "\(count) bytes", found: "\(bytes.count) before the end of the file")
+    }
+  }
+
   func error(_ field: String, at offset: Int, expected: String, found: String) -> HostDumpError {
     .format(
       FormatError(file: file, offset: base + UInt64(offset), field: field, expected: expected, found: found))

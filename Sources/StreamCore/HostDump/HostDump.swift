@@ -36,6 +36,15 @@ public enum StoredEntry: Sendable, Equatable {
   case lost(BadPage)
 }
 
+extension StoredEntry {
+  public var frame: UInt64 {
+    switch self {
+    case .page(let page): page.frame
+    case .bad(let page), .lost(let page): page.frame
+    }
+  }
+}
+
 /// A page whose stored bytes cannot be used.
 public struct BadPage: Sendable, Equatable {
   public var frame: UInt64
@@ -106,12 +115,13 @@ public protocol HostDump: Sendable {
   var notes: [Note] { get }
   /// The host's VMCOREINFO, `nil` when the dump has none that passes the checks.
   var vmcoreinfo: VMCoreInfo? { get }
-  /// What was odd but not fatal, one line each.
+  /// What was odd but not fatal, one line each; reading descriptors can add to it.
   var remarks: [String] { get }
 
   func presence(_ frame: UInt64) -> Presence
 
-  /// Stretches of frames, ascending and disjoint, that together hold every stored page; at most 4096 frames each.
+  /// Stretches of frames, ascending and disjoint, that together hold every stored page but those that lie wholly in a hole of
+  /// the file, which are zero; at most 4096 frames each.
   var stretches: [Range<UInt64>] { get }
 
   /// The stored pages of `frames`, ascending by frame, one entry for each frame whose presence is `stored`.

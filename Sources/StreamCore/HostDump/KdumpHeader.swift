@@ -2,9 +2,14 @@
 /// Source: makedumpfile diskdump_mod.h; formats/kdump-compressed.md §2, §3, §8.
 struct KdumpHeader: Sendable {
   static let magic = Array("KDUMP   ".utf8)
-  static let descriptorSize: UInt64 = 24
   /// Newest header version that exists.
   private static let newestVersion: Int32 = 6
+  /// Bytes of disk_dump_header.
+  private static let mainSize = 464
+  /// Bytes of kdump_sub_header by header version. Source: §3.
+  private static let subSizes = [8, 12, 32, 48, 64, 80, 104]
+  /// One past the highest frame of a 52-bit physical address.
+  private static let frameLimit: UInt64 = 1 << 40
 
   let version: Int32
   let status: UInt32
@@ -13,7 +18,7 @@ struct KdumpHeader: Sendable {
   /// File offset of the first bitmap, and the bytes of one.
   let bitmapOffset: UInt64
   let bitmapBytes: UInt64
-  /// `-d` level; `nil` before version 1, which had no such field.
+  /// `-d` level.
   let dumpLevel: Int?
   /// Places of the VMCOREINFO text and of the ELF notes, where they lie inside the file.
   let vmcoreinfo: Range<UInt64>?
@@ -32,39 +37,38 @@ struct KdumpHeader: Sendable {
 
   init(_ file: InputFile) throws(HostDumpError) {
     let main = try FieldReader(file, base: 0, count: pageSize)
-    let sub = try FieldReader(file, base: UInt64(pageSize), count: pageSize)
+    try main.require(Self.mainSize, "disk_dump_header")
     var remarks: [String] = []
-
     version = try main.read("header_version", at: 8)
     guard version >= 1 else {
       throw main.error("header_version", at: 8, expected: "1 to \(Self.newestVersion)", found: "\(version)")
     }
     if version > Self.newestVersion { remarks.append("header_version \(version) is unknown, read as 6") }
     let version = min(self.version, Self.newestVersion)
+    try Self.checkMachine(main, &remarks)
 
-    let machine = String(decoding: main.bytes.dropFirst(272).prefix(65).prefix { $0 != 0 }, as: UTF8.self)
-    guard machine.isEmpty || machine == "x86_64" else {
-      throw .unsupported(
-        file: file.path, format: "a kdump of a machine of type \(machine)", remedy: "only x86_64 hosts run VMX guests")
-    }
     status = try main.read("status", at: 424)
-    let blockSize: Int32 = try main.read("block_size", at: 428)
-    guard blockSize == Int32(pageSize) else {
-      throw main.error("block_size", at: 428, expected: "4096", found: "\(blockSize)")
-    }
     let subBlocks: Int32 = try main.read("sub_hdr_size", at: 432)
     guard subBlocks >= 1 else {
       throw main.error("sub_hdr_size", at: 432, expected: "at least 1 block", found: "\(subBlocks)")
     }
-    let bitmapBlocks: UInt32 = try main.read("bitmap_blocks", at: 436)
-    let maxMapnr32: UInt32 = try main.read("max_mapnr", at: 440)
+    let cpus: Int32 = try main.read("nr_cpus", at: 460)
+    if cpus <= 0 { remarks.append("nr_cpus is \(cpus)") }
 
+    let sub = try FieldReader(file, base: UInt64(pageSize), count: pageSize)
+    try sub.require(Self.subSizes[Int(version)], "kdump_sub_header")
     dumpLevel = Int(try sub.read("dump_level", at: 8, as: Int32.self))
     if version >= 2, try sub.read("split", at: 12, as: UInt32.self) != 0 {
       throw .unsupported(
         file: file.path, format: "one part of a split set (makedumpfile --split)",
         remedy: "join the parts with: makedumpfile --reassemble PART... WHOLE")
     }
+    maxMapnr = try Self.maxMapnr(main, sub, version, &remarks)
+
+    bitmapOffset = (1 + UInt64(subBlocks)) * UInt64(pageSize)
+    bitmapBytes = try Self.bitmapBytes(main, at: bitmapOffset, frames: maxMapnr, fileSize: file.size)
+    let bitmaps = bitmapOffset..<bitmapOffset + 2 * bitmapBytes
+
     let places = SubHeaderPlaces(fileSize: file.size)
     vmcoreinfo =
       version >= 3
@@ -74,36 +78,80 @@ struct KdumpHeader: Sendable {
     notes =
       version >= 4
       ? places.range(try sub.read("offset_note", at: 48), try sub.read("size_note", at: 56), "note", &remarks) : nil
-    if version >= 6 {
-      maxMapnr = try sub.read("max_mapnr_64", at: 96)
-      if maxMapnr32 != UInt32(clamping: maxMapnr) {
-        remarks.append("max_mapnr \(maxMapnr32) disagrees with max_mapnr_64 \(maxMapnr), which counts")
-      }
-    } else {
-      maxMapnr = UInt64(maxMapnr32)
-    }
-    let mapnr = version >= 6 ? (field: sub, name: "max_mapnr_64", at: 96) : (field: main, name: "max_mapnr", at: 440)
-    guard maxMapnr > 0 else {
-      throw mapnr.field.error(mapnr.name, at: mapnr.at, expected: "at least 1 page frame", found: "0")
-    }
-
-    bitmapOffset = (1 + UInt64(subBlocks)) * UInt64(pageSize)
-    guard bitmapBlocks > 0, bitmapBlocks % 2 == 0 else {
-      throw main.error("bitmap_blocks", at: 436, expected: "two bitmaps of equal length", found: "\(bitmapBlocks) blocks")
-    }
-    bitmapBytes = UInt64(bitmapBlocks) / 2 * UInt64(pageSize)
-    guard maxMapnr <= bitmapBytes * 8 else {
+    if let notes, notes.overlaps(bitmaps) {
       throw main.error(
-        "bitmap_blocks", at: 436, expected: "two bitmaps for \(maxMapnr) page frames (\(mapnr.name))",
-        found: "\(bitmapBlocks) blocks, room for \(bitmapBytes * 8)")
+        "sub_hdr_size", at: 432, expected: "blocks for the notes, which end at \(hex(notes.upperBound))",
+        found: "\(subBlocks), so that the bitmaps begin at \(hex(bitmapOffset))")
     }
-    guard bitmapOffset + 2 * bitmapBytes <= file.size else {
-      throw main.error(
-        subBlocks > 1 << 16 ? "sub_hdr_size" : "bitmap_blocks", at: subBlocks > 1 << 16 ? 432 : 436,
-        expected: "headers and bitmaps inside the file's \(file.size) bytes",
-        found: "\(subBlocks) + \(bitmapBlocks) blocks")
-    }
+    if let notes, notes.lowerBound >= bitmaps.upperBound { remarks.append("the notes lie behind the bitmaps") }
     self.remarks = remarks
+  }
+
+  /// utsname.machine and block_size tell the machine. A writer may leave the name empty, as QEMU does.
+  private static func checkMachine(_ main: FieldReader, _ remarks: inout [String]) throws(HostDumpError) {
+    let names = (0..<6).map { main.bytes[(12 + 65 * $0)..<(12 + 65 * ($0 + 1))] }
+    if names.contains(where: { !$0.contains(0) }) { remarks.append("a name in utsname has no end: it is cut") }
+    let name = names[4].prefix { $0 != 0 }
+    if name.count < names[4].count, !name.isEmpty, Array(name) != Array("x86_64".utf8) {
+      let text = String(decoding: name.map { (0x21...0x7e).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+      throw .unsupported(
+        file: main.file, format: "a kdump of a machine of type \(text)", remedy: "only x86_64 hosts run VMX guests")
+    }
+    let blockSize: Int32 = try main.read("block_size", at: 428)
+    guard blockSize != Int32(pageSize) else { return }
+    // In the 32-bit layout block_size stands 12 bytes lower.
+    if try main.read("block_size", at: 416, as: Int32.self) == Int32(pageSize), blockSize.nonzeroBitCount != 1 {
+      throw .unsupported(
+        file: main.file, format: "a kdump of a 32-bit machine", remedy: "only x86_64 hosts run VMX guests")
+    }
+    throw main.error("block_size", at: 428, expected: "4096", found: "\(blockSize)")
+  }
+
+  private static func maxMapnr(
+    _ main: FieldReader, _ sub: FieldReader, _ version: Int32, _ remarks: inout [String]
+  ) throws(HostDumpError) -> UInt64 {
+    let short: UInt32 = try main.read("max_mapnr", at: 440)
+    var value = UInt64(short)
+    if version >= 6 {
+      value = try sub.read("max_mapnr_64", at: 96)
+      if short != UInt32(clamping: value) {
+        remarks.append("max_mapnr \(short) disagrees with max_mapnr_64 \(value), which counts")
+      }
+    }
+    guard (1...frameLimit).contains(value) else {
+      let expected = value == 0 ? "at least 1 page frame" : "at most 2^40 page frames"
+      throw version >= 6
+        ? sub.error("max_mapnr_64", at: 96, expected: expected, found: "\(value)")
+        : main.error("max_mapnr", at: 440, expected: expected, found: "\(value)")
+    }
+    return value
+  }
+
+  /// Bytes of one bitmap: half of bitmap_blocks. Both must lie inside the file.
+  private static func bitmapBytes(
+    _ main: FieldReader, at offset: UInt64, frames: UInt64, fileSize: UInt64
+  ) throws(HostDumpError) -> UInt64 {
+    let blocks: UInt32 = try main.read("bitmap_blocks", at: 436)
+    guard blocks > 0, blocks % 2 == 0 else {
+      throw main.error("bitmap_blocks", at: 436, expected: "two bitmaps of equal length", found: "\(blocks) blocks")
+    }
+    let bytes = UInt64(blocks) / 2 * UInt64(pageSize)
+    guard frames <= bytes * 8 else {
+      throw main.error(
+        "bitmap_blocks", at: 436, expected: "two bitmaps for the \(frames) page frames of max_mapnr",
+        found: "\(blocks) blocks, room for \(bytes * 8)")
+    }
+    guard offset < fileSize else {
+      throw main.error(
+        "sub_hdr_size", at: 432, expected: "bitmaps inside the file's \(fileSize) bytes",
+        found: "\(offset / UInt64(pageSize) - 1) blocks")
+    }
+    guard offset + 2 * bytes <= fileSize else {
+      throw main.error(
+        "bitmap_blocks", at: 436, expected: "bitmaps inside the file's \(fileSize) bytes",
+        found: "\(blocks) blocks from \(hex(offset)) on")
+    }
+    return bytes
   }
 }
 

@@ -9,7 +9,7 @@ enum VMCSInfoWord {
   /// The word at an even byte offset of the region.
   static func word(at offset: Int) -> UInt16 {
     let index = UInt16(truncatingIfNeeded: offset / 2 & 0x7ff)
-    return (index & 0x3f) << 2 | 0x0100 | index >> 6 << 9
+    return (index & 0x3f) << 2 | 0x0100 | (index >> 6) << 9
   }
 }
 

@@ -19,6 +19,9 @@ struct SplitRun {
     var threads = 2
     var guests: [String] = []
     var verifies = false
+    /// As `--layout` and `--vmcsinfo` give them.
+    var layout: Layout?
+    var vmcsinfo: VMCSInfo?
   }
 
   init(_ recipe: String, _ options: Options = Options()) throws {
@@ -30,7 +33,8 @@ struct SplitRun {
     directory = try RecipeDirectory()
     let path = try directory.write(options.input(host), as: "host.dump")
     let workers = Workers(count: options.threads)
-    inspection = try Inspection.run(path: path, Inspection.Options(workers: workers))
+    inspection = try Inspection.run(
+      path: path, Inspection.Options(layout: options.layout, vmcsinfo: options.vmcsinfo, workers: workers))
     let format = try #require(guestDumpFormats.first { $0.name == options.format })
     let split = Split(
       inspection: inspection, directory: directory.path.appending(path: "out").path, guests: options.guests,

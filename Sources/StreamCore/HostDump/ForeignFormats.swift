@@ -1,0 +1,83 @@
+/// A format that is known and not read, and what to do instead. Source: formats/elf.md §5.
+struct ForeignFormat: Sendable {
+  let name: String
+  let magic: [UInt8]
+  let place: Place
+  let remedy: String
+
+  /// Where the magic stands, in bytes.
+  enum Place: Sendable {
+    case start(UInt64)
+    case end(UInt64)
+  }
+
+  private init(_ name: String, _ magic: [UInt8], at place: Place = .start(0), _ remedy: String) {
+    self.name = name
+    self.magic = magic
+    self.place = place
+    self.remedy = remedy
+  }
+
+  private init(_ name: String, _ magic: String, _ remedy: String) {
+    self.init(name, Array(magic.utf8), remedy)
+  }
+
+  func matches(_ file: InputFile) throws(HostDumpError) -> Bool {
+    let offset: UInt64
+    switch place {
+    case .start(let bytes): offset = bytes
+    case .end(let bytes) where bytes <= file.size: offset = file.size - bytes
+    case .end: return false
+    }
+    return try file.header(at: offset, count: magic.count) == magic
+  }
+
+  private static let flattened = "convert it with: makedumpfile -R OUTPUT < INPUT"
+  private static let capture = "capture with kdump"
+  private static let avml = "convert it with: avml-convert --source-format lime_compressed --format raw, then to an ELF core"
+  private static let sadump = "convert it with: makedumpfile -d 1 INPUT OUTPUT"
+  private static let xen = "Xen hosts are not supported"
+  private static let vmware = "convert it with: vmss2core -N6"
+  private static let libvirt = "make a dump of it with: virsh dump --memory-only"
+  private static let linux = "only Linux hosts run KVM"
+  private static let unpack = "decompress it first"
+  private static let disk = "this is a disk, give the host's crash dump"
+
+  /// The longer magics before those that two bytes can mimic.
+  static let all: [ForeignFormat] = [
+    ForeignFormat("a flattened dump (makedumpfile -F)", Array("makedumpfile".utf8) + [0, 0, 0, 0], flattened),
+    ForeignFormat("a dump of the old diskdump facility", "DISKDUMP", "it predates hosts with KVM"),
+    ForeignFormat("a LiME memory image", "EMiL", "capture with kdump, or convert it to an ELF core"),
+    ForeignFormat("an AVML memory image", "AVML", avml),
+    // Of a crashed machine, of s390, of a running system.
+    ForeignFormat("an LKCD dump", [0xed, 0x23, 0x8f, 0x61, 0x73, 0x01, 0x19, 0xa8], capture),
+    ForeignFormat("an LKCD dump", [0xfd, 0x23, 0x8f, 0x61, 0x73, 0x01, 0x19, 0xa8], capture),
+    ForeignFormat("an LKCD dump", [0xcd, 0x23, 0x8f, 0x61, 0x73, 0x01, 0x19, 0xa8], capture),
+    ForeignFormat("a sadump dump", Array("sadump".utf8) + [0, 0], sadump),
+    ForeignFormat("a sadump dump", Array("sadump".utf8) + [0, 0], at: .start(4096), sadump),
+    ForeignFormat("a Xen core", [0xed, 0xeb, 0x0f, 0xf0], xen),
+    ForeignFormat("a Xen core", [0xee, 0xeb, 0x0f, 0xf0], xen),
+    ForeignFormat("a VMware snapshot", [0xd2, 0xbe, 0xd2, 0xbe], vmware),
+    ForeignFormat("a VMware snapshot", [0xd0, 0xbe, 0xd0, 0xbe], vmware),
+    ForeignFormat("a VMware snapshot", [0xd3, 0xbe, 0xd3, 0xbe], vmware),
+    ForeignFormat("a VMware snapshot", [0xd1, 0xba, 0xd1, 0xba], vmware),
+    ForeignFormat("a VMware snapshot", [0xd2, 0xba, 0xd2, 0xba], vmware),
+    ForeignFormat("a QEMU migration stream", "QEVM", "use QEMU's dump-guest-memory instead"),
+    ForeignFormat("a libvirt save file", "LibvirtQemudSave", libvirt),
+    ForeignFormat("an unfinished libvirt save file", "LibvirtQemudPart", libvirt),
+    ForeignFormat("a Windows crash dump", "PAGEDU64", linux),
+    ForeignFormat("a Windows crash dump", "PAGEDUMP", linux),
+    ForeignFormat("a Hyper-V saved state", [0x14, 0x20, 0x28, 0x01], "Hyper-V hosts are not supported"),
+    ForeignFormat("a qcow2 disk image", Array("QFI".utf8) + [0xfb], disk),
+    ForeignFormat("a VMDK disk image", "KDMV", disk),
+    ForeignFormat("a VHDX disk image", "vhdxfile", disk),
+    ForeignFormat("xz data", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], unpack),
+    ForeignFormat("zstd data", [0x28, 0xb5, 0x2f, 0xfd], unpack),
+    ForeignFormat("lz4 data", [0x04, 0x22, 0x4d, 0x18], unpack),
+    ForeignFormat("bzip2 data", "BZh", unpack),
+    ForeignFormat("gzip data", [0x1f, 0x8b], unpack),
+    ForeignFormat(
+      "a map file of crash", [0xef, 0xbe, 0xad, 0xde, 0xbe, 0xba, 0xed, 0xfe], at: .end(8),
+      "give the host's crash dump"),
+  ]
+}

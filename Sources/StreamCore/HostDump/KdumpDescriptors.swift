@@ -1,0 +1,97 @@
+import Synchronization
+
+/// The page descriptor table of a kdump-compressed file. Source: formats/kdump-compressed.md §5, §8.
+struct KdumpDescriptors: Sendable {
+  static let size: UInt64 = 24
+  /// Descriptors that the check of the table's length looks at.
+  private static let sample: UInt64 = 4096
+
+  let fileSize: UInt64
+  /// File offset of the table, and how many descriptors the second bitmap asks for.
+  let start: UInt64
+  let count: UInt64
+  let oddities = KdumpOddities()
+
+  /// One past the table.
+  var end: UInt64 { start + count * Self.size }
+
+  /// The descriptor at `at` of `table`, bytes that begin at `base` of the file, checked in the order of §5.
+  func entry(_ frame: UInt64, _ table: [UInt8], _ at: Int, base: UInt64) -> StoredEntry {
+    let place = base + UInt64(at)
+    func bad(_ reason: String) -> StoredEntry { .bad(BadPage(frame: frame, offset: place, reason: reason)) }
+    guard let offset: UInt64 = table.load(at), let size: UInt32 = table.load(at + 8),
+      let flags: UInt32 = table.load(at + 12)
+    else { return .lost(BadPage(frame: frame, offset: place, reason: "descriptor past the end of the file")) }
+
+    if offset == 0 { return .lost(BadPage(frame: frame, offset: place, reason: "descriptor never written")) }
+    guard let encoding = PageEncoding(rawValue: flags) else { return bad("flags \(hex(flags)) name no codec") }
+    if encoding == .raw {
+      guard size == UInt32(pageSize) else { return bad("raw page of \(size) bytes") }
+    } else {
+      guard size >= 1, size <= UInt32(pageSize) else { return bad("\(encoding.name) page of \(size) bytes") }
+    }
+    guard offset >= start else { return bad("offset \(hex(offset)) lies in headers or bitmaps") }
+    let (end, overflow) = offset.addingReportingOverflow(UInt64(size))
+    guard !overflow, end <= fileSize else { return bad("data at \(hex(offset)) past the end of the file") }
+    return .page(StoredPage(frame: frame, offset: offset, size: size, encoding: encoding))
+  }
+
+  /// Looks for pages of `entries` that lie where no writer puts them, to say so once the pages have been read.
+  func look(for entries: [StoredEntry]) {
+    var last: StoredPage?
+    var inTable: UInt64 = 0
+    var overlapping: UInt64 = 0
+    for case .page(let page) in entries {
+      if page.offset < end { inTable += 1 }
+      if let last, last.offset != page.offset, page.offset < last.offset + UInt64(last.size),
+        last.offset < page.offset + UInt64(page.size)
+      {
+        overlapping += 1
+      }
+      last = page
+    }
+    if inTable > 0 { oddities.inTable.wrappingAdd(inTable, ordering: .relaxed) }
+    if overlapping > 0 { oddities.overlapping.wrappingAdd(overlapping, ordering: .relaxed) }
+  }
+
+  /// Every writer puts the data right behind the table, so the first data say how many descriptors there are. One wrong bit in
+  /// the bitmap makes every page behind it another page: such a file is refused, where it can be told.
+  /// - Returns: the descriptors that the file has, where they are not as many as the bitmap says.
+  func trueCount(in file: InputFile) throws(HostDumpError) -> UInt64? {
+    let known = min(count, Self.sample)
+    let pages = try self.pages(in: file, at: start, count: known)
+    guard let first = pages.min(by: { $0.offset < $1.offset }), first.offset != end,
+      first.offset > start, (first.offset - start) % Self.size == 0,
+      // One damaged descriptor proves nothing: the page that was written next must be there, too.
+      pages.contains(where: { $0.offset == first.offset + UInt64(first.size) })
+    else { return nil }
+    let found = (first.offset - start) / Self.size
+    if found < count { return found }
+    // Our own writer leaves room behind the table when it drops bad pages: zeros, no descriptors.
+    let more = min(found - count, Self.sample)
+    let behind = try self.pages(in: file, at: end, count: more)
+    return behind.count == Int(more) && behind.allSatisfy { $0.offset >= first.offset } ? found : nil
+  }
+
+  private func pages(in file: InputFile, at offset: UInt64, count: UInt64) throws(HostDumpError) -> [StoredPage] {
+    let table = try file.header(at: offset, count: Int(count * Self.size))
+    return stride(from: 0, to: table.count, by: Int(Self.size)).compactMap { at in
+      if case .page(let page) = entry(0, table, at, base: offset) { page } else { nil }
+    }
+  }
+}
+
+/// Odd descriptors that were met so far. They are read nonetheless: pages are independent of each other.
+final class KdumpOddities: Sendable {
+  /// Pages inside the descriptor table.
+  fileprivate let inTable = Atomic<UInt64>(0)
+  /// Neighbours that share some bytes and not all.
+  fileprivate let overlapping = Atomic<UInt64>(0)
+
+  var remarks: [String] {
+    var remarks: [String] = []
+    if inTable.load(ordering: .relaxed) > 0 { remarks.append("page descriptors point into their own table") }
+    if overlapping.load(ordering: .relaxed) > 0 { remarks.append("page descriptors overlap each other") }
+    return remarks
+  }
+}
