@@ -80,7 +80,7 @@ public enum VMCSInfoError: Error, Equatable, Sendable {
 extension VMCSInfoError: CustomStringConvertible {
   public var description: String {
     switch self {
-    case .tooLong(let bytes): "\(bytes) bytes, at most \(VMCSInfo.maximumBytes) expected"
+    case .tooLong(let bytes): "\(bytes) bytes or more, at most \(VMCSInfo.maximumBytes) expected"
     case .length(let bytes): "neither text nor 4 bytes and sets of 12: \(bytes) bytes"
     case .noRevision: "no revision id"
     case .revision(let text): "the revision id cannot be read: \(text)"

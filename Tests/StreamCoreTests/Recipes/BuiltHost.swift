@@ -14,6 +14,8 @@ struct BuiltHost: Sendable {
   let droppedRuns: [Range<UInt64>]
   /// Runs of frames that belong to processes: what dump level 8 leaves out.
   let userRuns: [Range<UInt64>]
+  /// Regions that nobody runs, in the recipe's order.
+  let forgeries: [BuiltForgery]
 
   var memory: RecipeMemory { space.memory }
   /// Runs of frames that are RAM.

@@ -14,7 +14,9 @@ extension HostBuilder {
         if share.first == guest.name { shared.append(share.firstGPA >> 12) }
         if share.second == guest.name { shared.append(share.secondGPA >> 12) }
       }
-      let image = try RecipeGuestImage(guest, seed: RecipeRandom.mix(spec.seed &* 1000 + UInt64(index)), shared: shared)
+      let image = try RecipeGuestImage(
+        guest, seed: RecipeRandom.mix(spec.seed &* 1000 + UInt64(index)), shared: shared,
+        owner: spec.hasSecrets ? UInt64(index) : nil)
       images.append(image)
       backings.append(RecipeBacking())
       merged.append([])
@@ -118,6 +120,15 @@ extension HostBuilder {
           device.range.lowerBound + page << 12, to: (device.frame + page) << 12, kind: .device, in: &space)
       }
     }
+    for bend in image.spec.bends {
+      let entry: UInt64
+      if let from = bend.from {
+        entry = try ept.entry(from, level: 2, in: &space)
+      } else {
+        entry = ept.root | 0x907 | ept.empty
+      }
+      try ept.setEntry(entry, gpa: bend.gpa, level: 2, in: &space)
+    }
     if !image.spec.devices.contains(where: { $0.range.contains(0xfec0_0000) }) {
       try ept.mapMMIO(0xfec0_0000, generation: 0x56, in: &space)
     }
@@ -194,19 +205,33 @@ extension HostBuilder {
     // mm_struct.pgd, where Debian's 6.1 has it: measured on a real dump.
     space.memory.store(kernel.virtual(guest.processTables.root), at: mm + 72)
     let entries = guest.vcpus.map { kernel.virtual($0.vcpuAddress) }
-    let array = try RecipeXArray.build(
-      entries, array: kvm.virtual + RecipeKVMShape.kvmVCPUArray, kernel: kernel, slab: &nodeSlab, in: &space)
+    let form = shape.kvm
+    if form.isXArray {
+      try writeMemslots(kvm, slots)
+      let array = try RecipeXArray.build(
+        entries, array: kvm.virtual + form.vcpus, kernel: kernel, slab: &nodeSlab, in: &space)
+      space.memory.store(array, at: kvm.physical(form.vcpus + 8))
+    } else {
+      for (place, entry) in entries.enumerated() {
+        space.memory.store(entry, at: kvm.physical(form.vcpus + UInt64(place) * 8))
+      }
+    }
+    space.memory.store(kernel.virtual(mm), at: kvm.physical(form.mm))
+    space.memory.store(UInt64(entries.count), at: kvm.physical(form.online), width: 4)
+    space.memory.store(UInt64(entries.count), at: kvm.physical(form.created), width: 4)
+    space.memory.store(UInt64(300 + index * 20), at: kvm.physical(shape.userspacePID))
+  }
+
+  private mutating func writeMemslots(
+    _ kvm: RecipeKernel.Mapping, _ slots: [RecipeMemslots.Slot]
+  ) throws(RecipeMistake) {
     // The private slot of the APIC access page: not guest RAM.
     let apicSlot = RecipeMemslots.Slot(gfn: 0xfee00, pages: 1, hva: 0x7eff_0000_0000, id: 32765)
-    let all = slots + [apicSlot]
-    let tree = try RecipeMemslots.build(all, kernel: kernel, slab: &slotSlab, in: &space)
+    let tree = try RecipeMemslots.build(slots + [apicSlot], kernel: kernel, slab: &slotSlab, in: &space)
     let words: [(UInt64, UInt64)] = [
-      (RecipeKVMShape.kvmMM, kernel.virtual(mm)),
       (RecipeKVMShape.kvmMemslotSets, 0x56), (RecipeKVMShape.kvmMemslotSets + 32, tree),
       (RecipeKVMShape.kvmMemslots, kvm.virtual + RecipeKVMShape.kvmMemslotSets),
       (RecipeKVMShape.kvmMemslots + 8, kvm.virtual + RecipeKVMShape.kvmMemslotSets + 2 * 1072),
-      (RecipeKVMShape.kvmVCPUArray + 8, array), (RecipeKVMShape.kvmOnlineVCPUs, UInt64(entries.count)),
-      (RecipeKVMShape.kvmCreatedVCPUs, UInt64(entries.count)), (shape.userspacePID, UInt64(300 + index * 20)),
     ]
     for (offset, value) in words { space.memory.store(value, at: kvm.physical(offset)) }
   }

@@ -44,7 +44,7 @@ extension HostBuilder {
     pointers.virtualAPIC = try apicPage(apicID, isXAPIC: vcpu.isXAPIC)
     pointers.apicAccess = shared.apicAccess
     pointers.entryMSRLoad = place + shape.autoload
-    pointers.exitMSRLoad = place + shape.autoload + 144
+    pointers.exitMSRLoad = place + shape.autoload + shape.exitGap
     pointers.vmread = vmreadBitmap
     pointers.vmwrite = vmwriteBitmap
     pointers.pml = try space.allocatePage()
@@ -57,6 +57,7 @@ extension HostBuilder {
     writer.registers(&space.random, memory: &space.memory)
     writer.loadedVMCS(vmcs: vmcs, hostCPU: hostCPU, host: host, controls: controls, pointers: pointers, in: &space)
     writer.segments(in: &space)
+    loadedLinks[hostCPU, default: []].append(place + shape.vmcs01 + shape.loaded.link)
     if state == .running {
       // per_cpu(current_vmcs), where Debian's cloud kernel has it: the second place that names the region.
       space.memory.store(kernel.virtual(vmcs), at: kernel.perCPU[hostCPU] + 0x34038)
@@ -94,8 +95,10 @@ extension HostBuilder {
       space.memory.store(0, at: loaded)
       space.memory.store(0xffff_ffff, at: loaded + 16, width: 4)
       space.memory.store(0, at: loaded + 20, width: 1)
-      space.memory.store(0xdead_0000_0000_0100, at: loaded + 56)
-      space.memory.store(0xdead_0000_0000_0122, at: loaded + 64)
+      let link = loaded + shape.loaded.link
+      loadedLinks[vcpu.hostCPU]?.removeAll { $0 == link }
+      space.memory.store(0xdead_0000_0000_0100, at: link)
+      space.memory.store(0xdead_0000_0000_0122, at: link + 8)
       if vcpu.state == .running { space.memory.store(0, at: kernel.perCPU[vcpu.hostCPU] + 0x34038) }
       try unmap(vcpu.stack)
     }

@@ -27,12 +27,17 @@ struct HostBuilder: Sendable {
   var merged: [Set<UInt64>] = []
   var guests: [BuiltGuest] = []
   var vcpuCount = 0
+  /// Per CPU: physical addresses of the list nodes of the VMCSs loaded on it.
+  var loadedLinks: [Int: [UInt64]] = [:]
+  /// What was forged, in the recipe's order.
+  var forgeries: [BuiltForgery] = []
 
   init(_ spec: HostSpec) throws(RecipeMistake) {
     self.spec = spec
-    guard let layout = RecipeLayout.catalogue[spec.layout],
+    guard let known = RecipeLayout.catalogue[spec.layout],
       let shape = RecipeKVMShape.all.first(where: { $0.name == spec.shape })
     else { throw RecipeMistake(line: 0, text: "no layout '\(spec.layout)' or shape '\(spec.shape)'") }
+    let layout = spec.unknownRevision.map { known.disguised(revision: $0) } ?? known
     self.layout = layout
     self.shape = shape
     vcpuSlab = RecipeSlab(objectSize: shape.size, slabFrames: 8)
@@ -65,7 +70,10 @@ struct HostBuilder: Sendable {
     }
     for guest in guests { kernel.tables.copyKernelHalf(to: guest.processTables, in: &space) }
     linkMachines()
+    linkLoaded()
     try plantFakes()
+    try plantForgeries()
+    if spec.hasSecrets { hideSecrets() }
     for poke in spec.pokes { space.memory.write(poke.bytes, at: poke.address) }
     return finish()
   }
@@ -113,11 +121,22 @@ struct HostBuilder: Sendable {
   private mutating func linkMachines() {
     let head = vmList.virtual + HostBuilder.vmListPlace
     let live = guests.filter { !$0.isDead }.reversed()
-    let nodes = [head] + live.map { $0.kvm.virtual + RecipeKVMShape.kvmList }
-    let places = [vmList.physical(HostBuilder.vmListPlace)] + live.map { $0.kvm.physical(RecipeKVMShape.kvmList) }
+    let nodes = [head] + live.map { $0.kvm.virtual + shape.kvm.list }
+    let places = [vmList.physical(HostBuilder.vmListPlace)] + live.map { $0.kvm.physical(shape.kvm.list) }
     for (index, place) in places.enumerated() {
       space.memory.store(nodes[(index + 1) % nodes.count], at: place)
       space.memory.store(nodes[(index + nodes.count - 1) % nodes.count], at: place + 8)
+    }
+  }
+
+  /// Chains the VMCSs that are loaded on a CPU into its `loaded_vmcss_on_cpu`, whose head stands in the per-CPU area.
+  private mutating func linkLoaded() {
+    for (cpu, links) in loadedLinks {
+      let ring = [kernel.perCPU[cpu] + 0x34050] + links
+      for (index, place) in ring.enumerated() {
+        space.memory.store(kernel.virtual(ring[(index + 1) % ring.count]), at: place)
+        space.memory.store(kernel.virtual(ring[(index + ring.count - 1) % ring.count]), at: place + 8)
+      }
     }
   }
 
@@ -154,6 +173,6 @@ struct HostBuilder: Sendable {
     return BuiltHost(
       spec: spec, space: space, kernel: kernel, layout: layout, vmxonRegions: vmxonRegions,
       vmList: vmList.virtual + HostBuilder.vmListPlace, guests: finished,
-      droppedRuns: dropped, userRuns: user)
+      droppedRuns: dropped, userRuns: user, forgeries: forgeries)
   }
 }

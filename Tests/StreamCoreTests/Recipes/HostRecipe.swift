@@ -11,11 +11,15 @@
 ///     share web 0x300000 db 0x200000  # KSM: db's page becomes web's frame
 ///
 /// Host words: `ram`, `cpus`, `layout`, `kernel` (shape and release), `shape`, `release`, `seed`, `la57`, `pti`,
-/// `directmap`. Host lines: `hole RANGE`, `drop RANGE` (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE
-/// COUNT`, `no vmcoreinfo`, `no legacy-hole`.
+/// `directmap`, `unknown-layout REVISION`, `secrets` (every page names its owner). Host lines: `hole RANGE`, `drop RANGE`
+/// (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE COUNT`, `no vmcoreinfo`, `no legacy-hole`, `forge GUEST
+/// VCPU …` (in page cache).
 /// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`,
 /// `zero-share`. Guest lines: `vcpu`, `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`, `fake
-/// GPA GUEST VCPU`, `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
+/// GPA GUEST VCPU`, `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`, `u64 GPA
+/// VALUE`, `fill GPA BYTE COUNT`.
+/// Words of a forgery: `maps host|loop|shared|GUEST`, `complete` (vCPU, VM and page tables of its own), `true-vm` (a vCPU
+/// of its own that names the true VM), `FIELD VALUE`.
 /// vCPU words: `apic`, `vmcs`, `cpu`, `running|halted|stopped|never-run`, `user`, `xapic`.
 /// A guest without a `vcpu` line has one; what is not said follows from the seed.
 struct HostRecipe: Sendable {
@@ -55,6 +59,7 @@ struct HostRecipe: Sendable {
         ShareSpec(
           line: words.line, first: first, firstGPA: firstGPA, second: second, secondGPA: try words.number("GPA")))
     case "u64", "fill": spec.pokes.append(try poke(verb, &words))
+    case "forge": spec.forgeries.append(try forgery(at: nil, &words))
     case "no":
       switch try words.word("what") {
       case "vmcoreinfo": spec.hasVMCoreInfo = false
@@ -81,6 +86,8 @@ struct HostRecipe: Sendable {
       case "shape": spec.shape = try shape(&words)
       case "release": spec.release = try words.word("release")
       case "seed": spec.seed = try words.number("seed")
+      case "unknown-layout": spec.unknownRevision = UInt32(clamping: try words.number("revision"))
+      case "secrets": spec.hasSecrets = true
       case "la57": spec.isLA57 = true
       case "pti": spec.hasPTI = true
       case "directmap": spec.directMapPage = try pageSize(&words)
@@ -130,9 +137,42 @@ struct HostRecipe: Sendable {
       let guest = try words.word("guest")
       let vcpu = Int(clamping: try words.number("vcpu"))
       spec.guests[last].fakes.append(FakeSpec(line: words.line, gpa: gpa, guest: guest, vcpu: vcpu))
+    case "forge":
+      let gpa = try words.number("GPA")
+      spec.guests[last].forgeries.append(try forgery(at: gpa, &words))
+    case "heads": spec.guests[last].flood = .heads
+    case "copies":
+      let guest = try words.word("guest")
+      spec.guests[last].flood = .copies(
+        line: words.line, guest: guest, vcpu: Int(clamping: try words.number("vcpu")))
+    case "ept-loop": spec.guests[last].bends.append((try words.number("GPA"), nil))
+    case "ept-share":
+      let gpa = try words.number("GPA")
+      spec.guests[last].bends.append((gpa, try words.number("GPA")))
     case "u64", "fill": spec.guests[last].pokes.append(try poke(verb, &words))
     default: throw words.mistake("'\(verb)' is not understood")
     }
+  }
+
+  private func forgery(at gpa: UInt64?, _ words: inout RecipeWords) throws(RecipeMistake) -> ForgerySpec {
+    let guest = try words.word("guest")
+    var forgery = ForgerySpec(
+      line: words.line, gpa: gpa, guest: guest, vcpu: Int(clamping: try words.number("vcpu")))
+    while let word = words.next() {
+      switch word {
+      case "complete": forgery.machine = .own
+      case "true-vm": forgery.machine = .true
+      case "maps":
+        switch try words.word("what it maps") {
+        case "host": forgery.map = .host
+        case "loop": forgery.map = .loop
+        case "shared": forgery.map = .shared
+        case let name: forgery.map = .guest(name)
+        }
+      default: forgery.fields[word] = try words.number(word)
+      }
+    }
+    return forgery
   }
 
   private func vcpuWords(_ words: inout RecipeWords) throws(RecipeMistake) -> VCPUSpec {

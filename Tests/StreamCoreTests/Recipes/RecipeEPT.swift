@@ -62,6 +62,17 @@ struct RecipeEPT: Sendable {
     space.memory.store(entry, at: table + (gpa >> (12 + 9 * UInt64(level - 1)) & 0x1ff) * 8)
   }
 
+  /// The entry at a level for an address, as far as tables lead there; else an empty one.
+  func entry(_ gpa: UInt64, level: Int, in space: inout RecipeSpace) throws(RecipeMistake) -> UInt64 {
+    var table = root
+    for at in stride(from: levels, to: level, by: -1) {
+      let next = space.memory.load(table + (gpa >> (12 + 9 * UInt64(at - 1)) & 0x1ff) * 8)
+      guard next & 7 != 0 && next & 0x80 == 0 else { return empty }
+      table = next & RecipePageTables.addressMask
+    }
+    return space.memory.load(table + (gpa >> (12 + 9 * UInt64(level - 1)) & 0x1ff) * 8)
+  }
+
   private static func newTable(empty: UInt64, in space: inout RecipeSpace) throws(RecipeMistake) -> UInt64 {
     let frame = try space.allocate()
     space.memory.setWords([UInt64](repeating: empty, count: 512), frame: frame)

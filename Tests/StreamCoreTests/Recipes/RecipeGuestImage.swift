@@ -14,8 +14,8 @@ struct RecipeGuestImage: Sendable {
   private static let contentLimit: UInt64 = 64 << 20
   private static let contentStart: UInt64 = 16 << 20
 
-  /// `shared` are the guest's frames that sharing will replace or lend.
-  init(_ spec: GuestSpec, seed: UInt64, shared: [UInt64]) throws(RecipeMistake) {
+  /// `shared` are the guest's frames that sharing will replace or lend; `owner` is who its secrets name.
+  init(_ spec: GuestSpec, seed: UInt64, shared: [UInt64], owner: UInt64? = nil) throws(RecipeMistake) {
     self.spec = spec
     space = RecipeSpace(
       name: "guest \(spec.name)", ram: spec.ram.map { $0.lowerBound >> 12..<$0.upperBound >> 12 }, seed: seed)
@@ -29,6 +29,7 @@ struct RecipeGuestImage: Sendable {
       }
     } catch { throw RecipeMistake(line: spec.line, text: error.text) }
     fill(seed: seed)
+    if let owner { hideSecrets(owner) }
     for poke in spec.pokes { space.memory.write(poke.bytes, at: poke.address) }
   }
 
@@ -47,6 +48,12 @@ struct RecipeGuestImage: Sendable {
       }
     }
     for device in spec.devices { space.reserve(device.range.lowerBound >> 12..<device.range.upperBound >> 12) }
+    for forgery in spec.forgeries {
+      guard let gpa = forgery.gpa, let last = Optional(gpa >> 12 + ForgerySpec.frames - 1), space.isRAM(gpa >> 12),
+        space.isRAM(last)
+      else { throw RecipeMistake(line: forgery.line, text: "forge: no RAM there") }
+      space.reserve(gpa >> 12..<last + 1)
+    }
     for frame in shared + spec.fakes.map({ $0.gpa >> 12 }) + spec.pokes.map({ $0.address >> 12 }) {
       guard space.isRAM(frame) else {
         throw RecipeMistake(line: spec.line, text: "\(spec.name): GPA \(String(frame << 12, radix: 16)) is no RAM")
@@ -93,6 +100,33 @@ struct RecipeGuestImage: Sendable {
         guard inImage || !space.isUsed(frame) else { continue }
         space.memory.setWords(RecipeContent.page(frame: frame, seed: seed), frame: frame)
       }
+    }
+  }
+}
+
+extension RecipeGuestImage {
+  /// Ends every page that is the guest's own to fill with words that name the guest.
+  fileprivate mutating func hideSecrets(_ owner: UInt64) {
+    for frame in space.ram.joined() where !space.isUsed(frame) && !has(frame, .untouched, .swapped, .zero) {
+      RecipeSecret.write(owner: owner, frame: frame, to: &space.memory)
+    }
+  }
+}
+
+/// 64 bytes at a page's end that say whose page it is, wherever they turn up.
+enum RecipeSecret {
+  /// "tenants'" and "secrets!", as bytes in memory.
+  static let marker: [UInt8] = Array("tenants'secrets!".utf8)
+  /// The owner of the host's own pages.
+  static let host: UInt64 = 0xff
+
+  static func write(owner: UInt64, frame: UInt64, to memory: inout RecipeMemory) {
+    let place = frame << 12 | 0xfc0
+    memory.store(RecipeReaders.le(marker, 0, 8), at: place)
+    memory.store(RecipeReaders.le(marker, 8, 8), at: place + 8)
+    memory.store(owner, at: place + 16)
+    for word in 3..<8 as Range<UInt64> {
+      memory.store(RecipeRandom.mix(owner << 40 | frame << 3 | word), at: place + word * 8)
     }
   }
 }

@@ -18,35 +18,65 @@ struct RecipeKVMShape: Sendable {
   /// What an empty EPT entry holds.
   let emptyEPT: UInt64
 
-  // struct vcpu_vmx: the same in all of them.
+  /// Bytes from the start of `kvm_vcpu` to `arch.regs`, and from there to `arch.efer` and `arch.apic_base`.
+  var registers: UInt64 = 296
+  var eferGap: UInt64 = 224
+  var apicBaseGap: UInt64 = 240
+  /// From the VM-entry MSR-load area to the VM-exit one.
+  var exitGap: UInt64 = 144
+  var loaded = LoadedForm()
+  var kvm = KVMForm()
+
+  /// `struct loaded_vmcs`: places that moved.
+  struct LoadedForm: Sendable {
+    var msrBitmap: UInt64 = 48
+    var link: UInt64 = 56
+    /// Where `host_state` begins, or just the two words CR3 and CR4 that 4.15 to 4.20 keep.
+    var hostState: UInt64 = 72
+    var hasWholeHostState = true
+    /// `controls_shadow`, since 5.0.
+    var controls: UInt64? = 128
+  }
+
+  /// `struct kvm`: an xarray of vCPUs since 5.16, before that the array itself.
+  struct KVMForm: Sendable {
+    var mm: UInt64 = 72
+    var vcpus: UInt64 = 4392
+    var isXArray = true
+    var online: UInt64 = 4456
+    var created: UInt64 = 4464
+    var list: UInt64 = 4472
+  }
+
+  // struct vcpu_vmx: the same in all of them, or a fixed way behind `arch.regs`.
   static let cpu: UInt64 = 32
   static let vcpuID: UInt64 = 36
   static let vcpuIndex: UInt64 = 40
-  static let run: UInt64 = 104
-  static let registers: UInt64 = 296
-  static let available: UInt64 = 432
-  static let dirty: UInt64 = 436
-  static let cr0: UInt64 = 440
-  static let cr0Owned: UInt64 = 448
-  static let cr2: UInt64 = 456
-  static let cr3: UInt64 = 464
-  static let cr4: UInt64 = 472
-  static let cr4Owned: UInt64 = 480
-  static let efer: UInt64 = 520
-  static let apicBase: UInt64 = 536
-  static let apic: UInt64 = 544
-  static let mpState: UInt64 = 604
+  var available: UInt64 { registers + 136 }
+  var dirty: UInt64 { registers + 140 }
+  var cr0: UInt64 { registers + 144 }
+  var cr0Owned: UInt64 { registers + 152 }
+  var cr2: UInt64 { registers + 160 }
+  var cr3: UInt64 { registers + 168 }
+  var cr4: UInt64 { registers + 176 }
+  var cr4Owned: UInt64 { registers + 184 }
+  var efer: UInt64 { registers + eferGap }
+  var apicBase: UInt64 { registers + apicBaseGap }
+  var apic: UInt64 { apicBase + 8 }
+  var mpState: UInt64 { apic + 60 }
 
-  // struct kvm: the same in all of them.
-  static let kvmMM: UInt64 = 72
+  // struct kvm with the memslots of 5.17 on.
   static let kvmMemslotSets: UInt64 = 88
   static let kvmMemslots: UInt64 = 4376
-  static let kvmVCPUArray: UInt64 = 4392
-  static let kvmOnlineVCPUs: UInt64 = 4456
-  static let kvmCreatedVCPUs: UInt64 = 4464
-  static let kvmList: UInt64 = 4472
+
+  /// Whether the product knows every distance of this one, so that it can tell KERNEL_GS_BASE. gprs.md §6.
+  var isMeasured: Bool { kvm.isXArray }
 
   /// The kernels a recipe can name. `6.1-mini` is the own build of the `mini` dump: 8 bytes less before `vmcs01`.
+  ///
+  /// Of 4.18 and 5.14 the order and types of the members around are known (arch/x86/kvm/vmx.c, vmx/vmx.h, kvm_host.h of
+  /// those releases: `vcpus[]`, `loaded_vmcs` of 88 and 152 bytes, one `nr` for both MSR areas in 4.18); how long
+  /// `kvm_vcpu` is depends on the configuration and is assumed.
   static let all: [RecipeKVMShape] = [
     RecipeKVMShape(
       name: "6.1", debugRegisters: 2984, xcr0: 2040, rflags: 6576, returnMSRs: 6584, kernelGSBase: 6768, vmcs01: 6792,
@@ -59,6 +89,17 @@ struct RecipeKVMShape: Sendable {
       name: "6.12", debugRegisters: 2832, xcr0: 2016, rflags: 6504, returnMSRs: 6512, kernelGSBase: 6696, vmcs01: 6720,
       loadedVMCS: 6880, autoload: 6912, segmentCache: 7536, size: 9024, userspacePID: 6976, kvmPages: 2,
       emptyEPT: 1 << 63),
+    RecipeKVMShape(
+      name: "5.14", debugRegisters: 3008, xcr0: 2064, rflags: 6384, returnMSRs: 6392, kernelGSBase: 6576, vmcs01: 6600,
+      loadedVMCS: 6752, autoload: 6784, segmentCache: 7408, size: 8960, userspacePID: 6000, kvmPages: 2, emptyEPT: 0,
+      registers: 320, apicBaseGap: 232,
+      kvm: KVMForm(mm: 72, vcpus: 96, isXArray: false, online: 2400, created: 2404, list: 2416)),
+    RecipeKVMShape(
+      name: "4.18", debugRegisters: 5000, xcr0: 4000, rflags: 9752, returnMSRs: 9768, kernelGSBase: 9984,
+      vmcs01: 10_024, loadedVMCS: 10_112, autoload: 10_144, segmentCache: 10_800, size: 12_800, userspacePID: 6000,
+      kvmPages: 2, emptyEPT: 0, registers: 560, eferGap: 208, apicBaseGap: 216, exitGap: 128,
+      loaded: LoadedForm(msrBitmap: 64, link: 72, hostState: 24, hasWholeHostState: false, controls: nil),
+      kvm: KVMForm(mm: 40, vcpus: 64, isXArray: false, online: 2368, created: 2372, list: 2384)),
   ]
 }
 

@@ -50,6 +50,18 @@ struct RecipeLayout: Sendable {
     return memory.words(0)
   }
 
+  /// A layout of no processor: the same fields in the opposite order, with a revision id of their own.
+  func disguised(revision: UInt32) -> RecipeLayout {
+    var moved: [String: Place] = [:]
+    var at = 0x48
+    for (name, place) in fields.sorted(by: { ($0.value.offset, $0.key) > ($1.value.offset, $1.key) }) {
+      at = (at + place.width - 1) / place.width * place.width
+      moved[name] = Place(offset: at, width: place.width)
+      at += place.width
+    }
+    return RecipeLayout(id: "unknown", revision: revision, form: "sdm32", fields: moved)
+  }
+
   /// Access rights of the SDM's form as this layout stores them.
   private func accessRights(_ rights: UInt32) -> UInt64 {
     switch form {

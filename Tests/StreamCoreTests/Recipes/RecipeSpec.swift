@@ -17,6 +17,12 @@ struct HostSpec: Sendable {
   var pokes: [PokeSpec] = []
   /// Host-physical ranges that the dump leaves out.
   var filtered: [Range<UInt64>] = []
+  /// The regions' layout is one that no catalogue has, with this revision id.
+  var unknownRevision: UInt32?
+  /// Pages of the guests, and free ones of the host, end in words that name their owner.
+  var hasSecrets = false
+  /// In page cache: host frames that no guest maps.
+  var forgeries: [ForgerySpec] = []
 }
 
 struct GuestSpec: Sendable {
@@ -39,6 +45,10 @@ struct GuestSpec: Sendable {
   var ranges: [(kind: GuestRange, range: Range<UInt64>)] = []
   var devices: [(range: Range<UInt64>, frame: UInt64)] = []
   var fakes: [FakeSpec] = []
+  var forgeries: [ForgerySpec] = []
+  var flood: FloodSpec?
+  /// Places where EPT leads astray: to its own root, or to the table that serves `from`.
+  var bends: [(gpa: UInt64, from: UInt64?)] = []
   var pokes: [PokeSpec] = []
 }
 
@@ -91,6 +101,45 @@ struct FakeSpec: Sendable {
   var gpa: UInt64
   var guest: String
   var vcpu: Int
+}
+
+/// A region that nobody runs, made from a vCPU's true one, with what an attacker can put around it.
+struct ForgerySpec: Sendable {
+  /// What its EPT maps.
+  enum Map: Sendable, Equatable {
+    /// What the true one maps.
+    case copied
+    /// All of the host, in pages of 1 GiB.
+    case host
+    /// A guest's region, tables, `vcpu_vmx` and memory.
+    case guest(String)
+    /// Tables that name themselves and each other.
+    case loop
+    /// Every entry of each table names the same next one.
+    case shared
+  }
+  /// Which `struct kvm` its vCPU names.
+  enum Machine: Sendable { case none, own, true }
+
+  var line: Int
+  /// In the guest's memory; `nil`: a host frame that no guest maps.
+  var gpa: UInt64?
+  var guest: String
+  var vcpu: Int
+  var map = Map.copied
+  var machine = Machine.none
+  var fields: [String: UInt64] = [:]
+
+  /// Neighbouring frames that region, structures and tables take.
+  static let frames: UInt64 = 32
+}
+
+/// What every page of a guest begins with, or is, where nothing else of it stands.
+enum FloodSpec: Sendable {
+  /// The revision id and an abort indicator of 0.
+  case heads
+  /// A vCPU's region, byte for byte.
+  case copies(line: Int, guest: String, vcpu: Int)
 }
 
 struct PokeSpec: Sendable {

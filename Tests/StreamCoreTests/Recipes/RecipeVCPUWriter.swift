@@ -20,8 +20,8 @@ struct RecipeVCPUWriter {
     let words: [(UInt64, UInt64, Int)] = [
       (0, kvm, 8), (RecipeKVMShape.cpu, UInt64(hostCPU), 4), (RecipeKVMShape.vcpuID, UInt64(number), 4),
       (RecipeKVMShape.vcpuIndex, UInt64(number), 4),
-      (RecipeKVMShape.mpState, cpu.state == .halted ? 3 : cpu.state == .neverRun ? 1 : 0, 4),
-      (RecipeKVMShape.apicBase, 0xfee0_0800 | (isXAPIC ? 0 : 0x400) | (number == 0 ? 0x100 : 0), 8),
+      (shape.mpState, cpu.state == .halted ? 3 : cpu.state == .neverRun ? 1 : 0, 4),
+      (shape.apicBase, 0xfee0_0800 | (isXAPIC ? 0 : 0x400) | (number == 0 ? 0x100 : 0), 8),
       (shape.xcr0, cpu.state == .neverRun ? 1 : 7, 8), (shape.kernelGSBase, cpu.truth["kernel_gs_base"], 8),
       (shape.debugRegisters + 32, 0xffff_0ff0, 8), (shape.debugRegisters + 40, cpu.truth["dr7"], 8),
       (shape.loadedVMCS, kernel.virtual(place + shape.vmcs01), 8),
@@ -36,7 +36,7 @@ struct RecipeVCPUWriter {
   }
 
   func apic(_ object: UInt64, in space: inout RecipeSpace) {
-    space.memory.store(kernel.virtual(object), at: place + RecipeKVMShape.apic)
+    space.memory.store(kernel.virtual(object), at: place + shape.apic)
   }
 
   /// `arch.regs` and what follows. A slot whose bit is clear holds what an earlier exit left there.
@@ -45,37 +45,45 @@ struct RecipeVCPUWriter {
     for (index, name) in BuiltRegisters.general.enumerated() {
       let stale = truth[name] &+ 0x590
       let value = name == "rsp" && !isCached(4) ? stale : truth[name]
-      memory.store(value, at: place + RecipeKVMShape.registers + UInt64(index) * 8)
+      memory.store(value, at: place + shape.registers + UInt64(index) * 8)
     }
     let stalePlace = kernel.stext + random.below(0x10_0000)
     let values: [(UInt64, UInt64)] = [
-      (RecipeKVMShape.registers + 128, isCached(16) ? truth["rip"] : stalePlace),
-      (RecipeKVMShape.cr0, isCached(18) ? truth["cr0"] : cpu.cr0Shadow),
-      (RecipeKVMShape.cr0Owned, RecipeGuestCPU.cr0Owned), (RecipeKVMShape.cr2, truth["cr2"]),
-      (RecipeKVMShape.cr3, isCached(19) || truth["cr3"] == 0 ? truth["cr3"] : truth["cr3"] ^ 6),
-      (RecipeKVMShape.cr4, isCached(20) ? truth["cr4"] : cpu.cr4Shadow),
-      (RecipeKVMShape.cr4Owned, RecipeGuestCPU.cr4Owned), (RecipeKVMShape.efer, truth["efer"]),
+      (shape.registers + 128, isCached(16) ? truth["rip"] : stalePlace),
+      (shape.cr0, isCached(18) ? truth["cr0"] : cpu.cr0Shadow),
+      (shape.cr0Owned, RecipeGuestCPU.cr0Owned), (shape.cr2, truth["cr2"]),
+      (shape.cr3, isCached(19) || truth["cr3"] == 0 ? truth["cr3"] : truth["cr3"] ^ 6),
+      (shape.cr4, isCached(20) ? truth["cr4"] : cpu.cr4Shadow),
+      (shape.cr4Owned, RecipeGuestCPU.cr4Owned), (shape.efer, truth["efer"]),
       (shape.rflags, isCached(21) ? truth["rflags"] : 0x47),
     ]
     for (offset, value) in values { memory.store(value, at: place + offset) }
-    memory.store(cached.available, at: place + RecipeKVMShape.available, width: 4)
-    memory.store(cached.dirty, at: place + RecipeKVMShape.dirty, width: 4)
+    memory.store(cached.available, at: place + shape.available, width: 4)
+    memory.store(cached.dirty, at: place + shape.dirty, width: 4)
   }
 
-  /// `vmcs01`: a `struct loaded_vmcs` of 160 bytes.
+  /// `vmcs01`: a `struct loaded_vmcs`, not yet on its CPU's list.
   func loadedVMCS(
     vmcs: UInt64, hostCPU: Int, host: RecipeHostState, controls: RecipeControls, pointers: RecipeVMCSPointers,
     in space: inout RecipeSpace
   ) {
     let loaded = place + shape.vmcs01
-    let link = kernel.virtual(loaded + 56)
-    let words: [(UInt64, UInt64, Int)] = [
+    let form = shape.loaded
+    var words: [(UInt64, UInt64, Int)] = [
       (0, kernel.virtual(vmcs), 8), (16, UInt64(hostCPU), 4), (20, cpu.state == .neverRun ? 0 : 1, 1),
-      (48, kernel.virtual(pointers.msrBitmap), 8), (56, link, 8), (64, link, 8),
-      (72, host.cr3, 8), (80, host.cr4, 8), (88, host.gsBase, 8), (96, host.fsBase, 8), (104, host.rsp, 8),
-      (128, controls.entry, 4), (132, controls.exit, 4), (136, controls.pin, 4), (140, controls.processor, 4),
-      (144, controls.secondary, 4),
+      (form.msrBitmap, kernel.virtual(pointers.msrBitmap), 8),
+      (form.hostState, host.cr3, 8), (form.hostState + 8, host.cr4, 8),
     ]
+    if form.hasWholeHostState {
+      words += [
+        (form.hostState + 16, host.gsBase, 8), (form.hostState + 24, host.fsBase, 8),
+        (form.hostState + 32, host.rsp, 8),
+      ]
+    }
+    if let shadow = form.controls {
+      let all = [controls.entry, controls.exit, controls.pin, controls.processor, controls.secondary]
+      words += zip(UInt64(0)..., all).map { (shadow + $0 * 4, $1, 4) }
+    }
     for (offset, value, width) in words { space.memory.store(value, at: loaded + offset, width: width) }
   }
 

@@ -60,7 +60,7 @@ import Testing
   @Test func thePenrynTextIsTheCataloguesLayout() throws {
     let text = VMCSInfoExamples.penryn + "\n"
     #expect(text.utf8.count == 4694)
-    #expect(Array(text.utf8.prefix(264)) == VMCSInfoExamples.bytes(VMCSInfoExamples.posted).dropFirst(24).prefix(264))
+    #expect(Array(text.utf8.prefix(264)) == Array(VMCSInfoExamples.bytes(VMCSInfoExamples.posted)[24..<288]))
     let info = try parse(text)
     let penryn = try #require(LayoutCatalogue.layout(id: "intel-penryn"))
     #expect(info.layout.fields.count == 113)
@@ -153,10 +153,18 @@ import Testing
     ("REVISION_ID=80000000\nFIELD(PLE_GAP)=01840180", .revision("0x80000000")),
     ("REVISION_ID=0\nFIELD(PLE_GAP)=01840180", .revision("0x0")),
     ("REVISION_ID=d\nFIELD(PLE_GAP)=01840180\nREVISION_ID=e", .revisions(0xd, 0xe)),
-    (String(repeating: "x", count: 65537), .tooLong(bytes: 65537)),
   ])
   func textsThatAreNone(text: String, error: VMCSInfoError) {
     #expect(throws: error) { try parse(text) }
+  }
+
+  @Test func moreThanATableCanTakeIsNotRead() throws {
+    #expect(throws: VMCSInfoError.tooLong(bytes: 65537)) { try parse(String(repeating: "x", count: 65537)) }
+    let directory = try RecipeDirectory()
+    let path = try directory.write([UInt8](repeating: 0x78, count: 1 << 20), as: "long")
+    #expect(throws: Failure.badLayout(path: path, why: "65537 bytes or more, at most 65536 expected")) {
+      try VMCSInfo(path: path)
+    }
   }
 
   // MARK: Version 2
@@ -229,10 +237,10 @@ import Testing
       [.GUEST_RIP: 824]
     ),
   ])
-  func directoryRules(files: [String: String], id: UInt32, places: [VMCSField: Int]) throws {
+  func directoryRules(files: [String: String], id: Int, places: [VMCSField: Int]) throws {
     let info = try VMCSInfo.parse(directory: files.map { (name: $0.key, text: $0.value) })
     #expect(info.form == .directory)
-    #expect(info.layout.revisionIDs == [id])
+    #expect(info.layout.revisionIDs == [UInt32(id)])
     #expect(offsets(info) == places)
     #expect(info.remarks == [])
   }

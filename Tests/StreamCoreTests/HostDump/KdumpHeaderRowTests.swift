@@ -1,0 +1,379 @@
+import Testing
+
+@testable import StreamCore
+
+/// formats/kdump-compressed.md §8, the rows about headers, bitmaps and notes. A test bears its row's number.
+@Suite struct KdumpHeaderRowTests {
+  private func refusal(_ damage: (inout KdumpSample) -> Void) throws -> HostDumpError? {
+    var sample = KdumpSample()
+    damage(&sample)
+    return try OpenedDump.refusal(sample.bytes)
+  }
+
+  private func format(_ offset: UInt64, _ field: String, _ expected: String, _ found: String) -> HostDumpError {
+    .format(FormatError(file: "dump", offset: offset, field: field, expected: expected, found: found))
+  }
+
+  /// Opens the damaged sample; every stored page must be the truth.
+  private func accepted(_ damage: (inout KdumpSample) -> Void) throws -> any HostDump {
+    var sample = KdumpSample()
+    damage(&sample)
+    let opened = try OpenedDump(sample.bytes)
+    #expect(opened.wrong(KdumpSample.stored, KdumpSample.page) == [])
+    return opened.dump
+  }
+
+  @Test(arguments: [8, 100, 272, 463])
+  func row01FileWithoutAWholeHeader(size: Int) throws {
+    #expect(
+      try refusal { $0.bytes.removeSubrange(size...) }
+        == format(0, "disk_dump_header", "464 bytes", "\(size) before the end of the file"))
+  }
+
+  @Test(arguments: [464, 4096, 4096 + 103])
+  func row02FileEndsInTheSubHeader(size: Int) throws {
+    #expect(
+      try refusal { $0.bytes.removeSubrange(size...) }
+        == format(4096, "kdump_sub_header", "104 bytes", "\(max(0, size - 4096)) before the end of the file"))
+  }
+
+  @Test(arguments: [8193, 12288, 16383])
+  func row03FileEndsInTheBitmaps(size: Int) throws {
+    #expect(
+      try refusal { $0.bytes.removeSubrange(size...) }
+        == format(436, "bitmap_blocks", "bitmaps inside the file's \(size) bytes", "2 blocks from 0x2000 on"))
+  }
+
+  @Test func row04FileEndsInTheDescriptors() throws {
+    var sample = KdumpSample()
+    sample.bytes.removeSubrange((sample.table + 24 * 5 + 7)...)
+    let opened = try OpenedDump(sample.bytes)
+    #expect(opened.dump.remarks == ["the file ends inside the page descriptor table: it is incomplete"])
+    #expect(opened.dump.summary.incomplete)
+    let memory = HostMemory(opened.dump)
+    for frame in KdumpSample.stored { #expect(memory.page(frame).page == nil) }
+    let place = UInt64(sample.descriptor(19))
+    #expect(
+      try opened.entry(19)
+        == .lost(BadPage(frame: 19, offset: place, reason: "descriptor past the end of the file")))
+  }
+
+  @Test func row05FileEndsInTheData() throws {
+    var sample = KdumpSample()
+    let end = Int(sample.offset(10)) + 1
+    sample.bytes.removeSubrange(end...)
+    let opened = try OpenedDump(sample.bytes)
+    #expect(opened.wrong(KdumpSample.stored.filter { $0 < 10 }, KdumpSample.page) == [])
+    for frame in KdumpSample.stored where frame >= 10 {
+      let bad = BadPage(
+        frame: frame, offset: UInt64(sample.descriptor(frame)),
+        reason: "data at \(hex(sample.offset(frame))) past the end of the file")
+      #expect(try opened.entry(frame) == .bad(bad))
+      #expect(HostMemory(opened.dump).page(frame) == .bad)
+    }
+  }
+
+  @Test func row06OldDiskdump() throws {
+    #expect(
+      try refusal { $0.replace(0, with: Array("DISKDUMP".utf8)) }
+        == .unsupported(
+          file: "dump", format: "a dump of the old diskdump facility", remedy: "it predates hosts with KVM"))
+  }
+
+  @Test func row07UnknownSignature() throws {
+    #expect(
+      try refusal { $0.replace(0, with: Array("KDUMPED ".utf8)) }
+        == .unknown(file: "dump", found: "4b 44 55 4d 50 45 44 20"))
+  }
+
+  @Test(arguments: [-1, 0, Int32.min])
+  func row08And09NoSuchHeaderVersion(version: Int32) throws {
+    #expect(
+      try refusal { $0.bytes.store(version, at: 8) } == format(8, "header_version", "1 to 6", "\(version)"))
+  }
+
+  @Test(arguments: [7, 99, Int32.max])
+  func row10LaterHeaderVersionIsReadAsTheNewest(version: Int32) throws {
+    let dump = try accepted { $0.bytes.store(version, at: 8) }
+    #expect(dump.remarks == ["header_version \(version) is unknown, read as 6"])
+  }
+
+  @Test(arguments: [0, -4096, 4095, 8192, 1 << 30, Int32.max])
+  func row11To13OtherBlockSizes(size: Int32) throws {
+    #expect(
+      try refusal { $0.bytes.store(size, at: 428) } == format(428, "block_size", "4096", "\(size)"))
+  }
+
+  @Test(arguments: [0, -1, Int32.min])
+  func row14SubHeaderOfNoBlock(blocks: Int32) throws {
+    #expect(
+      try refusal { $0.bytes.store(blocks, at: 432) }
+        == format(432, "sub_hdr_size", "at least 1 block", "\(blocks)"))
+  }
+
+  @Test(arguments: [1000, Int32.max])
+  func row15SubHeaderLongerThanTheFile(blocks: Int32) throws {
+    let size = KdumpSample().bytes.count
+    #expect(
+      try refusal { $0.bytes.store(blocks, at: 432) }
+        == format(432, "sub_hdr_size", "bitmaps inside the file's \(size) bytes", "\(blocks) blocks"))
+  }
+
+  @Test func row16NotesReachIntoTheBitmaps() throws {
+    let error = try refusal { $0.bytes.store(UInt64(4000), at: 4096 + 56) }
+    #expect(
+      error
+        == format(
+          432, "sub_hdr_size", "blocks for the notes, which end at 0x2008", "1, so that the bitmaps begin at 0x2000"))
+  }
+
+  @Test func row16NotesElsewhere() throws {
+    let dump = try accepted { sample in
+      sample.bytes.store(UInt64(sample.bytes.count), at: 4096 + 48)
+      sample.bytes += sample.notes
+    }
+    #expect(dump.remarks == ["the notes lie behind the bitmaps"])
+    #expect(dump.notes.count == 2)
+  }
+
+  @Test(arguments: [0, 1, 3, UInt32.max])
+  func row17And18And20NoPairOfBitmaps(blocks: UInt32) throws {
+    #expect(
+      try refusal { $0.bytes.store(blocks, at: 436) }
+        == format(436, "bitmap_blocks", "two bitmaps of equal length", "\(blocks) blocks"))
+  }
+
+  @Test func row19BitmapsTooSmall() throws {
+    let error = try refusal { sample in
+      sample.bytes.store(UInt32(32769), at: 440)
+      sample.bytes.store(UInt64(32769), at: 4096 + 96)
+    }
+    #expect(
+      error
+        == format(
+          436, "bitmap_blocks", "two bitmaps for the 32769 page frames of max_mapnr", "2 blocks, room for 32768"))
+  }
+
+  @Test func row20BitmapsLongerThanTheFile() throws {
+    let size = KdumpSample().bytes.count
+    #expect(
+      try refusal { $0.bytes.store(UInt32.max - 1, at: 436) }
+        == format(
+          436, "bitmap_blocks", "bitmaps inside the file's \(size) bytes", "4294967294 blocks from 0x2000 on"))
+  }
+
+  @Test func row21BitmapsLongerThanNeeded() throws {
+    _ = try accepted { sample in
+      let block = RecipeMemory.zeroPage
+      for frame in KdumpSample.stored {
+        sample.bytes.store(sample.offset(frame) + 8192, at: sample.descriptor(frame))
+      }
+      sample.bytes.store(UInt32(4), at: 436)
+      sample.bytes.insert(contentsOf: block, at: sample.table)
+      sample.bytes.insert(contentsOf: block, at: sample.bitmap2)
+    }
+  }
+
+  @Test(arguments: [1 << 50, UInt64.max, (1 << 40) + 1])
+  func row22MoreFramesThanAddresses(frames: UInt64) throws {
+    #expect(
+      try refusal { $0.bytes.store(frames, at: 4096 + 96) }
+        == format(4096 + 96, "max_mapnr_64", "at most 2^40 page frames", "\(frames)"))
+  }
+
+  @Test func row23NoFrames() throws {
+    #expect(
+      try refusal { $0.bytes.store(UInt64(0), at: 4096 + 96) }
+        == format(4096 + 96, "max_mapnr_64", "at least 1 page frame", "0"))
+  }
+
+  @Test func row24ShortMaxMapnrDisagrees() throws {
+    let dump = try accepted { $0.bytes.store(UInt32(7), at: 440) }
+    #expect(dump.remarks == ["max_mapnr 7 disagrees with max_mapnr_64 20, which counts"])
+  }
+
+  @Test func row25MoreBitsThanDescriptors() throws {
+    // One bit too many would make every page behind it its neighbour: the place of the data gives it away.
+    let error = try refusal { $0.bytes[$0.bitmap2 + 1] |= 0x10 }
+    #expect(
+      error
+        == format(
+          0x3000, "2nd bitmap", "17 bits below max_mapnr, one for each page descriptor", "18"))
+  }
+
+  @Test func row25FewerBitsThanDescriptors() throws {
+    let error = try refusal { $0.bytes[$0.bitmap2] &= 0xfe }
+    #expect(
+      error
+        == format(
+          0x3000, "2nd bitmap", "17 bits below max_mapnr, one for each page descriptor", "16"))
+  }
+
+  @Test func row25RoomBehindTheTableIsNoLostBit() throws {
+    // As our own writer leaves it when it drops a bad page.
+    var sample = KdumpSample()
+    sample.bytes[sample.bitmap2 + 2] &= 0xf7
+    sample.replace(sample.descriptor(19), with: Array(repeating: 0, count: 24))
+    let opened = try OpenedDump(sample.bytes)
+    #expect(opened.dump.presence(19) == .filtered)
+    #expect(opened.wrong(KdumpSample.stored.filter { $0 != 19 }, KdumpSample.page) == [])
+  }
+
+  @Test func row26NoBit() throws {
+    #expect(
+      try refusal { $0.replace($0.bitmap2, with: [0, 0, 0]) }
+        == format(0x3000, "2nd bitmap", "at least one page in the file", "no bit set"))
+  }
+
+  @Test func row27StoredButNotKnown() throws {
+    let dump = try accepted { $0.bytes[$0.bitmap1] &= 0xf0 }
+    #expect(dump.remarks == ["the 2nd bitmap has 4 pages that the 1st one does not have: they are read"])
+    #expect(dump.presence(0) == .stored)
+  }
+
+  @Test func row28BitsBeyondTheLastFrame() throws {
+    let dump = try accepted { sample in
+      sample.bytes[sample.bitmap2 + 2] |= 0xf0
+      sample.replace(sample.bitmap2 + 3, with: Array(repeating: 0xff, count: 4093))
+    }
+    #expect(dump.summary.storedPages == 17)
+    #expect(dump.presence(21) == .unknown)
+  }
+
+  @Test(arguments: [(1 << 40, 100), (1 << 63, 100), (UInt64.max, 100), (4200, 1 << 40), (4200, 1 << 63), (4200, .max)])
+  func row49And50NotesOutsideTheFile(offset: UInt64, size: UInt64) throws {
+    let dump = try accepted { sample in
+      sample.bytes.store(offset, at: 4096 + 48)
+      sample.bytes.store(size, at: 4096 + 56)
+    }
+    #expect(dump.notes == [])
+    #expect(dump.remarks == ["offset_note \(hex(offset)) with size_note \(size) lies outside the file: ignored"])
+    #expect(dump.vmcoreinfo?.osrelease == "6.1.0-sample")
+  }
+
+  @Test(arguments: [0, 4])
+  func row51NoteLongerThanTheNotes(field: Int) throws {
+    let dump = try accepted { $0.bytes.store(UInt32.max, at: $0.notesOffset + 356 + field) }
+    #expect(dump.notes.map(\.name) == ["CORE"])
+    #expect(dump.remarks == ["a note runs past the end of the notes: it and those behind it are ignored"])
+  }
+
+  @Test func row52ProcessStatusOfAnotherSize() throws {
+    let notes = RecipeNotes.note(name: "CORE", type: 1, descriptor: Array(repeating: 0, count: 144))
+    let dump = try OpenedDump(KdumpSample(notes: notes).bytes).dump
+    #expect(dump.remarks == ["1 NT_PRSTATUS notes are not of 336 bytes: ignored"])
+  }
+
+  @Test func row53MoreNotesThanProcessors() throws {
+    var sample = KdumpSample()
+    sample.bytes.store(UInt64(sample.bytes.count), at: 4096 + 48)
+    sample.bytes.store(UInt64(70_000 * 20), at: 4096 + 56)
+    let note = RecipeNotes.note(name: "CORE", type: 2, descriptor: [])
+    for _ in 0..<70_000 { sample.bytes += note }
+    let dump = try OpenedDump(sample.bytes).dump
+    #expect(dump.notes.count == 65536)
+    #expect(dump.remarks.contains("more than 65536 notes: the rest is ignored"))
+  }
+
+  @Test(arguments: [(1 << 40, 100), (4200, UInt64(1) << 63), (.max, .max)])
+  func row54TextOutsideTheFile(offset: UInt64, size: UInt64) throws {
+    let dump = try accepted { sample in
+      sample.bytes.store(offset, at: 4096 + 32)
+      sample.bytes.store(size, at: 4096 + 40)
+    }
+    #expect(
+      dump.remarks == ["offset_vmcoreinfo \(hex(offset)) with size_vmcoreinfo \(size) lies outside the file: ignored"])
+    #expect(dump.vmcoreinfo?.text == KdumpSample.text)
+  }
+
+  @Test(arguments: ["PAGESIZE=4096\n", "OSRELEASE=6.1\u{80}\n", "\0OSRELEASE=6.1\n"])
+  func row55TextThatIsNone(text: String) throws {
+    let dump = try OpenedDump(KdumpSample(ownText: Array(text.utf8)).bytes).dump
+    #expect(dump.remarks == ["the text at offset_vmcoreinfo is not VMCOREINFO: ignored"])
+    #expect(dump.vmcoreinfo?.text == KdumpSample.text)
+  }
+
+  @Test func row56LinesThatAreNone() throws {
+    let long = String(repeating: "x", count: 4096)
+    let text = "no equals sign\nLONG\(long)=1\nOSRELEASE=6.1.0-odd\nPAGESIZE=4096\n"
+    let info = try #require(VMCoreInfo(Array(text.utf8)))
+    #expect(info.osrelease == "6.1.0-odd")
+    #expect(info["PAGESIZE"] == "4096")
+    #expect(info["LONG\(long)"] == nil)
+  }
+
+  @Test func row57TwoTexts() throws {
+    var notes = RecipeNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array("nothing".utf8))
+    notes += RecipeNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array("OSRELEASE=6.1.0-first\n".utf8))
+    notes += RecipeNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array("OSRELEASE=6.1.0-second\n".utf8))
+    let dump = try OpenedDump(KdumpSample(notes: notes, ownText: []).bytes).dump
+    #expect(dump.vmcoreinfo?.osrelease == "6.1.0-first")
+    #expect(dump.remarks == ["3 VMCOREINFO notes: the first that is VMCOREINFO counts"])
+  }
+
+  @Test(arguments: [(0, 20), (15, 5), (0, 1 << 50)])
+  func row58To61PartOfASplitSet(start: UInt64, end: UInt64) throws {
+    let error = try refusal { sample in
+      sample.bytes.store(UInt32(1), at: 4096 + 12)
+      sample.bytes.store(start, at: 4096 + 80)
+      sample.bytes.store(end, at: 4096 + 88)
+    }
+    #expect(
+      error
+        == .unsupported(
+          file: "dump", format: "one part of a split set (makedumpfile --split)",
+          remedy: "join the parts with: makedumpfile --reassemble PART... WHOLE"))
+  }
+
+  @Test(arguments: [0, -1])
+  func row62NoProcessors(count: Int32) throws {
+    let dump = try accepted { $0.bytes.store(count, at: 460) }
+    #expect(dump.remarks == ["nr_cpus is \(count)"])
+  }
+
+  @Test(arguments: [2, 4])
+  func row63NameWithoutEnd(name: Int) throws {
+    let dump = try accepted { $0.replace(12 + 65 * name, with: Array(repeating: 0x1b, count: 65)) }
+    #expect(dump.remarks == ["a name in utsname has no end: it is cut"])
+  }
+
+  @Test func row64OtherCodecThanTheHeaders() throws {
+    let dump = try accepted { $0.bytes.store(UInt32(0x20), at: 424) }
+    #expect(dump.summary.encoding == .zstd)
+  }
+
+  @Test(arguments: [1, 2, 0])
+  func row66To68Flattened(type: UInt8) throws {
+    var bytes = RecipeFlattened.wrap(KdumpSample().bytes)
+    bytes[23] = type
+    #expect(
+      try OpenedDump.refusal(bytes)
+        == .unsupported(
+          file: "dump", format: "a flattened dump (makedumpfile -F)",
+          remedy: "convert it with: makedumpfile -R OUTPUT < INPUT"))
+  }
+
+  @Test func row69EraseInfoIsNotLookedAt() throws {
+    let dump = try accepted { sample in
+      sample.bytes.store(UInt64.max, at: 4096 + 64)
+      sample.bytes.store(UInt64.max, at: 4096 + 72)
+    }
+    #expect(dump.remarks == [])
+  }
+
+  @Test func otherMachinesAreRefusedByName() throws {
+    let remedy = "only x86_64 hosts run VMX guests"
+    #expect(
+      try refusal { $0.replace(12 + 65 * 4, with: Array("aarch64\0".utf8)) }
+        == .unsupported(file: "dump", format: "a kdump of a machine of type aarch64", remedy: remedy))
+    #expect(
+      try refusal { $0.replace(12 + 65 * 4, with: [0x1b, 0x5b, 0x41, 0, 0, 0, 0]) }
+        == .unsupported(file: "dump", format: "a kdump of a machine of type ?[A", remedy: remedy))
+    let error = try refusal { sample in
+      sample.replace(12 + 65 * 4, with: Array(repeating: 0, count: 65))
+      sample.bytes.store(UInt32(4096), at: 416)
+      sample.bytes.store(UInt32(20), at: 428)
+    }
+    #expect(error == .unsupported(file: "dump", format: "a kdump of a 32-bit machine", remedy: remedy))
+  }
+}

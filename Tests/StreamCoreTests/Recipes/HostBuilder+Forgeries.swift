@@ -1,0 +1,166 @@
+/// A region that nobody runs, as it was put into the host's memory.
+struct BuiltForgery: Sendable {
+  /// Physical address of the region.
+  let region: UInt64
+  /// Physical address of the `vcpu_vmx` that goes with it, if one does.
+  let vcpu: UInt64?
+}
+
+/// What an attacker can write who knows every address of the host: regions with any field, tables that map anything,
+/// and around them structures that look like KVM's. Only what the kernel writes cannot be had.
+extension HostBuilder {
+  /// Frames of a forgery, from its first.
+  private enum Place {
+    static let vcpu: UInt64 = 1
+    static let kvm: UInt64 = 5
+    static let node: UInt64 = 16
+    static let list: UInt64 = 17
+    static let processTable: UInt64 = 18
+    static let apic: UInt64 = 19
+    static let ept: UInt64 = 20
+  }
+
+  mutating func plantForgeries() throws(RecipeMistake) {
+    for (index, image) in images.enumerated() {
+      for forgery in image.spec.forgeries {
+        guard let gpa = forgery.gpa, let first = backings[index].frame(gpa >> 12),
+          (0..<ForgerySpec.frames).allSatisfy({ backings[index].frame(gpa >> 12 + $0) == first + $0 })
+        else { throw RecipeMistake(line: forgery.line, text: "forge: the guest's frames are not in one piece there") }
+        try plant(forgery, at: first << 12)
+      }
+      try flood(image, backings[index])
+    }
+    for forgery in spec.forgeries { try plant(forgery, at: try space.allocate(ForgerySpec.frames) << 12) }
+  }
+
+  /// Free frames of the host, one in eight, that say that they are the host's.
+  mutating func hideSecrets() {
+    for frame in space.ram.joined() where frame % 8 == 0 && frame >= 256 && !space.isUsed(frame) {
+      RecipeSecret.write(owner: RecipeSecret.host, frame: frame, to: &space.memory)
+    }
+  }
+
+  private func vcpu(_ name: String, _ number: Int, line: Int) throws(RecipeMistake) -> (BuiltGuest, BuiltVCPU) {
+    guard let guest = guests.first(where: { $0.name == name }),
+      let vcpu = guest.vcpus.first(where: { $0.vcpuID == number })
+    else { throw RecipeMistake(line: line, text: "no guest '\(name)' with vCPU \(number)") }
+    return (guest, vcpu)
+  }
+
+  private mutating func flood(_ image: RecipeGuestImage, _ backing: RecipeBacking) throws(RecipeMistake) {
+    var words: [UInt64]?
+    switch image.spec.flood {
+    case nil: return
+    case .heads: words = nil
+    case .copies(let line, let guest, let number):
+      words = space.memory.words(try vcpu(guest, number, line: line).1.vmcs >> 12)
+    }
+    for gfn in image.space.ram.joined() where !image.space.isUsed(gfn) {
+      guard let frame = backing.frame(gfn) else { continue }
+      if let words {
+        space.memory.setWords(words, frame: frame)
+      } else {
+        space.memory.store(UInt64(layout.revision), at: frame << 12)
+      }
+    }
+  }
+
+  private mutating func plant(_ forgery: ForgerySpec, at base: UInt64) throws(RecipeMistake) {
+    let (guest, vcpu) = try vcpu(forgery.guest, forgery.vcpu, line: forgery.line)
+    var fields = vcpu.fields
+    if let pointer = try tables(forgery, at: base + Place.ept << 12) { fields["EPT_POINTER"] = pointer }
+    let place = base + Place.vcpu << 12
+    if forgery.machine != .none {
+      fields["VM_ENTRY_MSR_LOAD_ADDR"] = place + shape.autoload
+      fields["VM_EXIT_MSR_LOAD_ADDR"] = place + shape.autoload + shape.exitGap
+      copyFrame((fields["HOST_CR3"] ?? 0) >> 12, to: base >> 12 + Place.processTable)
+      fields["HOST_CR3"] = base + Place.processTable << 12 | (fields["HOST_CR3"] ?? 0) & 0xfff
+      copyFrame((fields["VIRTUAL_APIC_PAGE_ADDR"] ?? 0) >> 12, to: base >> 12 + Place.apic)
+      fields["VIRTUAL_APIC_PAGE_ADDR"] = base + Place.apic << 12
+    }
+    fields.merge(forgery.fields) { $1 }
+    space.memory.setWords(layout.region(fields), frame: base >> 12)
+    if forgery.machine != .none {
+      copyVCPU(vcpu, to: place, region: base, list: base + Place.list << 12, hostCR3: fields["HOST_CR3"] ?? 0)
+      if forgery.machine == .own { copyMachine(guest, vcpu: place, at: base) }
+    }
+    forgeries.append(BuiltForgery(region: base, vcpu: forgery.machine == .none ? nil : place))
+  }
+
+  private mutating func copyFrame(_ from: UInt64, to frame: UInt64) {
+    space.memory.setWords(space.memory.words(from), frame: frame)
+  }
+
+  /// The true `vcpu_vmx`, with each pointer to itself and to its region turned to the copy.
+  private mutating func copyVCPU(_ vcpu: BuiltVCPU, to place: UInt64, region: UInt64, list: UInt64, hostCR3: UInt64) {
+    for offset in stride(from: 0, to: shape.size, by: 8) {
+      space.memory.store(space.memory.load(vcpu.vcpuAddress + offset), at: place + offset)
+    }
+    let loaded = place + shape.vmcs01
+    let link = loaded + shape.loaded.link
+    let words: [(UInt64, UInt64)] = [
+      (loaded, kernel.virtual(region)), (place + shape.loadedVMCS, kernel.virtual(loaded)),
+      (loaded + shape.loaded.hostState, hostCR3),
+      // A list of two: what is no head of a CPU's list.
+      (link, kernel.virtual(list)), (link + 8, kernel.virtual(list)),
+      (list, kernel.virtual(link)), (list + 8, kernel.virtual(link)),
+    ]
+    for (address, value) in words { space.memory.store(value, at: address) }
+  }
+
+  /// A `struct kvm` in the direct map that has the forged vCPU; its `vm_list` names the true one's neighbours.
+  private mutating func copyMachine(_ guest: BuiltGuest, vcpu: UInt64, at base: UInt64) {
+    let kvm = base + Place.kvm << 12
+    for (page, frame) in guest.kvm.frames.enumerated() { copyFrame(frame, to: kvm >> 12 + UInt64(page)) }
+    let form = shape.kvm
+    if form.isXArray {
+      let node = base + Place.node << 12
+      space.memory.store(1 << 16, at: node)
+      space.memory.store(kernel.virtual(kvm + form.vcpus), at: node + 16)
+      space.memory.store(kernel.virtual(vcpu), at: node + 40)
+      space.memory.store(kernel.virtual(node) | 2, at: kvm + form.vcpus + 8)
+    } else {
+      for place in guest.vcpus.indices { space.memory.store(0, at: kvm + form.vcpus + UInt64(place) * 8) }
+      space.memory.store(kernel.virtual(vcpu), at: kvm + form.vcpus)
+    }
+    space.memory.store(1, at: kvm + form.online, width: 4)
+    space.memory.store(kernel.virtual(kvm), at: vcpu)
+  }
+
+  /// The forged EPT, its tables one page after another from `base` on.
+  /// - Returns: `nil` when the true one is named.
+  private mutating func tables(_ forgery: ForgerySpec, at base: UInt64) throws(RecipeMistake) -> UInt64? {
+    let table = { (number: UInt64) in base + number << 12 | 0x907 }
+    let leaf: UInt64 = 0x0600_0000_0000_0b77
+    func put(_ entry: UInt64, _ number: UInt64, _ place: UInt64, _ memory: inout RecipeMemory) {
+      memory.store(entry, at: base + number << 12 + place * 8)
+    }
+    switch forgery.map {
+    case .copied: return nil
+    case .host:
+      put(table(1), 0, 0, &space.memory)
+      for place in 0..<512 as Range<UInt64> { put(leaf | 0x80 | place << 30, 1, place, &space.memory) }
+    case .guest(let name):
+      for number in 0..<3 as Range<UInt64> { put(table(number + 1), number, 0, &space.memory) }
+      let (victim, vcpu) = try vcpu(name, 0, line: forgery.line)
+      var frames = [vcpu.vmcs >> 12, (victim.eptPointer & RecipePageTables.addressMask) >> 12]
+      frames += (0...(shape.size >> 12)).map { vcpu.vcpuAddress >> 12 + $0 } + [victim.processTables.root >> 12]
+      frames += victim.kvm.frames + victim.ranges.joined().prefix(480).compactMap { victim.backing.frame($0) }
+      for (place, frame) in frames.prefix(512).enumerated() {
+        put(leaf | frame << 12, 3, UInt64(place), &space.memory)
+      }
+    case .loop:
+      for number in 0..<3 as Range<UInt64> {
+        put(table(number + 1), number, 0, &space.memory)
+        for back in 0...number { put(table(back), number, 1 + back, &space.memory) }
+      }
+      put(leaf | base, 3, 0, &space.memory)
+    case .shared:
+      for place in 0..<512 as Range<UInt64> {
+        for number in 0..<3 as Range<UInt64> { put(table(number + 1), number, place, &space.memory) }
+        put(leaf | place << 12, 3, place, &space.memory)
+      }
+    }
+    return base | 0x5e
+  }
+}
