@@ -103,9 +103,3 @@ extension GuestDumpFormat {
   /// The format records a codec for each page; the others hold raw pages.
   var storesAnyEncoding: Bool { encodings.count > 1 }
 }
-
-extension UTSName {
-  /// For a guest that is not known to run Linux: libkdumpfile takes the machine from here, nothing else is true of it.
-  static let placeholder = UTSName(
-    sysname: "Linux", nodename: "unknown", release: "unknown", version: "#1", machine: "x86_64", domainname: "(none)")
-}

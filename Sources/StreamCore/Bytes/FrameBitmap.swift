@@ -9,7 +9,7 @@ public struct FrameBitmap: Sendable, Equatable {
   private static let wordsPerStep = 8
   private static let stepsPerChunk = wordsPerChunk / wordsPerStep
 
-  private var slotOfChunk: [UInt64: Int] = [:]
+  private var slotOfChunk = ChunkDirectory()
   private var words: [UInt64] = []
   /// Chunk numbers in ascending order; set by `freeze()`.
   private var order: [UInt64] = []
@@ -22,7 +22,7 @@ public struct FrameBitmap: Sendable, Equatable {
   public init() {}
 
   /// Bytes of memory that the bits and the directory take, for the accounting of `--memory`.
-  public var byteCount: Int { words.count * 8 + steps.count * 2 + slotOfChunk.count * 48 }
+  public var byteCount: Int { words.count * 8 + steps.count * 2 + slotOfChunk.byteCount }
 
   public func contains(_ frame: UInt64) -> Bool {
     guard let slot = slotOfChunk[frame / Self.framesPerChunk] else { return false }
@@ -82,7 +82,8 @@ public struct FrameBitmap: Sendable, Equatable {
   }
 
   public mutating func formUnion(_ other: FrameBitmap) {
-    for (chunk, slot) in other.slotOfChunk {
+    for chunk in other.slotOfChunk.chunks {
+      guard let slot = other.slotOfChunk[chunk] else { continue }
       for word in 0..<Self.wordsPerChunk {
         let bits = other.words[slot * Self.wordsPerChunk + word]
         if bits != 0 { insertWord(bits, containing: chunk * Self.framesPerChunk + UInt64(word) * 64) }
@@ -93,7 +94,7 @@ public struct FrameBitmap: Sendable, Equatable {
   /// Builds the rank directory. Must be called after the last change and before `rank` or `forEachRun`.
   public mutating func freeze() {
     guard !frozen else { return }
-    order = slotOfChunk.keys.sorted()
+    order = slotOfChunk.chunks
     before = Array(repeating: 0, count: slotOfChunk.count)
     steps = Array(repeating: 0, count: slotOfChunk.count * Self.stepsPerChunk)
     var total: UInt64 = 0

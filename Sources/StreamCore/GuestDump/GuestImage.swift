@@ -1,39 +1,3 @@
-/// The six strings of the guest's `init_uts_ns`, at most 64 bytes each; what is longer is cut.
-/// Source: include/uapi/linux/utsname.h, struct new_utsname.
-public struct UTSName: Sendable, Equatable {
-  public var sysname: String
-  public var nodename: String
-  public var release: String
-  public var version: String
-  public var machine: String
-  public var domainname: String
-
-  public init(
-    sysname: String, nodename: String, release: String, version: String, machine: String, domainname: String
-  ) {
-    self.sysname = sysname
-    self.nodename = nodename
-    self.release = release
-    self.version = version
-    self.machine = machine
-    self.domainname = domainname
-  }
-
-  /// Bytes of one field, the NUL included.
-  static let fieldSize = 65
-
-  /// The fields as the kernel lays them out: 6 × 65 bytes, padded with NUL. A string ends at its first NUL.
-  var fields: [UInt8] {
-    var bytes: [UInt8] = []
-    for field in [sysname, nodename, release, version, machine, domainname] {
-      let text = field.utf8.prefix { $0 != 0 }.prefix(Self.fieldSize - 1)
-      bytes += text
-      bytes += repeatElement(0, count: Self.fieldSize - text.count)
-    }
-    return bytes
-  }
-}
-
 /// A stretch of the guest kernel's image, as its page tables map it.
 public struct KernelImageSegment: Sendable, Equatable {
   public var virtual: VirtualAddress

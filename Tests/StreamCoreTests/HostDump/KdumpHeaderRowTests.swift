@@ -174,7 +174,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [1 << 50, UInt64.max, (1 << 40) + 1])
+  @Test(arguments: [UInt64.max, 1 << 50, (1 << 40) + 1])
   func row22MoreFramesThanAddresses(frames: UInt64) throws {
     #expect(
       try refusal { $0.bytes.store(frames, at: 4096 + 96) }
@@ -240,7 +240,11 @@ import Testing
     #expect(dump.presence(21) == .unknown)
   }
 
-  @Test(arguments: [(1 << 40, 100), (1 << 63, 100), (UInt64.max, 100), (4200, 1 << 40), (4200, 1 << 63), (4200, .max)])
+  private static let outside: [(UInt64, UInt64)] = [
+    (1 << 40, 100), (1 << 63, 100), (.max, 100), (4200, 1 << 40), (4200, 1 << 63), (4200, .max),
+  ]
+
+  @Test(arguments: outside)
   func row49And50NotesOutsideTheFile(offset: UInt64, size: UInt64) throws {
     let dump = try accepted { sample in
       sample.bytes.store(offset, at: 4096 + 48)
@@ -275,7 +279,7 @@ import Testing
     #expect(dump.remarks.contains("more than 65536 notes: the rest is ignored"))
   }
 
-  @Test(arguments: [(1 << 40, 100), (4200, UInt64(1) << 63), (.max, .max)])
+  @Test(arguments: outside)
   func row54TextOutsideTheFile(offset: UInt64, size: UInt64) throws {
     let dump = try accepted { sample in
       sample.bytes.store(offset, at: 4096 + 32)
@@ -311,7 +315,7 @@ import Testing
     #expect(dump.remarks == ["3 VMCOREINFO notes: the first that is VMCOREINFO counts"])
   }
 
-  @Test(arguments: [(0, 20), (15, 5), (0, 1 << 50)])
+  @Test(arguments: [(0, 20), (15, 5), (0, 1 << 50)] as [(UInt64, UInt64)])
   func row58To61PartOfASplitSet(start: UInt64, end: UInt64) throws {
     let error = try refusal { sample in
       sample.bytes.store(UInt32(1), at: 4096 + 12)

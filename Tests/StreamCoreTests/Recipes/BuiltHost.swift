@@ -15,9 +15,11 @@ struct BuiltHost: Sendable {
   /// Runs of frames that belong to processes: what dump level 8 leaves out.
   let userRuns: [Range<UInt64>]
   /// Regions that nobody runs, in the recipe's order.
-  let forgeries: [BuiltForgery]
+  var forgeries: [BuiltForgery] = []
 
   var memory: RecipeMemory { space.memory }
+  /// Offsets in its kernel's structures.
+  var shape: RecipeKVMShape { RecipeKVMShape.all.first { $0.name == spec.shape } ?? RecipeKVMShape.all[0] }
   /// Runs of frames that are RAM.
   var ram: [Range<UInt64>] { space.ram }
 

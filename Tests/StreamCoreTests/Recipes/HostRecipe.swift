@@ -161,7 +161,7 @@ struct HostRecipe: Sendable {
     while let word = words.next() {
       switch word {
       case "complete": forgery.machine = .own
-      case "true-vm": forgery.machine = .true
+      case "true-vm": forgery.machine = .genuine
       case "maps":
         switch try words.word("what it maps") {
         case "host": forgery.map = .host

@@ -119,7 +119,7 @@ struct ForgerySpec: Sendable {
     case shared
   }
   /// Which `struct kvm` its vCPU names.
-  enum Machine: Sendable { case none, own, true }
+  enum Machine: Sendable { case none, own, genuine }
 
   var line: Int
   /// In the guest's memory; `nil`: a host frame that no guest maps.

@@ -109,6 +109,11 @@ struct SplitRun {
           #expect(found.unknown.contains("pat"), sourceLocation: location)
           continue
         }
+        // Where it stands is known of the kernels that were measured.
+        if name == "kernel_gs_base", !host.shape.isMeasured {
+          #expect(found.unknown.contains(name), sourceLocation: location)
+          continue
+        }
         let register = found.registers[name]?.value.value
         #expect(register == value, "\(guest.name) vCPU \(found.index) \(name)", sourceLocation: location)
       }

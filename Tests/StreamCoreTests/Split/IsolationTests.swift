@@ -1,0 +1,100 @@
+import Foundation
+import StreamCore
+import Testing
+
+/// Guests that attack: whatever they write into their memory, or get into the host's page cache, the guests come out
+/// exact, no further guest appears, and no byte of another tenant or of the host is in any file.
+///
+/// Work is bounded by counters, not clocks: pages read whole for their structure (`bytes_structures`) are compared with
+/// the pages that the dump stores.
+@Suite struct IsolationTests {
+  /// An attacker, a victim with two vCPUs, and what is forged: `cache` lines stand outside of every map.
+  private func recipe(
+    _ words: String = "secrets", cache: [String] = [], evil: [String] = [], evilRAM: String = "0-6M"
+  ) -> String {
+    (["host ram 64M cpus 2 \(words)"] + cache
+      + ["guest evil ram \(evilRAM) backing 2M linux 6.1.0-evil"] + evil.map { "  " + $0 }
+      + ["guest victim ram 0-4M linux 6.1.0-victim", "  vcpu running", "  vcpu halted"]).joined(separator: "\n")
+  }
+
+  @discardableResult
+  private func expectIsolated(_ recipe: String, _ location: SourceLocation = #_sourceLocation) throws -> SplitRun {
+    let run = try SplitRun(recipe, SplitRun.Options(encoding: .raw))
+    #expect(run.manifest.guests.count == run.host.liveGuests.count, "\(recipe)", sourceLocation: location)
+    for guest in run.host.liveGuests {
+      try run.expectExact(guest, location)
+      let owner = try #require(run.host.guests.firstIndex { $0.name == guest.name })
+      let found = Self.owners(in: try run.bytes(guest))
+      #expect(found.keys.sorted() == [UInt64(owner)], "\(guest.name): \(recipe)", sourceLocation: location)
+    }
+    // Each page may be read whole once as a candidate and once more for its evidence; the rest is tables.
+    let pages = run.manifest.counters["candidates", default: 0] * 4 + 4096
+    #expect(
+      run.manifest.counters["bytes_structures", default: 0] <= pages * 4096, "\(recipe)", sourceLocation: location)
+    return run
+  }
+
+  /// Whose secrets a file holds, at any place, and how many.
+  private static func owners(in bytes: [UInt8]) -> [UInt64: Int] {
+    let data = Data(bytes)
+    let marker = Data(RecipeSecret.marker)
+    var found: [UInt64: Int] = [:]
+    var from = data.startIndex
+    while let place = data.range(of: marker, in: from..<data.endIndex) {
+      found[RecipeReaders.le(bytes, place.upperBound, 8), default: 0] += 1
+      from = place.upperBound
+    }
+    return found
+  }
+
+  static let forgeries = [
+    "victim 0", "victim 0 maps host", "evil 0 maps victim", "evil 0 maps host", "victim 0 maps loop",
+    "victim 0 maps shared", "victim 0 maps host HOST_CR3 0", "victim 0 maps host HOST_RSP 0",
+    "evil 0 complete maps victim", "victim 0 complete maps host", "victim 0 complete maps loop",
+    "victim 0 complete maps host HOST_RSP 0", "evil 0 true-vm maps victim", "victim 0 true-vm maps host",
+    "victim 0 maps host EPT_POINTER 0x5e",
+  ]
+
+  @Test(arguments: forgeries)
+  func aForgeryInAGuestsMemoryMakesNoGuest(words: String) throws {
+    try expectIsolated(recipe(evil: ["forge 0x400000 \(words)"]))
+  }
+
+  @Test(arguments: forgeries)
+  func aForgeryInPageCacheMakesNoGuest(words: String) throws {
+    try expectIsolated(recipe(cache: ["forge \(words)"]))
+  }
+
+  @Test(arguments: ["victim 0 maps host", "victim 0 complete maps host", "victim 0 true-vm maps host"])
+  func withoutVMCOREINFOForgeriesMakeNoGuestEither(words: String) throws {
+    let evil = ["forge 0x400000 \(words)"]
+    try expectIsolated(recipe(cache: ["no vmcoreinfo", "forge \(words)"], evil: evil))
+  }
+
+  @Test(arguments: ["4.18", "5.14"], ["victim 0 complete maps host", "evil 0 true-vm maps victim"])
+  func olderKernelsArePutThroughTheSame(kernel: String, words: String) throws {
+    try expectIsolated(recipe("secrets kernel \(kernel)", cache: ["forge \(words)"], evil: ["forge 0x400000 \(words)"]))
+  }
+
+  @Test func aGuestFullOfHeadsCostsOneReadAPage() throws {
+    let run = try expectIsolated(recipe(evil: ["heads"], evilRAM: "0-8M"))
+    #expect(run.manifest.counters["candidates", default: 0] > 1500)
+  }
+
+  @Test(arguments: ["victim", "evil"])
+  func aGuestFullOfCopiesOfATrueRegionHidesNone(whose: String) throws {
+    let run = try expectIsolated(recipe(evil: ["copies \(whose) 0"], evilRAM: "0-8M"))
+    #expect(run.manifest.counters["candidates", default: 0] > 1500)
+  }
+
+  @Test func loopsAndSharedTablesInATrueMapAreReadOnceAndRefused() throws {
+    let plain = try expectIsolated(recipe())
+    let bent = try expectIsolated(
+      recipe().replacing(
+        "victim ram 0-4M linux 6.1.0-victim",
+        with: "victim ram 0-4M backing 4K linux 6.1.0-victim\n  ept-loop 0x40000000\n  ept-share 0x40200000 0x200000"))
+    let more = bent.manifest.counters["ept_tables", default: 0] - plain.manifest.counters["ept_tables", default: 0]
+    #expect(more <= 4)
+    #expect(bent.manifest.warnings.contains { $0.code == "map_incomplete" && $0.text.contains("2 refused") })
+  }
+}
