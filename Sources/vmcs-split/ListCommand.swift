@@ -13,7 +13,7 @@ struct ListCommand: ParsableCommand {
     try runCommand(common) { workers, progress in
       let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(workers, progress))
       let manifest = inspection.manifest()
-      try Report(manifest, nearMisses: inspection.nearMisses, common).printList()
+      try Report(manifest, of: inspection, common).printList()
       return manifest.completeness
     }
   }

@@ -3,13 +3,12 @@ import StreamCore
 /// What a person reads of a manifest: aligned tables on standard output, warnings on standard error.
 struct Report {
   private let manifest: Manifest
-  /// Candidates that are no guests, and why: too many and too odd for the manifest.
-  private let nearMisses: [String]
+  private let inspection: Inspection
   private let options: CommonOptions
 
-  init(_ manifest: Manifest, nearMisses: [String], _ options: CommonOptions) {
+  init(_ manifest: Manifest, of inspection: Inspection, _ options: CommonOptions) {
     self.manifest = manifest
-    self.nearMisses = nearMisses
+    self.inspection = inspection
     self.options = options
   }
 
@@ -100,16 +99,46 @@ struct Report {
     var text = ""
     if let layout = manifest.layout {
       text += "\nlayout \(layout.id) (\(layout.source)):\n" + layout.evidence.map { "  \($0)\n" }.joined()
+      text += fieldSources(inspection.layout.layout)
     }
     for guest in manifest.guests {
       text += "\n\(guest.name): evidence\n" + guest.evidence.map { "  \($0)\n" }.joined()
       for range in guest.ram { text += "  RAM \(hex(range.start.value)) to \(hex(range.end.value))\n" }
     }
-    if !nearMisses.isEmpty { text += "\nno guests:\n" + nearMisses.map { "  \($0)\n" }.joined() }
+    text += "\n" + registerTable
+    if !inspection.nearMisses.isEmpty {
+      text += "\nno guests:\n" + inspection.nearMisses.map { "  \($0)\n" }.joined()
+    }
     for defunct in manifest.defunct { text += "\nno guest: VMCS \(hex(defunct.vmcs.value)): \(defunct.evidence)\n" }
     var counters = Table(["COUNTER", "VALUE"], rightAligned: [1])
     for (name, value) in manifest.counters.sorted(by: { $0.key < $1.key }) { counters.add([name, "\(value)"]) }
     Terminal.out(text + "\n" + counters.text)
+  }
+
+  /// Where the layout's places come from; a field that is not inferred stands in one of the sources.
+  private func fieldSources(_ layout: Layout) -> String {
+    var text = layout.facts.sources.map { "  from \($0)\n" }.joined()
+    if let rule = layout.facts.rule { text += "  rule: \(rule)\n" }
+    let inferred = layout.facts.inferred.map(\.name)
+    if !inferred.isEmpty { text += "  inferred, in no source: \(inferred.joined(separator: ", "))\n" }
+    return text
+  }
+
+  /// Every register of every vCPU, with its source.
+  private var registerTable: String {
+    var table = Table(["GUEST", "VCPU", "REGISTER", "VALUE", "SOURCE"], rightAligned: [0, 1])
+    for guest in manifest.guests {
+      for vcpu in guest.vcpus {
+        for (name, entry) in vcpu.registers.sorted(by: { $0.key < $1.key }) {
+          var value = hex(entry.value.value)
+          if let base = entry.base, let limit = entry.limit { value += " base \(hex(base.value)) limit \(hex(limit.value))" }
+          if let rights = entry.accessRights { value += " ar \(hex(rights.value))" }
+          table.add(["\(guest.id)", "\(vcpu.index)", name, value, entry.source])
+        }
+        for name in vcpu.unknown { table.add(["\(guest.id)", "\(vcpu.index)", name, "unknown", "-"]) }
+      }
+    }
+    return table.text
   }
 
   private func megabytes(_ bytes: UInt64) -> String {

@@ -56,7 +56,7 @@ struct SplitCommand: ParsableCommand {
         encoding: PageEncoding.allCases.first { $0.name == compress }, verifies: verify, force: force,
         memory: try MemorySize(parsing: memory).bytes)
       let manifest = try split.run(workers, progress)
-      try Report(manifest, nearMisses: inspection.nearMisses, common).printSplit(directory: output)
+      try Report(manifest, of: inspection, common).printSplit(directory: output)
       return manifest.completeness
     }
   }

@@ -174,7 +174,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [UInt64.max, 1 << 50, (1 << 40) + 1])
+  @Test(arguments: [UInt64.max, 1 << 50, (1 << 40) + 1] as [UInt64])
   func row22MoreFramesThanAddresses(frames: UInt64) throws {
     #expect(
       try refusal { $0.bytes.store(frames, at: 4096 + 96) }
