@@ -106,7 +106,8 @@ public struct ElfDump: HostDump {
     for segment in header.notes.prefix(Note.maximumSegments) {
       guard segment.offset <= file.size, segment.fileSize <= file.size - segment.offset, segment.fileSize <= room else {
         remarks.append(
-          "PT_NOTE at \(hex(segment.offset)) of \(segment.fileSize) bytes lies outside the file or is too large: ignored")
+          "PT_NOTE at \(hex(segment.offset)) of \(segment.fileSize) bytes lies outside the file or is too large: ignored"
+        )
         continue
       }
       room -= segment.fileSize

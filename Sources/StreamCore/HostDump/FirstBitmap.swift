@@ -37,7 +37,9 @@ final class FirstBitmap: Sendable {
     while index < chunks.count {
       let first = chunks[index]
       var end = index + 1
-      while end < chunks.count, chunks[end] - first == UInt64(end - index), chunks[end] - first < Self.atOnce { end += 1 }
+      while end < chunks.count, chunks[end] - first == UInt64(end - index), chunks[end] - first < Self.atOnce {
+        end += 1
+      }
       let bytes = try file.header(at: offset + first * UInt64(pageSize), count: (end - index) * pageSize)
       bytes.withBytes { span in
         for at in 0..<end - index {

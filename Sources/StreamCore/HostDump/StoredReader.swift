@@ -50,7 +50,8 @@ struct StoredReader {
   }
 
   private func place(_ page: StoredPage, in start: UInt64, _ count: Int) -> Int? {
-    guard page.offset >= start, page.offset - start <= UInt64(count), UInt64(count) - (page.offset - start) >= UInt64(page.size)
+    guard page.offset >= start, page.offset - start <= UInt64(count),
+      UInt64(count) - (page.offset - start) >= UInt64(page.size)
     else { return nil }
     return Int(page.offset - start)
   }

@@ -69,7 +69,8 @@ import Testing
     sample.describe(Self.frame, at: UInt64(sample.table), size: 4096, flags: 0)
     let opened = try OpenedDump(sample.bytes)
     #expect(opened.dump.remarks == [])
-    #expect(HostMemory(opened.dump).page(Self.frame).page?.bytes == Array(sample.bytes[sample.table..<sample.table + 4096]))
+    #expect(
+      HostMemory(opened.dump).page(Self.frame).page?.bytes == Array(sample.bytes[sample.table..<sample.table + 4096]))
     try expectOthersRight(opened)
     #expect(opened.dump.remarks == ["page descriptors point into their own table"])
   }
