@@ -62,6 +62,17 @@ struct Mutation: Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether bytes of `range`, offsets in the file as it was, are other bytes now, or have moved.
+  func touches(_ range: Range<Int>) -> Bool {
+    places.contains { place in
+      switch kind {
+      case .flips: range.contains(place.at)
+      case .truncation, .cut: place.at < range.upperBound
+      case .hole, .swap: range.overlaps(place.at..<place.at + place.value)
+      }
+    }
+  }
+
   var description: String { "\(kind) \(places.map { "\($0.at):\($0.value)" }.joined(separator: " "))" }
 }
 
@@ -70,6 +81,14 @@ struct Mutation: Sendable, CustomStringConvertible {
 struct MutatedView {
   private let bytes: [UInt8]
   private var places: [UInt64: (offset: UInt64, size: UInt64, codec: RecipeCodec)] = [:]
+  /// Where each frame's descriptor or program header stands.
+  private var headers: [UInt64: Range<Int>] = [:]
+
+  /// The bytes of the file that are a frame's own: its header and what is stored for it.
+  func own(_ frame: UInt64) -> [Range<Int>] {
+    guard let header = headers[frame], let place = places[frame] else { return [] }
+    return [header, Int(place.offset)..<Int(place.offset + place.size)]
+  }
 
   /// The stored bytes of a frame; `nil`: nothing is there.
   func stream(_ frame: UInt64) -> [UInt8]? {
@@ -116,6 +135,7 @@ struct MutatedView {
           let flags = view.le(descriptor + 12, 4), let codec = RecipeCodec(rawValue: UInt32(flags))
         {
           view.places[byte * 8 + bit] = (offset, size, codec)
+          view.headers[byte * 8 + bit] = Int(descriptor)..<Int(descriptor) + 24
         }
         descriptor += 24
       }
@@ -137,6 +157,7 @@ struct MutatedView {
         let (place, overflow) = offset.addingReportingOverflow(frame << 12 - physical)
         if !overflow, view.places[frame] == nil, place < UInt64(bytes.count), UInt64(bytes.count) - place >= 4096 {
           view.places[frame] = (place, 4096, .raw)
+          view.headers[frame] = Int(at)..<Int(at) + 56
         }
         frame += 1
       }

@@ -13,6 +13,8 @@ struct MutationSubject: Sendable {
   private let truth: [[UInt64: [UInt8]]]
   /// The same as the file stores them, by their first bytes' place: most output pages are these bytes.
   private let stored: [UInt64: Data]
+  /// The undamaged file.
+  private let view: MutatedView
   /// Stored frames that no guest owns: maps, regions, and what KVM knows.
   private let structures: [UInt64]
 
@@ -42,7 +44,7 @@ struct MutationSubject: Sendable {
       return pages
     }
     structures = frames.filter { !owned.contains($0) }
-    let view = bytes.starts(with: [0x7f]) ? MutatedView.elf(bytes) : MutatedView.kdump(bytes)
+    view = bytes.starts(with: [0x7f]) ? MutatedView.elf(bytes) : MutatedView.kdump(bytes)
     stored = view.streams(owned)
   }
 
@@ -53,8 +55,12 @@ struct MutationSubject: Sendable {
     var ending = ""
     var pages = 0
     var badPages: UInt64 = 0
-    /// Pages that are not the truth because their own stored bytes or descriptors say so.
+    /// Pages that are not the truth because their own stored bytes or descriptors say so: no codec here but zlib has a checksum.
     var excused = 0
+    /// Pages that are not the truth because the damaged headers or bitmaps give them another page's descriptor.
+    var shifted = 0
+    /// Whether the manifest warns of the input.
+    var warned = false
     /// Runs whose host structures were altered without a decoder's noticing.
     var altered = false
     var fault: String?
@@ -78,7 +84,7 @@ struct MutationSubject: Sendable {
         encoding: index % 4 == 2 ? .raw : nil, verifies: index % 4 == 3, force: true)
       let manifest = try split.run(workers, Progress.none)
       outcome.ending = "manifest"
-      try judge(manifest, damaged, directory, &outcome)
+      try judge(manifest, mutation, damaged, directory, &outcome)
     } catch {
       guard let failure = Failure(error) else {
         outcome.fault = "\(mutation): \(error)"
@@ -91,9 +97,10 @@ struct MutationSubject: Sendable {
   }
 
   private func judge(
-    _ manifest: Manifest, _ damaged: [UInt8], _ directory: URL, _ outcome: inout Outcome
+    _ manifest: Manifest, _ mutation: Mutation, _ damaged: [UInt8], _ directory: URL, _ outcome: inout Outcome
   ) throws {
-    var view: MutatedView?
+    var damagedView: MutatedView?
+    outcome.warned = manifest.warnings.contains { $0.code == "input" }
     for entry in manifest.guests {
       outcome.badPages += entry.badPages.count
       guard let output = entry.output else { continue }
@@ -107,10 +114,10 @@ struct MutationSubject: Sendable {
         // A stream that does not decode was passed through as it was: whoever reads it is told.
         guard let decoded = page.decoded else { continue }
         if let owner, truth[owner][gfn] == decoded { continue }
-        if view == nil { view = isELF ? MutatedView.elf(damaged) : MutatedView.kdump(damaged) }
-        if let frame, view?.page(frame) == decoded {
-          outcome.excused += 1
-        } else if view.map(isAltered) ?? false {
+        if damagedView == nil { damagedView = isELF ? MutatedView.elf(damaged) : MutatedView.kdump(damaged) }
+        if let frame, damagedView?.page(frame) == decoded {
+          if view.own(frame).contains(where: mutation.touches) { outcome.excused += 1 } else { outcome.shifted += 1 }
+        } else if damagedView.map(isAltered) ?? false {
           outcome.altered = true
         } else {
           outcome.fault =

@@ -29,7 +29,7 @@ import Testing
     let one = "host ram 32M cpus 1 seed 12\nguest a ram 0-1M+192K backing 4K nolinux\n  untouched 0-768K"
     let subjects = [
       try MutationSubject(kdump: "LZO", .lzo, two), try MutationSubject(kdump: "mixed", .mixed, one),
-      try MutationSubject(elf: "ELF", two),
+      try MutationSubject(elf: "ELF", one),
     ]
     let tally = Mutex(Tally())
     let next = Atomic<Int>(indexes.lowerBound)
@@ -64,6 +64,7 @@ import Testing
     var pages = 0
     var badPages: UInt64 = 0
     var excused = 0
+    var shifted = 0
     var altered = 0
     var faults: [String] = []
 
@@ -73,13 +74,16 @@ import Testing
       pages += outcome.pages
       badPages += outcome.badPages
       excused += outcome.excused
+      shifted += outcome.shifted
+      if outcome.shifted > 0 { print("SHIFT", index, name, outcome.shifted, outcome.warned) }
       altered += outcome.altered ? 1 : 0
       if let fault = outcome.fault { faults.append("\(index) \(name): \(fault)") }
     }
 
     var text: String {
       let endings = endings.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-      return "\(runs) runs: \(endings); \(pages) pages out, \(badPages) bad, \(excused) as the damaged file has them, "
+      return "\(runs) runs: \(endings); \(pages) pages out, \(badPages) bad, \(excused) as their own damaged bytes have them, "
+        + "\(shifted) as damaged bitmaps have them, "
         + "\(altered) runs with an altered host"
     }
   }
