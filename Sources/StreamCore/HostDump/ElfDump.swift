@@ -81,21 +81,18 @@ public struct ElfDump: HostDump {
     return memory.run(of: frame) == nil ? .unknown : .notStored
   }
 
-  public func entries(in frames: Range<UInt64>) throws(SystemError) -> [StoredEntry] {
-    var entries: [StoredEntry] = []
+  public func visit(
+    _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (StoredEntry) throws -> Void
+  ) throws {
     var index = stored.firstIndex(endingAbove: frames.lowerBound)
     while index < stored.runs.count, stored.runs[index].start < frames.upperBound {
       let run = stored.runs[index]
       for frame in max(run.start, frames.lowerBound)..<min(run.end, frames.upperBound) {
-        entries.append(
-          .page(
-            StoredPage(
-              frame: frame, offset: run.offset + (frame - run.start) * UInt64(pageSize), size: UInt32(pageSize),
-              encoding: .raw)))
+        let offset = run.offset + (frame - run.start) * UInt64(pageSize)
+        try page(StoredPage(frame: frame, offset: offset, size: UInt32(pageSize), encoding: .raw))
       }
       index += 1
     }
-    return entries
   }
 
   private static func notes(

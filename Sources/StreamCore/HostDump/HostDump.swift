@@ -124,6 +124,18 @@ public protocol HostDump: Sendable {
   /// the file, which are zero; at most 4096 frames each.
   var stretches: [Range<UInt64>] { get }
 
+  /// Looks through the stored pages of `frames`, ascending: one call for each frame whose presence is `stored`, to `page`
+  /// where its bytes can be read and to `fault` where they cannot.
+  func visit(
+    _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (StoredEntry) throws -> Void
+  ) throws
+}
+
+extension HostDump {
   /// The stored pages of `frames`, ascending by frame, one entry for each frame whose presence is `stored`.
-  func entries(in frames: Range<UInt64>) throws(SystemError) -> [StoredEntry]
+  func entries(in frames: Range<UInt64>) throws -> [StoredEntry] {
+    var entries: [StoredEntry] = []
+    try visit(frames, page: { entries.append(.page($0)) }, fault: { entries.append($0) })
+    return entries
+  }
 }
