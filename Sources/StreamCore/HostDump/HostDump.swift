@@ -133,7 +133,7 @@ public protocol HostDump: Sendable {
 
 extension HostDump {
   /// The stored pages of `frames`, ascending by frame, one entry for each frame whose presence is `stored`.
-  func entries(in frames: Range<UInt64>) throws -> [StoredEntry] {
+  public func entries(in frames: Range<UInt64>) throws -> [StoredEntry] {
     var entries: [StoredEntry] = []
     try visit(frames, page: { entries.append(.page($0)) }, fault: { entries.append($0) })
     return entries
