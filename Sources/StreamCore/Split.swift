@@ -56,6 +56,12 @@ public struct Split: Sendable {
     var manifest = inspection.manifest()
     let summaries = try writers.map { try $0.finish(force: force) }
     manifest.add(outcome, of: stored, summaries, names: stored.map(fileName), verifies: verifies)
+    for guest in stored where format.storesAnyEncoding && guest.identity?.isKernelInFirstCR3 == false {
+      // Seen with drgn 0.3.0: a kdump's virtual addresses go through the first QEMU note's CR3, an ELF core's do not.
+      let text =
+        "\(guest.name): vCPU 0's CR3 does not map its kernel: drgn 0.3 needs --format elf to read virtual addresses"
+      manifest.warnings.append(.init(code: "first_cr3", text: text))
+    }
     for guest in wanted where guest.map.present.count == 0 {
       let text = "\(guest.name): none of its \(guest.map.known.count) pages is in the host dump: not written"
       manifest.warnings.append(.init(code: "not_written", text: text))

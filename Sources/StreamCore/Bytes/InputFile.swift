@@ -50,8 +50,8 @@ public final class InputFile: Sendable {
   }
 
   /// Lends `count` bytes from `offset`, without a copy where the file is mapped; fewer only at the end of the file. The
-  /// bytes count as asked for by what the caller adds to `counters`. Where the file has shrunk since it was opened they are
-  /// zeros, and `checkIntact` throws: whoever lends looks there before the bytes are believed.
+  /// bytes count as asked for by what the caller adds to `counters`. Where the file has shrunk since it was opened they
+  /// are zeros, and `checkIntact` throws: whoever lends looks there before the bytes are believed.
   @inline(__always)
   func lend<R>(at offset: UInt64, count: Int, _ body: (RawSpan) throws -> R) throws -> R {
     guard let mapping else { return try read(at: offset, count: count).withBytes(body) }
@@ -64,7 +64,13 @@ public final class InputFile: Sendable {
 
   /// - Throws: EIO when the file has shrunk since it was opened.
   func checkIntact() throws(SystemError) {
-    if let mapping, unsafe clinux_mapping_failed(mapping.handle) != 0 {
+    guard let mapping else { return }
+    var status = stat()
+    // Safe: fstat fills the struct. Its size counts too, for the rest of a file's last page reads as zeros without a
+    // fault.
+    if unsafe clinux_mapping_failed(mapping.handle) != 0 || fstat(descriptor, &status) != 0
+      || UInt64(status.st_size) < size
+    {
       throw SystemError(call: "read", path: path, code: EIO)
     }
   }
@@ -101,8 +107,8 @@ public final class InputFile: Sendable {
     return try result.get()
   }
 
-  /// The first byte at or after `offset` that is not in a hole of the file; holes read as zeros. `nil`: there is none before
-  /// the end. A file system that knows no holes calls everything data.
+  /// The first byte at or after `offset` that is not in a hole of the file; holes read as zeros. `nil`: there is none
+  /// before the end. A file system that knows no holes calls everything data.
   public func nextData(from offset: UInt64) -> UInt64? {
     guard offset < size, let start = Int64(exactly: offset) else { return nil }
     let found = clinux_next_data(descriptor, start)

@@ -14,8 +14,8 @@ public struct HeadScan: Sendable {
   public var badPages: UInt64 = 0
   public var workers = 0
 
-  /// - Parameter heads: revision ids of the layouts in question (bit 31, shadow VMCS, is ignored), each with the bits of
-  ///   bytes 8 to 15 that are 0 in a region with it.
+  /// - Parameter heads: revision ids of the layouts in question (bit 31, shadow VMCS, is ignored), each with the bits
+  /// of   bytes 8 to 15 that are 0 in a region with it.
   public static func run(
     _ dump: any HostDump, heads: [UInt32: UInt64], decoders: DecoderPool, workers: Workers, progress: Progress
   ) throws -> HeadScan {
@@ -60,14 +60,15 @@ private struct HeadTest: Sendable {
   /// The text alone, as `vmcoreinfo_data` holds it.
   private static let dataText: UInt64 = 0x5341_454c_4552_534f  // "OSRELEAS"
 
-  /// A region with every field of the layout that has most set to random bytes is stored in fewer bytes than this by any
-  /// codec; real ones take a quarter. Source: vmx/invariants.md §12. Raw pages are never ruled out.
+  /// A region with every field of the layout that has most set to random bytes is stored in fewer bytes than this by
+  /// any codec; real ones take a quarter. Source: vmx/invariants.md §12. Raw pages are never ruled out.
   private static let regionLimit: UInt32 = 2560
 
   @inline(__always)
   static func canBeRegion(_ page: StoredPage) -> Bool { page.encoding == .raw || page.size <= regionLimit }
 
-  /// Stored bytes that nearly always hold a head; zlib and zstd have their tables before it. Source: formats/libs.md §2.
+  /// Stored bytes that nearly always hold a head; zlib and zstd have their tables before it. Source: formats/libs.md
+  /// §2.
   @inline(__always)
   static func prefix(of encoding: PageEncoding) -> Int {
     switch encoding {

@@ -52,8 +52,7 @@ public struct RegionSearch: Sendable {
     }
     return whole.withLock { search in
       for index in search.findings.indices { search.findings[index].accepted.freeze() }
-      search.nearMisses.sort { ($0.address, $0.layout) < ($1.address, $1.layout) }
-      search.nearMisses = Array(search.nearMisses.prefix(keptNearMisses))
+      search.cutNearMisses()
       return search
     }
   }
@@ -87,5 +86,11 @@ public struct RegionSearch: Sendable {
       findings[index].rejected.merge(other.findings[index].rejected, uniquingKeysWith: +)
     }
     nearMisses += other.nearMisses
+    if nearMisses.count > 4 * Self.keptNearMisses { cutNearMisses() }
+  }
+
+  private mutating func cutNearMisses() {
+    nearMisses.sort { ($0.address, $0.layout) < ($1.address, $1.layout) }
+    nearMisses = Array(nearMisses.prefix(Self.keptNearMisses))
   }
 }

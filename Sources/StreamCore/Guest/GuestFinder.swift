@@ -20,25 +20,14 @@ struct GuestFinder {
     var guests = group(host)
     progress.begin(.map, total: UInt64(guests.count))
     let evidence = guests.flatMap(\.evidenceFrames).sorted()
-    var dropped: [(HPA, String)] = []
     for index in guests.indices {
-      let own = Set(guests[index].evidenceFrames)
       let mapper = GuestMapper(
         dump: dump, memory: memory, excluded: apicAccessPages(guests[index]), guarded: evidence)
       guests[index].map = try mapper.map(guests[index].roots, workers: workers, progress: progress)
-      if guests[index].map.reached.contains(where: own.contains) {
-        dropped.append((HPA(rawValue: guests[index].lowestVMCS), "its own memory map reaches what proves it"))
-      }
       progress.advance(1)
     }
-    let claimed = Set(guests.flatMap(\.map.reached))
-    guests.removeAll { guest in
-      guard guest.evidenceFrames.contains(where: claimed.contains) else { return false }
-      if !guest.map.reached.contains(where: Set(guest.evidenceFrames).contains) {
-        dropped.append((HPA(rawValue: guest.lowestVMCS), "what proves it lies in the memory of another guest"))
-      }
-      return true
-    }
+    let (kept, dropped) = Self.settleClaims(guests)
+    guests = kept
     var others: [Int: Int] = [:]
     for index in guests.indices {
       guests[index].id = index + 1
@@ -52,6 +41,31 @@ struct GuestFinder {
     return Result(
       guests: guests, dropped: dropped, otherIdentities: others,
       unseen: host.evidence.kvms.map(\.address).filter { !seen.contains($0) })
+  }
+
+  /// No guest's memory holds what proves a guest. A map that reaches what proves it is not believed in anything; a
+  /// guest that stands in the memory of one that is believed is that one's own, and its claims count no more.
+  static func settleClaims(_ guests: [Guest]) -> (kept: [Guest], dropped: [(vmcs: HPA, reason: String)]) {
+    let claims = guests.map { guest in Set(guest.map.reached) }
+    let reaches = { (from: Int, to: Int) in guests[to].evidenceFrames.contains(where: claims[from].contains) }
+    var open = guests.indices.filter { !reaches($0, $0) }
+    var reasons = Dictionary(
+      uniqueKeysWithValues: guests.indices.filter { reaches($0, $0) }.map {
+        ($0, "its own memory map reaches what proves it")
+      })
+    var kept: [Int] = []
+    while !open.isEmpty {
+      let free = open.filter { guest in !open.contains { $0 != guest && reaches($0, guest) } }
+      // None is free: they claim each other, and none can be believed.
+      let lost = free.isEmpty ? open : open.filter { guest in free.contains { reaches($0, guest) } }
+      for guest in lost { reasons[guest] = "what proves it lies in the memory of another guest" }
+      kept += free
+      open.removeAll { free.contains($0) || lost.contains($0) }
+    }
+    return (
+      kept.sorted().map { guests[$0] },
+      reasons.sorted { $0.key < $1.key }.map { (HPA(rawValue: guests[$0.key].lowestVMCS), $0.value) }
+    )
   }
 
   /// vCPUs by the VM that their `vcpu_vmx` names; vmcs02s are no vCPUs of their own.

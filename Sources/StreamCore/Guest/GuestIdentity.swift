@@ -12,6 +12,8 @@ public struct GuestIdentity: Sendable, Equatable {
   /// vCPUs whose CR3 agrees, of all that have one.
   public var agreeing: Int
   public var asked: Int
+  /// vCPU 0's CR3 itself leads to the kernel. It does not while the vCPU runs in user mode behind page-table isolation.
+  public var isKernelInFirstCR3: Bool
 
   public struct ImagePart: Sendable, Equatable {
     public var virtual: VirtualAddress
@@ -53,6 +55,7 @@ struct IdentitySearch {
     else { return nil }
     var agreeing: [X86PageTables] = []
     var asked = 0
+    let first = vcpus.first.flatMap { tables(of: $0).first }
     for vcpu in vcpus {
       let candidates = tables(of: vcpu)
       if candidates.isEmpty { continue }
@@ -62,7 +65,8 @@ struct IdentitySearch {
     guard let tables = agreeing.first else { return nil }
     return GuestIdentity(
       vmcoreinfo: info, place: place, utsname: utsname, physBase: physBase, directMap: directMap(tables),
-      image: image(info, stext, tables), agreeing: agreeing.count, asked: asked)
+      image: image(info, stext, tables), agreeing: agreeing.count, asked: asked,
+      isKernelInFirstCR3: first?.translate(uts) == utsPhysical)
   }
 
   /// The note at a page's start, or the bare text.

@@ -1,5 +1,5 @@
-/// The names of an ELF file's sections, as far as they can be read. Dumps of Linux hosts need none; they tell other cores apart.
-/// Source: elf(5), Elf64_Shdr.
+/// The names of an ELF file's sections, as far as they can be read. Dumps of Linux hosts need none; they tell other
+/// cores apart. Source: elf(5), Elf64_Shdr.
 struct ElfSections {
   private static let headerSize = 64
   /// More bytes of names than any dump has.
@@ -7,9 +7,12 @@ struct ElfSections {
   private var names: Set<[UInt8]> = []
 
   init(_ header: ElfHeader, _ file: InputFile) throws(HostDumpError) {
+    guard header.sections.offset < file.size else { return }
     let table = try file.header(at: header.sections.offset, count: Int(header.sections.count) * Self.headerSize)
     let strings = Int(header.sections.names) * Self.headerSize
-    guard let offset: UInt64 = table.load(strings + 24), let size: UInt64 = table.load(strings + 32) else { return }
+    guard let offset: UInt64 = table.load(strings + 24), let size: UInt64 = table.load(strings + 32),
+      offset < file.size
+    else { return }
     let text = try file.header(at: offset, count: Int(min(size, Self.maximumNames)))
     for at in stride(from: 0, to: table.count, by: Self.headerSize) {
       guard let name: UInt32 = table.load(at) else { break }

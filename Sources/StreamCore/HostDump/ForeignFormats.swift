@@ -34,7 +34,8 @@ struct ForeignFormat: Sendable {
 
   private static let flattened = "convert it with: makedumpfile -R OUTPUT < INPUT"
   private static let capture = "capture with kdump"
-  private static let avml = "convert it with: avml-convert --source-format lime_compressed --format raw, then to an ELF core"
+  private static let avml =
+    "convert it with: avml-convert --source-format lime_compressed --format raw, then to an ELF core"
   private static let sadump = "convert it with: makedumpfile -d 1 INPUT OUTPUT"
   private static let xen = "Xen hosts are not supported"
   private static let vmware = "convert it with: vmss2core -N6"

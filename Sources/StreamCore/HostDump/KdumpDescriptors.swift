@@ -18,7 +18,8 @@ struct KdumpDescriptors: Sendable {
   /// The descriptor at `at` of `table`, bytes that begin at `base` of the file, as far as it can be used.
   @inline(__always)
   func entry(_ frame: UInt64, _ table: RawSpan, _ at: Int, base: UInt64) -> StoredEntry {
-    if let offset: UInt64 = table.load(at), let size: UInt32 = table.load(at + 8), let flags: UInt32 = table.load(at + 12),
+    if let offset: UInt64 = table.load(at), let size: UInt32 = table.load(at + 8),
+      let flags: UInt32 = table.load(at + 12),
       let encoding = PageEncoding(rawValue: flags), size <= UInt32(pageSize), offset >= start, offset < fileSize,
       UInt64(size) <= fileSize - offset, encoding == .raw ? size == UInt32(pageSize) : size > 0
     {
@@ -48,7 +49,8 @@ struct KdumpDescriptors: Sendable {
     return .page(StoredPage(frame: frame, offset: offset, size: size, encoding: encoding))
   }
 
-  /// Looks at pages in the order of their frames for places where no writer puts them, to say so once they have been read.
+  /// Looks at pages in the order of their frames for places where no writer puts them, to say so once they have been
+  /// read.
   struct Neighbours {
     private let descriptors: KdumpDescriptors
     private var last: StoredPage?
@@ -74,8 +76,8 @@ struct KdumpDescriptors: Sendable {
     }
   }
 
-  /// Every writer puts the data right behind the table, so the first data say how many descriptors there are. One wrong bit in
-  /// the bitmap makes every page behind it another page: such a file is refused, where it can be told.
+  /// Every writer puts the data right behind the table, so the first data say how many descriptors there are. One wrong
+  /// bit in the bitmap makes every page behind it another page: such a file is refused, where it can be told.
   /// - Returns: the descriptors that the file has, where they are not as many as the bitmap says.
   func trueCount(in file: InputFile) throws(HostDumpError) -> UInt64? {
     let known = min(count, Self.sample)

@@ -59,6 +59,9 @@ extension HostKernelFault: CustomStringConvertible {
     case .noKernelImage(let table): "the table at \(table) does not map the kernel image"
     case .noDirectMap(let table): "no direct map shows \(table)"
     case .noPointer: "no region leads to a pointer of the kernel's direct map"
+    case .ambiguous(let table):
+      "regions lead to page tables of several kernels, such as those at \(table), and there is no VMCOREINFO to tell which "
+        + "are the host's"
     }
   }
 }

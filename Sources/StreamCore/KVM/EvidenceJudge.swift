@@ -2,8 +2,8 @@
 /// again by what they agreed on.
 ///
 /// Votes count distinct vCPUs that the kernel's own tables of vCPUs name, so a guest that fills its memory with forged
-/// regions has no vote; and a register of its own that holds a region's address (inside a true `vcpu_vmx`) is outvoted
-/// by the checks of the true `vmcs01`.
+/// regions has no vote. Its own registers, which KVM keeps inside its true `vcpu_vmx`, can be made to look like a
+/// `loaded_vmcs`; that gives it one vote a vCPU, and the true `vmcs01` of the same vCPU has one as well.
 struct EvidenceJudge {
   let kernel: HostKernel
   let regions: [RegionFacts]
@@ -23,7 +23,7 @@ struct EvidenceJudge {
     var seen: Set<HPA> = []
     self.regions = regions.filter { seen.insert($0.address).inserted }
     finder = VCPUFinder(kernel: kernel)
-    let hopeful = self.regions.filter { hostFieldFault(of: $0) == nil }
+    let hopeful = self.regions.filter { $0.hostFieldFault(kernel) == nil }
     proveByMSRLoad(hopeful)
     findNested(
       hopeful.filter { places[$0.address] == nil },
@@ -32,23 +32,13 @@ struct EvidenceJudge {
         return load < 1 << 52 ? [load..<load + VCPUShape.nestedReach] : []
       })
     let rest = hopeful.filter { places[$0.address] == nil }
-    if let search, !rest.isEmpty { proveBySearch(rest, search) }
+    if let search, places.isEmpty, !rest.isEmpty { proveBySearch(rest, search) }
     agree()
   }
 
-  /// The first check: HOST_CR3 has the kernel's half, and the kernel's own tables map HOST_RSP.
-  func hostFieldFault(of region: RegionFacts) -> EvidenceFault? {
-    guard let cr3 = region.hostCR3 else { return .noField("HOST_CR3") }
-    guard let stack = region.hostRSP else { return .noField("HOST_RSP") }
-    let half = kernel.kernelHalf(ofHostCR3: cr3)
-    guard half == .same else { return .hostCR3(cr3, half) }
-    // A vCPU that never entered its guest, an AP that waits for SIPI, has none yet; the pointers must do.
-    guard stack == 0 || kernel.translate(VirtualAddress(rawValue: stack)) != nil else { return .hostRSPUnmapped(stack) }
-    return nil
-  }
-
   /// The usual way: the MSR-load address leads into `vcpu_vmx`. First guesses, then everywhere, then again by what the
-  /// proven ones agreed on; VMs in the direct map only when there are none elsewhere.
+  /// proven ones agreed on; VMs in the direct map only when there are none elsewhere. Where it led nobody, a search of
+  /// all memory may.
   private mutating func proveByMSRLoad(_ hopeful: [RegionFacts]) {
     let open = hopeful.map { ($0, finder.pointers(of: $0)) }.filter { !$0.1.isEmpty }
     prove(open)
@@ -60,8 +50,10 @@ struct EvidenceJudge {
       for (region, pointers) in open {
         settle(region, pointers) { $0.prove($1, distances: VCPUShape.guesses, in: space) }
       }
-      guard places.isEmpty else { continue }
-      for (region, pointers) in open { settle(region, pointers) { $0.proveAnywhere($1, in: space) } }
+      // Also when a guess led somewhere: a guest's registers can stand at the distance of another kernel.
+      for (region, pointers) in open where places[region.address] == nil {
+        settle(region, pointers) { $0.proveAnywhere($1, in: space) }
+      }
     }
     agree()
     guard let shape else { return }
@@ -126,8 +118,7 @@ struct EvidenceJudge {
       let strength = place.loaded.passed.intersection(LoadedVMCS.strong).count
       votes[place.startToPointer, default: [:]][place.start] = strength
     }
-    let winner = Self.winner(votes.mapValues { $0.values.reduce(0, +) })
-    guard let winner else { return }
+    guard let winner = Self.pointerPlace(votes) else { return }
     let agreed = own.filter { $0.value.startToPointer == winner }
     var loads: [UInt64: Int] = [:]
     for region in regions {
@@ -159,6 +150,16 @@ struct EvidenceJudge {
       if let distance { votes[distance, default: 0] += 1 }
     }
     return Self.winner(votes)
+  }
+
+  /// Where `vmcs01` stands, by distance and vCPU. What a guest chooses (registers, and what the emulator copies of
+  /// them) stands before it, so of distances with as many vCPUs the far ones win; among those that lie close together,
+  /// `vmcs01` and `vmcs02`, the checks decide, then the nearest.
+  private static func pointerPlace(_ votes: [UInt64: [UInt64: Int]]) -> UInt64? {
+    let most = votes.values.map(\.count).max()
+    let leading = votes.filter { $0.value.count == most }.mapValues { $0.values.reduce(0, +) }
+    guard let last = leading.keys.max() else { return nil }
+    return winner(leading.filter { last - $0.key < VCPUShape.nestedReach })
   }
 
   /// The key with the highest count; of several the lowest.

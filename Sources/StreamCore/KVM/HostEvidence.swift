@@ -55,7 +55,7 @@ extension EvidenceJudge {
   fileprivate func evidence(for region: RegionFacts, _ finder: inout VCPUFinder) throws(EvidenceFault) -> VCPUEvidence {
     guard let place = places[region.address], let shape else {
       if let reason = death(of: region, &finder) { throw .dead(reason) }
-      throw hostFieldFault(of: region) ?? pointerFault(of: region, &finder)
+      throw region.hostFieldFault(kernel) ?? pointerFault(of: region, &finder)
     }
     let isNested = nested.contains(region.address)
     if !isNested, place.startToPointer != shape.startToPointer {

@@ -33,8 +33,10 @@ struct HostFinder {
   let decoders: DecoderPool
   let workers: Workers
 
-  /// Regions that are judged together at most. More than this pass the first checks only where a guest forged them.
-  private static let regionLimit = 1 << 16
+  /// Regions without evidence that are judged to say why, and in a kernel without known ways searched for, at most.
+  private static let sampleLimit = 1 << 10
+  /// Regions that a kernel without VMCOREINFO is looked for by, at most.
+  private static let voterLimit = 1 << 16
 
   func run(_ scan: HeadScan, sources: [LayoutSource]) throws -> FoundHost {
     var trials: [LayoutTrial] = []
@@ -65,25 +67,26 @@ struct HostFinder {
   }
 
   private func judge(_ finding: RegionSearch.Findings, _ search: RegionSearch, source: String) throws -> FoundHost {
-    let all = hopeful(finding)
-    let facts = all.map { RegionFacts($0) }
     let kernel: HostKernel
     if let info = dump.vmcoreinfo {
       kernel = try HostKernel(vmcoreinfo: info, memory: memory)
     } else {
-      kernel = try HostKernel(regions: facts, memory: memory)
+      kernel = try HostKernel(regions: voters(finding), memory: memory)
     }
+    let facts = hopeful(finding, kernel)
     let evidence = HostEvidence(
       kernel: kernel, regions: facts, search: PointerScan(dump: dump, decoders: decoders, workers: workers))
     var proven: [VMCSRegion] = []
     var rejected: [(HPA, EvidenceFault)] = []
-    for region in all {
+    for region in facts {
       switch evidence.evidence(for: region.address) {
-      case .success: proven.append(region)
+      case .success:
+        guard let page = memory.page(region.address.frame).page else { continue }
+        proven.append(VMCSRegion(address: region.address, page: page, layout: finding.layout))
       case .failure(let fault): rejected.append((region.address, fault))
       }
     }
-    proven += unproven(evidence, finding, proven)
+    let rejectedCount = finding.accepted.count - UInt64(proven.count)
     proven.sort { $0.address < $1.address }
     let choice = LayoutChoice(
       layout: finding.layout, source: source, revisionID: proven.first?.revisionID ?? 0,
@@ -93,34 +96,69 @@ struct HostFinder {
       ])
     return FoundHost(
       layout: choice, search: search, kernel: kernel, evidence: evidence, regions: proven, facts: facts,
-      states: VCPUStates(evidence: evidence, regions: facts), rejected: Array(rejected.prefix(64)),
-      rejectedCount: UInt64(rejected.count))
+      states: VCPUStates(evidence: evidence, regions: facts), rejected: Self.reported(rejected),
+      rejectedCount: rejectedCount)
   }
 
-  /// The accepted regions, read again.
-  private func hopeful(_ finding: RegionSearch.Findings) -> [VMCSRegion] {
-    var regions: [VMCSRegion] = []
-    finding.accepted.forEachRun { run in
-      for frame in run where regions.count < Self.regionLimit {
-        guard let page = memory.page(frame).page else { continue }
-        regions.append(VMCSRegion(address: HPA(frame: frame), page: page, layout: finding.layout))
+  /// The first of each kind by address: forged regions must not crowd out what is left of dead guests.
+  private static func reported(_ rejected: [(HPA, EvidenceFault)]) -> [(HPA, EvidenceFault)] {
+    let dead = rejected.filter { $0.1.isDeath }.prefix(64)
+    let others = rejected.filter { !$0.1.isDeath }.prefix(64)
+    return (dead + others).sorted { $0.0 < $1.0 }
+  }
+
+  /// Of the accepted regions, those that may have evidence, and a sample of the others: all that is ever kept of them.
+  private func hopeful(_ finding: RegionSearch.Findings, _ kernel: HostKernel) -> [RegionFacts] {
+    var sieve = EvidenceSieve(kernel: kernel)
+    var pointed = FrameBitmap()
+    forEach(finding.accepted, finding.layout) { region in
+      if sieve.hasPointer(region) { pointed.insert(region.address.frame) }
+    }
+    pointed.freeze()
+    var passed: [RegionFacts] = []
+    // The second stage also runs where the first found some: then all VMs are known, and it costs little.
+    for stage in EvidenceSieve.Stage.allCases where stage != .old || passed.isEmpty {
+      let before = Set(passed.map(\.address))
+      forEach(pointed, finding.layout) { region in
+        if !before.contains(region.address), sieve.passes(region, stage) { passed.append(region) }
       }
     }
-    return regions
+    let have = Set(passed.map(\.address))
+    let leftovers = passed.isEmpty ? nil : EvidenceLeftovers(HostEvidence(kernel: kernel, regions: passed))
+    var dead: [RegionFacts] = []
+    var sample: [RegionFacts] = []
+    forEach(finding.accepted, finding.layout) { region in
+      guard !have.contains(region.address) else { return }
+      if leftovers?.mayBeNested(region) == true {
+        passed.append(region)
+      } else if dead.count < Self.sampleLimit, leftovers?.mayBeDead(region) == true {
+        dead.append(region)
+      } else if sample.count < Self.sampleLimit {
+        sample.append(region)
+      }
+    }
+    return (passed + dead + sample).sorted { $0.address < $1.address }
   }
 
-  /// Regions of vCPUs that never ran: their host fields say nothing yet, but a proven VM's table names the vCPU, and
-  /// the vCPU its region.
-  private func unproven(
-    _ evidence: HostEvidence, _ finding: RegionSearch.Findings, _ proven: [VMCSRegion]
-  ) -> [VMCSRegion] {
-    let have = Set(proven.map(\.address))
-    return evidence.kvms.flatMap(\.vcpus).compactMap { vcpu in
-      guard let address = evidence.region(of: vcpu.address), !have.contains(address),
-        finding.accepted.contains(address.frame), let page = memory.page(address.frame).page
-      else { return nil }
-      return VMCSRegion(address: address, page: page, layout: finding.layout)
+  private func forEach(_ frames: FrameBitmap, _ layout: Layout, _ body: (RegionFacts) -> Void) {
+    frames.forEachRun { run in
+      for frame in run {
+        guard let page = memory.page(frame).page else { continue }
+        body(RegionFacts(VMCSRegion(address: HPA(frame: frame), page: page, layout: layout)))
+      }
     }
+  }
+
+  /// Regions from which a direct-map base follows.
+  private func voters(_ finding: RegionSearch.Findings) -> [RegionFacts] {
+    var voters: [RegionFacts] = []
+    forEach(finding.accepted, finding.layout) { region in
+      guard voters.count < Self.voterLimit, HostKernel.directMapBase(byPointersOf: region, memory: memory) != nil else {
+        return
+      }
+      voters.append(region)
+    }
+    return voters
   }
 
   /// No region with evidence: a dead guest's, an unknown layout, another vendor's host, or none.
@@ -143,7 +181,8 @@ struct HostFinder {
     let withoutEPT = trials.flatMap(\.search.findings).first { $0.rejected[RegionRule.eptDisabled.rawValue] != nil }
     if let finding = withoutEPT, let count = finding.rejected[RegionRule.eptDisabled.rawValue] {
       return .unsupportedHost(
-        what: "the guests of this host run without EPT: \(count) VMCS regions (layout \(finding.layout.id)) use shadow paging",
+        what:
+          "the guests of this host run without EPT: \(count) VMCS regions (layout \(finding.layout.id)) use shadow paging",
         remedy: "only guests with EPT can be split so far")
     }
     let signs = try VMXSigns.find(

@@ -1,4 +1,7 @@
 extension HostKernel {
+  /// Tables looked at that are no kernel's or another's, at most.
+  private static let tableLimit = 64
+
   /// A kernel without a VMCOREINFO: the direct map's base follows from the pointers in `vcpu_vmx` alone, the tables are
   /// those that the regions' HOST_CR3 name, and both must agree. `anchored` is false. Source: gprs.md §2.3.
   public init(regions: [RegionFacts], memory: any PhysicalMemory) throws(HostKernelFault) {
@@ -8,11 +11,16 @@ extension HostKernel {
     }
     let bases = votes.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.map(\.key)
     guard !bases.isEmpty else { throw .noPointer }
+    // The kernel half is one for all live vCPUs. A guest can make tables of its own, and then nothing here can tell
+    // which are the host's.
     var tried: Set<UInt64> = []
-    var kernels: [(kernel: HostKernel, followers: Int)] = []
-    // A few tables are enough: the kernel half is one for all live vCPUs.
+    var found: HostKernel?
     for region in regions {
-      guard let cr3 = region.hostCR3, tried.count < 64, tried.insert(cr3 & Self.frameMask).inserted else { continue }
+      guard let cr3 = region.hostCR3, !tried.contains(cr3 & Self.frameMask),
+        found?.kernelHalf(ofHostCR3: cr3) != .same
+      else { continue }
+      guard tried.count < Self.tableLimit else { throw .ambiguous(HPA(rawValue: cr3 & Self.frameMask)) }
+      tried.insert(cr3 & Self.frameMask)
       // CR4.LA57 is bit 12.
       let levels = (region.hostCR4 ?? 0) >> 12 & 1 == 1 ? 5 : 4
       guard
@@ -20,15 +28,11 @@ extension HostKernel {
           memory: memory, root: HPA(rawValue: cr3), levels: levels, anchored: false),
         bases.contains(kernel.directMapBase.rawValue)
       else { continue }
-      let followers = regions.filter { region in
-        region.hostCR3.map { kernel.kernelHalf(ofHostCR3: $0) == .same } ?? false
-      }
-      kernels.append((kernel, followers.count))
+      guard found == nil else { throw .ambiguous(kernel.root) }
+      found = kernel
     }
-    guard let best = kernels.max(by: { $0.followers < $1.followers }) else {
-      throw .noDirectMap(of: regions.first?.address ?? HPA(rawValue: 0))
-    }
-    self = best.kernel
+    guard let found else { throw .noDirectMap(of: regions.first?.address ?? HPA(rawValue: 0)) }
+    self = found
   }
 
   /// The direct map's base by one region: near its MSR-load area stands the region's own address in the direct map, and

@@ -10,6 +10,8 @@ public enum HostKernelFault: Error, Equatable, Sendable {
   case noDirectMap(of: HPA)
   /// No region led to a pointer from which a direct-map base follows.
   case noPointer
+  /// Without a VMCOREINFO: regions lead to tables of another kernel, too, such as this one, and one of them is forged.
+  case ambiguous(HPA)
 }
 
 /// How the kernel half of a process's top-level table compares with the kernel's own.

@@ -56,8 +56,8 @@ struct LayoutTrial: Sendable {
   /// Why the kernel could not be read although pages pass.
   var kernelFault: String?
 
-  /// One line for a source that was given and leads to no region with host evidence; `nil` for the catalogue, which nobody
-  /// gave.
+  /// One line for a source that was given and leads to no region with host evidence; `nil` for the catalogue, which
+  /// nobody gave.
   var refusal: String? {
     if case .catalogue = source { return nil }
     return search.findings.first.map { "\(source.title) refused: \(reason($0))" }

@@ -13,6 +13,10 @@ struct VCPUFinder {
   /// The `struct kvm` at an address, looked at once.
   mutating func kvm(at address: UInt64) -> Result<KVMObject, KVMFault> {
     if let known = kvms[address] { return known }
+    if let members, !members.contains(address) {
+      // Not kept: a guest can name any number of them.
+      return Result { () throws(KVMFault) in try judge(VirtualAddress(rawValue: address)) }
+    }
     let result = Result { () throws(KVMFault) in try judge(VirtualAddress(rawValue: address)) }
     kvms[address] = result
     return result
@@ -67,7 +71,7 @@ struct VCPUFinder {
     var trials = VCPUShape.trials
     // The slab cache of vCPUs aligns them to 64 bytes, to 16 before 3.9.
     for start in stride(from: loaded.address & ~0xf, through: window.start, by: -16) where trials > 0 {
-      guard let value = window.u64(start), isCandidate(value, space) else { continue }
+      guard let value = window.u64(start), members?.contains(value) ?? true, isCandidate(value, space) else { continue }
       trials -= 1
       if let place = prove(loaded, start: start, in: space) { return place }
     }

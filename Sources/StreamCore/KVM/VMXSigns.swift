@@ -9,6 +9,12 @@ struct VMXSigns: Sendable {
   /// Pages that pass as VMCBs of SVM guests.
   var vmcbs: UInt64 = 0
 
+  /// A region has one EPT pointer and one HOST_CR3, and chance look-alikes; a page full of them is not looked through.
+  private static let pointerLimit = 16
+  private static let rootLimit = 128
+  /// Revision ids that are told apart: guests can write any number.
+  private static let revisionLimit = 256
+
   private struct Part: Sendable {
     var regions: [UInt32: UInt64] = [:]
     var vmcbs: UInt64 = 0
@@ -24,7 +30,10 @@ struct VMXSigns: Sendable {
       try decoders.borrow { decoder in
         try dump.forEachPage(in: stretches[item], decoder, for: .structures) { _, bytes in
           guard let page = Page(bytes) else { return }
-          if isRegion(page, memory, kernel) { part.regions[page.u32(0), default: 0] += 1 }
+          let revision = page.u32(0)
+          if part.regions[revision] != nil || part.regions.count < revisionLimit, isRegion(page, memory, kernel) {
+            part.regions[revision, default: 0] += 1
+          }
           if isVMCB(page) { part.vmcbs += 1 }
         }
       }
@@ -33,7 +42,9 @@ struct VMXSigns: Sendable {
     var regions: [UInt32: UInt64] = [:]
     var signs = VMXSigns()
     for part in parts.take() {
-      regions.merge(part.regions, uniquingKeysWith: +)
+      for (revision, count) in part.regions where regions[revision] != nil || regions.count < revisionLimit {
+        regions[revision, default: 0] += count
+      }
       signs.vmcbs += part.vmcbs
     }
     let ordered = regions.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
@@ -53,9 +64,11 @@ struct VMXSigns: Sendable {
       let value = page.u64(offset)
       if value == .max { hasLink = true }
       switch value & 0xfff {
-      case 0x1e, 0x5e, 0x26, 0x66: if value >> 12 != 0, value >> 52 == 0 { pointers.append(value) }
+      case 0x1e, 0x5e, 0x26, 0x66:
+        if value >> 12 != 0, value >> 52 == 0, pointers.count < pointerLimit { pointers.append(value) }
       // CR3 with a PCID of KVM's hosts: 0, or one of a few.
-      case 0...7: if value >> 12 != 0, value >> 52 == 0, value >> 12 < 1 << 36 { roots.append(value) }
+      case 0...7:
+        if value >> 12 != 0, value >> 52 == 0, value >> 12 < 1 << 36, roots.count < rootLimit { roots.append(value) }
       default: break
       }
     }

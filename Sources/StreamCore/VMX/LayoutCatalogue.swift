@@ -5,8 +5,8 @@ public enum LayoutCatalogue {
     public let id: String
     /// The ids of the text's own header, so that a dump's ids find it unparsed.
     public let revisionIDs: [UInt32]
-    /// Bits of bytes 8 to 15 that are 0 in every region a host can enter with: RPL and TI of the HOST_*_SELECTORs that stand
-    /// there. They tell most chance hits by the head alone. Source: SDM vol. 3, 28.2.3.
+    /// Bits of bytes 8 to 15 that are 0 in every region a host can enter with: RPL and TI of the HOST_*_SELECTORs that
+    /// stand there. They tell most chance hits by the head alone. Source: SDM vol. 3, 28.2.3.
     public let headZeros: UInt64
     public let text: String
 

@@ -21,13 +21,15 @@ import Testing
 
   @Test func presenceTellsStoredFilteredAndUnknownApart() throws {
     let dump = try OpenedDump(KdumpSample().bytes).dump
-    #expect((0..<22).map { dump.presence($0) } == (0..<22).map { frame in
-      switch frame {
-      case 5: .filtered
-      case 12, 13, 20...: .unknown
-      default: .stored
-      }
-    })
+    #expect(
+      (0..<22).map { dump.presence($0) }
+        == (0..<22).map { frame in
+          switch frame {
+          case 5: .filtered
+          case 12, 13, 20...: .unknown
+          default: .stored
+          }
+        })
     #expect(dump.presence(1 << 45) == .unknown)
   }
 

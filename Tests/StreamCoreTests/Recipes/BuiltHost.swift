@@ -140,7 +140,7 @@ struct BuiltVCPU: Sendable {
   /// Every field given to the region, whether or not the layout has it.
   let fields: [String: UInt64]
   /// What the vCPU truly holds.
-  let registers: BuiltRegisters
+  var registers: BuiltRegisters
   let stack: RecipeKernel.Mapping
   /// The frame to which HOST_FS_BASE leads.
   let tlsFrame: UInt64?

@@ -6,6 +6,12 @@ struct BuiltForgery: Sendable {
   let vcpu: UInt64?
 }
 
+/// Where a forged kernel has things.
+private enum ForgedKernel {
+  static let directMap: UInt64 = 0xffff_9780_0000_0000
+  static let vmalloc: UInt64 = 0xffff_c700_0000_0000
+}
+
 /// What an attacker can write who knows every address of the host: regions with any field, tables that map anything,
 /// and around them structures that look like KVM's. Only what the kernel writes cannot be had.
 extension HostBuilder {
@@ -18,6 +24,7 @@ extension HostBuilder {
     static let processTable: UInt64 = 18
     static let apic: UInt64 = 19
     static let ept: UInt64 = 20
+    static let kernel: UInt64 = 24
   }
 
   mutating func plantForgeries() throws(RecipeMistake) {
@@ -78,11 +85,26 @@ extension HostBuilder {
       copyFrame((fields["VIRTUAL_APIC_PAGE_ADDR"] ?? 0) >> 12, to: base >> 12 + Place.apic)
       fields["VIRTUAL_APIC_PAGE_ADDR"] = base + Place.apic << 12
     }
+    let virtual = forgery.machine == .kernel ? ForgedKernel.directMap : kernel.directMap
+    if forgery.machine == .kernel { fields["HOST_RSP"] = 0 }
+    if forgery.isInRegisters {
+      let place = vcpu.vcpuAddress + shape.registers + 40
+      // So near behind the place that a search before the area meets it.
+      fields["VM_ENTRY_MSR_LOAD_ADDR"] = (place + 64) & ~15
+      setRegisters(of: vcpu, region: base, list: base + Place.list << 12, at: place)
+    }
     fields.merge(forgery.fields) { $1 }
     space.memory.setWords(layout.region(fields), frame: base >> 12)
     if forgery.machine != .none {
-      copyVCPU(vcpu, to: place, region: base, list: base + Place.list << 12, hostCR3: fields["HOST_CR3"] ?? 0)
-      if forgery.machine == .own { copyMachine(guest, vcpu: place, at: base) }
+      copyVCPU(
+        vcpu, to: place, region: base, list: base + Place.list << 12, hostCR3: fields["HOST_CR3"] ?? 0, virtual)
+      if forgery.machine == .own {
+        copyMachine(guest, vcpu: place, at: base, virtual + base + Place.kvm << 12, virtual)
+      }
+      if forgery.machine == .kernel {
+        copyMachine(guest, vcpu: place, at: base, ForgedKernel.vmalloc, virtual)
+        writeKernel(root: base + Place.processTable << 12, at: base + Place.kernel << 12, kvm: base + Place.kvm << 12)
+      }
     }
     forgeries.append(BuiltForgery(region: base, vcpu: forgery.machine == .none ? nil : place))
   }
@@ -91,40 +113,84 @@ extension HostBuilder {
     space.memory.setWords(space.memory.words(from), frame: frame)
   }
 
+  /// RBP, RSI, RDI and R8 to R15 as a `loaded_vmcs` of the region: shadow NULL, CPU 0, a list of two, the MSR bitmap, the
+  /// pointer to the one in use, the host's CR3, CR4, GS and FS.
+  private mutating func setRegisters(of vcpu: BuiltVCPU, region: UInt64, list: UInt64, at place: UInt64) {
+    let link = kernel.virtual(place + 24)
+    let host = ["HOST_CR3", "HOST_CR4", "HOST_GS_BASE", "HOST_FS_BASE"].map { vcpu.fields[$0] ?? 0 }
+    let values =
+      [kernel.virtual(region), 0, 0, kernel.virtual(list), kernel.virtual(list)]
+      + [kernel.virtual(vcpu.fields["MSR_BITMAP"] ?? 0), kernel.virtual(place)] + host
+    space.memory.store(link, at: list)
+    space.memory.store(link, at: list + 8)
+    let names = ["rbp", "rsi", "rdi"] + (8...15).map { "r\($0)" }
+    for guest in guests.indices {
+      for index in guests[guest].vcpus.indices where guests[guest].vcpus[index].vmcs == vcpu.vmcs {
+        for (name, value) in zip(names, values) { guests[guest].vcpus[index].registers[name] = value }
+      }
+    }
+    for (slot, value) in values.enumerated() { space.memory.store(value, at: place + UInt64(slot) * 8) }
+  }
+
   /// The true `vcpu_vmx`, with each pointer to itself and to its region turned to the copy.
-  private mutating func copyVCPU(_ vcpu: BuiltVCPU, to place: UInt64, region: UInt64, list: UInt64, hostCR3: UInt64) {
+  private mutating func copyVCPU(
+    _ vcpu: BuiltVCPU, to place: UInt64, region: UInt64, list: UInt64, hostCR3: UInt64, _ virtual: UInt64
+  ) {
     for offset in stride(from: 0, to: shape.size, by: 8) {
       space.memory.store(space.memory.load(vcpu.vcpuAddress + offset), at: place + offset)
     }
     let loaded = place + shape.vmcs01
     let link = loaded + shape.loaded.link
     let words: [(UInt64, UInt64)] = [
-      (loaded, kernel.virtual(region)), (place + shape.loadedVMCS, kernel.virtual(loaded)),
+      (loaded, virtual + region), (place + shape.loadedVMCS, virtual + loaded),
       (loaded + shape.loaded.hostState, hostCR3),
       // A list of two: what is no head of a CPU's list.
-      (link, kernel.virtual(list)), (link + 8, kernel.virtual(list)),
-      (list, kernel.virtual(link)), (list + 8, kernel.virtual(link)),
+      (link, virtual + list), (link + 8, virtual + list), (list, virtual + link), (list + 8, virtual + link),
     ]
     for (address, value) in words { space.memory.store(value, at: address) }
   }
 
-  /// A `struct kvm` in the direct map that has the forged vCPU; its `vm_list` names the true one's neighbours.
-  private mutating func copyMachine(_ guest: BuiltGuest, vcpu: UInt64, at base: UInt64) {
+  /// A `struct kvm` that has the forged vCPU; its `vm_list` names the true one's neighbours. `address` is its own,
+  /// `virtual` the direct map's base.
+  private mutating func copyMachine(
+    _ guest: BuiltGuest, vcpu: UInt64, at base: UInt64, _ address: UInt64, _ virtual: UInt64
+  ) {
     let kvm = base + Place.kvm << 12
     for (page, frame) in guest.kvm.frames.enumerated() { copyFrame(frame, to: kvm >> 12 + UInt64(page)) }
     let form = shape.kvm
     if form.isXArray {
       let node = base + Place.node << 12
       space.memory.store(1 << 16, at: node)
-      space.memory.store(kernel.virtual(kvm + form.vcpus), at: node + 16)
-      space.memory.store(kernel.virtual(vcpu), at: node + 40)
-      space.memory.store(kernel.virtual(node) | 2, at: kvm + form.vcpus + 8)
+      space.memory.store(address + form.vcpus, at: node + 16)
+      space.memory.store(virtual + vcpu, at: node + 40)
+      space.memory.store((virtual + node) | 2, at: kvm + form.vcpus + 8)
     } else {
       for place in guest.vcpus.indices { space.memory.store(0, at: kvm + form.vcpus + UInt64(place) * 8) }
-      space.memory.store(kernel.virtual(vcpu), at: kvm + form.vcpus)
+      space.memory.store(virtual + vcpu, at: kvm + form.vcpus)
     }
     space.memory.store(1, at: kvm + form.online, width: 4)
-    space.memory.store(kernel.virtual(kvm), at: vcpu)
+    space.memory.store(address, at: vcpu)
+  }
+
+  /// Page tables of a kernel that never was, in eight pages from `base` on: an image with a list head, a direct map of
+  /// the first 512 GiB, and the forged `struct kvm` in vmalloc space, linked to that head.
+  private mutating func writeKernel(root: UInt64, at base: UInt64, kvm: UInt64) {
+    let page = { (number: UInt64) in base + number << 12 }
+    let table = { (number: UInt64) in base + number << 12 | RecipePageTables.Flags.kernelTable }
+    let data = RecipePageTables.Flags.kernelData
+    for place in 256..<512 as Range<UInt64> { space.memory.store(0, at: root + place * 8) }
+    let top = { (address: UInt64) in root + (address >> 39 & 0x1ff) * 8 }
+    let head = RecipeKernel.textBase + 0x2c0
+    let node = ForgedKernel.vmalloc + shape.kvm.list
+    var words: [(UInt64, UInt64)] = [
+      (top(RecipeKernel.textBase), table(0)), (page(0) + 510 * 8, table(1)), (page(1), table(2)),
+      (page(2), page(3) | data), (page(3) + 0x2c0, node), (page(3) + 0x2c8, node),
+      (top(ForgedKernel.directMap), table(4)), (top(ForgedKernel.vmalloc), table(5)), (page(5), table(6)),
+      (page(6), table(7)), (kvm + shape.kvm.list, head), (kvm + shape.kvm.list + 8, head),
+    ]
+    for place in 0..<512 as Range<UInt64> { words.append((page(4) + place * 8, place << 30 | data | 0x80)) }
+    for number in 0..<UInt64(shape.kvmPages) { words.append((page(7) + number * 8, kvm + number << 12 | data)) }
+    for (address, value) in words { space.memory.store(value, at: address) }
   }
 
   /// The forged EPT, its tables one page after another from `base` on.

@@ -19,7 +19,8 @@
 /// GPA GUEST VCPU`, `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`, `u64 GPA
 /// VALUE`, `fill GPA BYTE COUNT`.
 /// Words of a forgery: `maps host|loop|shared|GUEST`, `complete` (vCPU, VM and page tables of its own), `true-vm` (a vCPU
-/// of its own that names the true VM), `FIELD VALUE`.
+/// of its own that names the true VM), `own-kernel` (complete, with a kernel's page tables), `in-registers` (no vCPU of its own: the true one's registers look like a `loaded_vmcs`), `FIELD
+/// VALUE`.
 /// vCPU words: `apic`, `vmcs`, `cpu`, `running|halted|stopped|never-run`, `user`, `xapic`.
 /// A guest without a `vcpu` line has one; what is not said follows from the seed.
 struct HostRecipe: Sendable {
@@ -162,6 +163,8 @@ struct HostRecipe: Sendable {
       switch word {
       case "complete": forgery.machine = .own
       case "true-vm": forgery.machine = .genuine
+      case "own-kernel": forgery.machine = .kernel
+      case "in-registers": forgery.isInRegisters = true
       case "maps":
         switch try words.word("what it maps") {
         case "host": forgery.map = .host

@@ -118,8 +118,8 @@ struct ForgerySpec: Sendable {
     /// Every entry of each table names the same next one.
     case shared
   }
-  /// Which `struct kvm` its vCPU names.
-  enum Machine: Sendable { case none, own, genuine }
+  /// Which `struct kvm` its vCPU names: none, its own, the true one, or its own in a kernel of its own.
+  enum Machine: Sendable { case none, own, genuine, kernel }
 
   var line: Int
   /// In the guest's memory; `nil`: a host frame that no guest maps.
@@ -128,6 +128,8 @@ struct ForgerySpec: Sendable {
   var vcpu: Int
   var map = Map.copied
   var machine = Machine.none
+  /// The vCPU's own registers, which KVM keeps in its `vcpu_vmx`, look like the region's `loaded_vmcs`.
+  var isInRegisters = false
   var fields: [String: UInt64] = [:]
 
   /// Neighbouring frames that region, structures and tables take.

@@ -24,7 +24,7 @@ import Testing
     #expect(run.manifest.layout?.id == layout)
   }
 
-  @Test(arguments: ["6.1", "6.12"])
+  @Test(arguments: ["4.18", "5.14", "6.1", "6.1-mini", "6.12"])
   func kernelsWithOtherShapesAreReadWithoutSymbols(shape: String) throws {
     _ = try expectExact(
       """
@@ -134,5 +134,25 @@ import Testing
         fake 0x400000 b 0
       guest b ram 0-4M linux 6.1.0-b
       """)
+  }
+
+  @Test(arguments: ["", "no vmcoreinfo\n"])
+  func aProcessorThatNoLayoutFitsIsNamed(line: String) throws {
+    let error = #expect(throws: Failure.self) {
+      try SplitRun("host ram 64M unknown-layout 0x5a5a51\n\(line)guest a ram 0-4M linux 6.1.0-a")
+    }
+    guard case .noLayout(let ids, _) = try #require(error) else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(ids == [0x5a5a51])
+  }
+
+  /// Old kernels have no xarray: the array `vcpus[]` must give all vCPUs.
+  @Test(arguments: ["4.18", "5.14"])
+  func manyVCPUsInAnArray(kernel: String) throws {
+    let lines = (0..<40).map { "  vcpu apic \($0 ^ 1)" }.joined(separator: "\n")
+    let run = try expectExact("host ram 96M cpus 8 kernel \(kernel)\nguest big ram 0-4M nolinux\n\(lines)")
+    #expect(run.manifest.guests.first?.vcpus.count == 40)
   }
 }

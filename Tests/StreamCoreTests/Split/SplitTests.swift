@@ -105,6 +105,19 @@ import Testing
     #expect(verified.manifest.guests.map(\.checked) == ["pages", "pages"])
   }
 
+  @Test(arguments: ["kdump", "elf"])
+  func aFirstVCPUWithoutTheKernelInItsCR3IsWarnedOfWhereItMatters(format: String) throws {
+    let run = try SplitRun(
+      """
+      host ram 64M
+      guest a ram 0-4M linux 6.1.0-a
+        vcpu apic 0 never-run
+        vcpu apic 1 halted
+      """, SplitRun.Options(format: format))
+    #expect(run.manifest.warnings.contains { $0.code == "first_cr3" } == (format == "kdump"))
+    #expect(run.manifest.guests.first?.osrelease == "6.1.0-a")
+  }
+
   @Test func nothingOfAnotherTenantReachesADump() throws {
     let run = try run(SplitRun.Options(encoding: .raw))
     for guest in run.host.guests {
