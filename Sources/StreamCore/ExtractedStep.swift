@@ -30,29 +30,32 @@ struct ExtractedStep: Sendable {
     for extent in step.extents {
       for frame in extent.host..<extent.host + extent.count { pageOfFrame[Int(frame - base)] = 0 }
     }
-    var stored: [StoredPage] = []
-    var pageOfStored: [Int] = []
-    for entry in try dump.entries(in: step.frames) {
-      let frame = entry.frame
-      guard pageOfFrame[Int(frame - base)] == 0 else { continue }
-      pageOfFrame[Int(frame - base)] = results.count
-      switch entry {
-      case .page(let page):
-        stored.append(page)
-        pageOfStored.append(results.count)
-        results.append(.bad(BadPage(frame: frame, offset: page.offset, reason: "the file ends inside the page")))
-      case .bad(let page): results.append(.bad(page))
-      case .lost(let page): results.append(.lost(page))
-      }
-    }
-    var reader = StoredReader(dump.file, for: .pages)
-    try reader.read(stored) { index, bytes in
-      let page = stored[index]
-      guard bytes.byteCount == Int(page.size) else { return }
-      let (result, changed) = transfer.transfer(page, bytes, into: &payload)
-      results[pageOfStored[index]] = result
-      if changed { transcoded += 1 }
-    }
+    let file = dump.file
+    var asked = 0
+    try dump.visit(
+      step.frames,
+      page: { page in
+        guard pageOfFrame[Int(page.frame - base)] == 0 else { return }
+        pageOfFrame[Int(page.frame - base)] = results.count
+        asked += Int(page.size)
+        try file.lend(at: page.offset, count: Int(page.size)) { bytes in
+          let (result, changed) = transfer.transfer(page, bytes, into: &payload)
+          results.append(result)
+          if changed { transcoded += 1 }
+        }
+      },
+      fault: { entry in
+        let frame = entry.frame
+        guard pageOfFrame[Int(frame - base)] == 0 else { return }
+        pageOfFrame[Int(frame - base)] = results.count
+        switch entry {
+        case .bad(let page): results.append(.bad(page))
+        case .lost(let page): results.append(.lost(page))
+        case .page: break
+        }
+      })
+    file.counters.add(asked, .pages)
+    try file.checkIntact()
     for extent in step.extents {
       for index in 0..<extent.count {
         wishes.append(

@@ -49,7 +49,7 @@ public struct Inspection: Sendable {
 
     // One pass for all sources: a page's head costs the same whether one id is in question or twenty.
     let scan = try HeadScan.run(
-      dump, revisionIDs: sources.reduce(into: []) { $0.formUnion($1.revisionIDs) }, decoders: decoders,
+      dump, heads: sources.reduce(into: [:]) { $0.merge($1.heads, uniquingKeysWith: &) }, decoders: decoders,
       workers: options.workers, progress: options.progress)
     notes.note(scan)
     notes.noteRemarks(of: dump)

@@ -11,3 +11,13 @@ int clinux_rename_noreplace(const char *from, const char *to);
 int64_t clinux_next_data(int file, int64_t from);
 /* The system's text for an errno, ended by NUL, cut to size: 0, or nonzero when there is none. */
 int clinux_error_text(int code, char *text, size_t size);
+
+/* A read-only mapping of a file that may shrink under us. Touching a page that is no longer there gives zeros and raises the
+   mapping's flag, where the kernel would end the process with SIGBUS. */
+typedef struct clinux_mapping clinux_mapping;
+/* Maps `size` bytes (at least 1) of an open file; NULL with errno set when it cannot be mapped. */
+clinux_mapping *clinux_map(int file, size_t size);
+const void *clinux_mapping_bytes(const clinux_mapping *mapping);
+/* Whether a page of the mapping was found missing since it was made. */
+int clinux_mapping_failed(const clinux_mapping *mapping);
+void clinux_unmap(clinux_mapping *mapping);

@@ -10,6 +10,14 @@ public final class InputFile: Sendable {
   /// Bytes asked for so far, by purpose.
   public let counters = ReadCounters()
   private let descriptor: Int32
+  /// The whole file mapped, `nil` where it cannot be. Owned: made by `init`, undone by `deinit`.
+  private let mapping: Mapping?
+
+  /// Safe to share: the pointers never change, and what they point at is only read.
+  @safe private struct Mapping: @unchecked Sendable {
+    let handle: OpaquePointer
+    let bytes: UnsafeRawPointer
+  }
 
   public init(path: String) throws(SystemError) {
     self.path = path
@@ -17,20 +25,63 @@ public final class InputFile: Sendable {
     descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     if descriptor < 0 {
       size = 0
+      mapping = nil
       throw SystemError(call: "open", path: path, code: errno)
     }
     let end = lseek(descriptor, 0, SEEK_END)
     size = end < 0 ? 0 : UInt64(end)
+    mapping = end > 0 ? Self.map(descriptor, Int(end)) : nil
     if end < 0 {
       throw SystemError(call: "lseek", path: path, code: errno)
     }
   }
 
-  deinit { if descriptor >= 0 { _ = close(descriptor) } }
+  private static func map(_ descriptor: Int32, _ size: Int) -> Mapping? {
+    guard let handle = unsafe clinux_map(descriptor, size), let bytes = unsafe clinux_mapping_bytes(handle) else {
+      return nil
+    }
+    return unsafe Mapping(handle: handle, bytes: bytes)
+  }
+
+  deinit {
+    // Safe: nobody can look at the mapping any more.
+    if let mapping { unsafe clinux_unmap(mapping.handle) }
+    if descriptor >= 0 { _ = close(descriptor) }
+  }
+
+  /// Lends `count` bytes from `offset`, without a copy where the file is mapped; fewer only at the end of the file. The
+  /// bytes count as asked for by what the caller adds to `counters`. Where the file has shrunk since it was opened they
+  /// are zeros, and `checkIntact` throws: whoever lends looks there before the bytes are believed.
+  @inline(__always)
+  func lend<R>(at offset: UInt64, count: Int, _ body: (RawSpan) throws -> R) throws -> R {
+    guard let mapping else { return try read(at: offset, count: count).withBytes(body) }
+    let start = min(offset, size)
+    let length = min(UInt64(max(0, count)), size - start)
+    // Safe: the mapping has `size` bytes, and the range was cut to them.
+    let bytes = unsafe UnsafeRawBufferPointer(start: mapping.bytes + Int(start), count: Int(length))
+    return try body(unsafe RawSpan(_unsafeBytes: bytes))
+  }
+
+  /// - Throws: EIO when the file has shrunk since it was opened.
+  func checkIntact() throws(SystemError) {
+    guard let mapping else { return }
+    var status = stat()
+    // Safe: fstat fills the struct. Its size counts too, for the rest of a file's last page reads as zeros without a
+    // fault.
+    if unsafe clinux_mapping_failed(mapping.handle) != 0 || fstat(descriptor, &status) != 0
+      || UInt64(status.st_size) < size
+    {
+      throw SystemError(call: "read", path: path, code: EIO)
+    }
+  }
 
   /// Up to `count` bytes from `offset`; fewer only at the end of the file.
   public func read(at offset: UInt64, count: Int, for purpose: ReadPurpose) throws(SystemError) -> [UInt8] {
     counters.add(count, purpose)
+    return try read(at: offset, count: count)
+  }
+
+  private func read(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
     var failure: SystemError?
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { room, initialized in
       do throws(SystemError) {
@@ -56,8 +107,8 @@ public final class InputFile: Sendable {
     return try result.get()
   }
 
-  /// The first byte at or after `offset` that is not in a hole of the file; holes read as zeros. `nil`: there is none before
-  /// the end. A file system that knows no holes calls everything data.
+  /// The first byte at or after `offset` that is not in a hole of the file; holes read as zeros. `nil`: there is none
+  /// before the end. A file system that knows no holes calls everything data.
   public func nextData(from offset: UInt64) -> UInt64? {
     guard offset < size, let start = Int64(exactly: offset) else { return nil }
     let found = clinux_next_data(descriptor, start)

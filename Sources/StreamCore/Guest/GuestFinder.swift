@@ -43,8 +43,8 @@ struct GuestFinder {
       unseen: host.evidence.kvms.map(\.address).filter { !seen.contains($0) })
   }
 
-  /// No guest's memory holds what proves a guest. A map that reaches what proves it is not believed in anything; a guest
-  /// that stands in the memory of one that is believed is that one's own, and its claims count no more.
+  /// No guest's memory holds what proves a guest. A map that reaches what proves it is not believed in anything; a
+  /// guest that stands in the memory of one that is believed is that one's own, and its claims count no more.
   static func settleClaims(_ guests: [Guest]) -> (kept: [Guest], dropped: [(vmcs: HPA, reason: String)]) {
     let claims = guests.map { guest in Set(guest.map.reached) }
     let reaches = { (from: Int, to: Int) in guests[to].evidenceFrames.contains(where: claims[from].contains) }

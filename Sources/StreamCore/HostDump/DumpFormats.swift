@@ -5,8 +5,8 @@ private let formats: [(magic: [UInt8], open: @Sendable (InputFile) throws(HostDu
 ]
 
 /// Opens a host dump, whatever its format, by content.
-/// - Throws: `.system` when the file cannot be opened or read, `.unsupported` for what is known but not read, `.unknown` for
-///   the rest, `.format` when it is of a format that is read and a header field cannot be right.
+/// - Throws: `.system` when the file cannot be opened or read, `.unsupported` for what is known but not read,
+/// `.unknown` for   the rest, `.format` when it is of a format that is read and a header field cannot be right.
 public func openHostDump(path: String) throws(HostDumpError) -> any HostDump {
   let file: InputFile
   do throws(SystemError) { file = try InputFile(path: path) } catch { throw .system(error) }

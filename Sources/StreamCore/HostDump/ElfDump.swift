@@ -1,5 +1,5 @@
-/// ELF64 vmcores: /proc/vmcore and copies of it, makedumpfile -E, QEMU. Pages are the whole 4096-byte pages of PT_LOADs by
-/// p_paddr; a piece of a page at a segment's edge is no page.
+/// ELF64 vmcores: /proc/vmcore and copies of it, makedumpfile -E, QEMU. Pages are the whole 4096-byte pages of PT_LOADs
+/// by p_paddr; a piece of a page at a segment's edge is no page.
 /// Source: formats/elf.md §1.
 public struct ElfDump: HostDump {
   public let file: InputFile
@@ -18,7 +18,8 @@ public struct ElfDump: HostDump {
   /// PRPSINFO, AUXV and FILE: notes of a process's core, not of a machine's.
   private static let processNotes: Set<UInt32> = [3, 6, 0x4649_4c45]
 
-  /// Opens a file that begins with the ELF magic. Throws when a header field cannot be right, or the core is a process's.
+  /// Opens a file that begins with the ELF magic. Throws when a header field cannot be right, or the core is a
+  /// process's.
   init(_ file: InputFile) throws(HostDumpError) {
     let header = try ElfHeader(file)
     self.file = file
@@ -81,21 +82,18 @@ public struct ElfDump: HostDump {
     return memory.run(of: frame) == nil ? .unknown : .notStored
   }
 
-  public func entries(in frames: Range<UInt64>) throws(SystemError) -> [StoredEntry] {
-    var entries: [StoredEntry] = []
+  public func visit(
+    _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (StoredEntry) throws -> Void
+  ) throws {
     var index = stored.firstIndex(endingAbove: frames.lowerBound)
     while index < stored.runs.count, stored.runs[index].start < frames.upperBound {
       let run = stored.runs[index]
       for frame in max(run.start, frames.lowerBound)..<min(run.end, frames.upperBound) {
-        entries.append(
-          .page(
-            StoredPage(
-              frame: frame, offset: run.offset + (frame - run.start) * UInt64(pageSize), size: UInt32(pageSize),
-              encoding: .raw)))
+        let offset = run.offset + (frame - run.start) * UInt64(pageSize)
+        try page(StoredPage(frame: frame, offset: offset, size: UInt32(pageSize), encoding: .raw))
       }
       index += 1
     }
-    return entries
   }
 
   private static func notes(
@@ -122,7 +120,8 @@ public struct ElfDump: HostDump {
     return notes
   }
 
-  /// Windows of frames that have bytes in the file. What lies in holes is zero, and a sparse file can have exabytes of it.
+  /// Windows of frames that have bytes in the file. What lies in holes is zero, and a sparse file can have exabytes of
+  /// it.
   private static func stretches(of stored: FrameRuns, in file: InputFile) -> [Range<UInt64>] {
     var result: [Range<UInt64>] = []
     for run in stored.runs {

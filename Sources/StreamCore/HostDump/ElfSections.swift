@@ -1,5 +1,5 @@
-/// The names of an ELF file's sections, as far as they can be read. Dumps of Linux hosts need none; they tell other cores apart.
-/// Source: elf(5), Elf64_Shdr.
+/// The names of an ELF file's sections, as far as they can be read. Dumps of Linux hosts need none; they tell other
+/// cores apart. Source: elf(5), Elf64_Shdr.
 struct ElfSections {
   private static let headerSize = 64
   /// More bytes of names than any dump has.

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The first bitmap of a kdump-compressed file (frames that are RAM), read block by block when a frame without a page is asked
-/// for; few blocks are kept.
+/// The first bitmap of a kdump-compressed file (frames that are RAM), read block by block when a frame without a page
+/// is asked for; few blocks are kept.
 final class FirstBitmap: Sendable {
   private let file: InputFile
   private let offset: UInt64
@@ -29,7 +29,8 @@ final class FirstBitmap: Sendable {
     return byte >> (frame & 7) & 1 == 1
   }
 
-  /// How many frames of the second bitmap the first one does not have. Reads the blocks that the second has, and no others.
+  /// How many frames of the second bitmap the first one does not have. Reads the blocks that the second has, and no
+  /// others.
   func missing(_ stored: FrameBitmap) throws(HostDumpError) -> UInt64 {
     let chunks = stored.chunks
     var missing: UInt64 = 0

@@ -5,8 +5,8 @@ struct FrameRun: Sendable, Equatable {
   var offset: UInt64
 }
 
-/// Disjoint runs of frames in ascending order, made from runs that may overlap: where two claim a frame, the earlier one in
-/// the given order wins. Takes n log n steps whatever the overlaps.
+/// Disjoint runs of frames in ascending order, made from runs that may overlap: where two claim a frame, the earlier
+/// one in the given order wins. Takes n log n steps whatever the overlaps.
 struct FrameRuns: Sendable {
   let runs: [FrameRun]
   /// Frames that two runs claim with different places in the file.

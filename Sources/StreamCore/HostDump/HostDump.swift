@@ -107,8 +107,8 @@ enum HostDumpLimits {
   static let stretch: UInt64 = 4096
 }
 
-/// A host dump, whatever its format: which frames it holds and where, and its notes. Opening one checks every header value;
-/// after that only single pages can be at fault.
+/// A host dump, whatever its format: which frames it holds and where, and its notes. Opening one checks every header
+/// value; after that only single pages can be at fault.
 public protocol HostDump: Sendable {
   var file: InputFile { get }
   var summary: HostDumpSummary { get }
@@ -120,10 +120,22 @@ public protocol HostDump: Sendable {
 
   func presence(_ frame: UInt64) -> Presence
 
-  /// Stretches of frames, ascending and disjoint, that together hold every stored page but those that lie wholly in a hole of
-  /// the file, which are zero; at most 4096 frames each.
+  /// Stretches of frames, ascending and disjoint, that together hold every stored page but those that lie wholly in a
+  /// hole of the file, which are zero; at most 4096 frames each.
   var stretches: [Range<UInt64>] { get }
 
+  /// Looks through the stored pages of `frames`, ascending: one call for each frame whose presence is `stored`, to
+  /// `page` where its bytes can be read and to `fault` where they cannot.
+  func visit(
+    _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (StoredEntry) throws -> Void
+  ) throws
+}
+
+extension HostDump {
   /// The stored pages of `frames`, ascending by frame, one entry for each frame whose presence is `stored`.
-  func entries(in frames: Range<UInt64>) throws(SystemError) -> [StoredEntry]
+  public func entries(in frames: Range<UInt64>) throws -> [StoredEntry] {
+    var entries: [StoredEntry] = []
+    try visit(frames, page: { entries.append(.page($0)) }, fault: { entries.append($0) })
+    return entries
+  }
 }

@@ -21,22 +21,28 @@ public final class HostMemory: PhysicalMemory {
   }
 
   private func load(_ frame: UInt64) -> PageResult {
-    guard dump.presence(frame) == .stored, frame < .max,
-      let entries = try? dump.entries(in: frame..<frame + 1), let entry = entries.first
-    else { return .absent }
-    switch entry {
-    case .lost: return .absent
-    case .bad: return .bad
-    case .page(let stored):
-      guard let bytes = try? dump.file.read(at: stored.offset, count: Int(stored.size), for: .structures) else {
-        return .bad
-      }
-      return decoders.borrow { decoder in
-        var page: [UInt8] = []
-        let fault = bytes.withBytes { decoder.decode($0, stored.encoding, into: &page) }
-        return fault == nil ? Page(page).map { .page($0) } ?? .bad : .bad
+    guard dump.presence(frame) == .stored, frame < .max else { return .absent }
+    var result = PageResult.absent
+    do {
+      try dump.visit(
+        frame..<frame + 1, page: { result = try decode($0) },
+        fault: { if case .bad = $0 { result = .bad } })
+    } catch {
+      return .bad
+    }
+    return result
+  }
+
+  private func decode(_ stored: StoredPage) throws -> PageResult {
+    dump.file.counters.add(Int(stored.size), .structures)
+    var page: [UInt8] = []
+    let fault = try decoders.borrow { decoder in
+      try dump.file.lend(at: stored.offset, count: Int(stored.size)) {
+        decoder.decode($0, stored.encoding, into: &page)
       }
     }
+    try dump.file.checkIntact()
+    return fault == nil ? Page(page).map { .page($0) } ?? .bad : .bad
   }
 }
 

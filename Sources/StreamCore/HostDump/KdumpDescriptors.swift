@@ -15,8 +15,21 @@ struct KdumpDescriptors: Sendable {
   /// One past the table.
   var end: UInt64 { start + count * Self.size }
 
-  /// The descriptor at `at` of `table`, bytes that begin at `base` of the file, checked in the order of §5.
-  func entry(_ frame: UInt64, _ table: [UInt8], _ at: Int, base: UInt64) -> StoredEntry {
+  /// The descriptor at `at` of `table`, bytes that begin at `base` of the file, as far as it can be used.
+  @inline(__always)
+  func entry(_ frame: UInt64, _ table: RawSpan, _ at: Int, base: UInt64) -> StoredEntry {
+    if let offset: UInt64 = table.load(at), let size: UInt32 = table.load(at + 8),
+      let flags: UInt32 = table.load(at + 12),
+      let encoding = PageEncoding(rawValue: flags), size <= UInt32(pageSize), offset >= start, offset < fileSize,
+      UInt64(size) <= fileSize - offset, encoding == .raw ? size == UInt32(pageSize) : size > 0
+    {
+      return .page(StoredPage(frame: frame, offset: offset, size: size, encoding: encoding))
+    }
+    return faulty(frame, table, at, base: base)
+  }
+
+  /// Why the descriptor cannot be used, checked in the order of §5.
+  private func faulty(_ frame: UInt64, _ table: RawSpan, _ at: Int, base: UInt64) -> StoredEntry {
     let place = base + UInt64(at)
     func bad(_ reason: String) -> StoredEntry { .bad(BadPage(frame: frame, offset: place, reason: reason)) }
     guard let offset: UInt64 = table.load(at), let size: UInt32 = table.load(at + 8),
@@ -36,13 +49,19 @@ struct KdumpDescriptors: Sendable {
     return .page(StoredPage(frame: frame, offset: offset, size: size, encoding: encoding))
   }
 
-  /// Looks for pages of `entries` that lie where no writer puts them, to say so once the pages have been read.
-  func look(for entries: [StoredEntry]) {
-    var last: StoredPage?
-    var inTable: UInt64 = 0
-    var overlapping: UInt64 = 0
-    for case .page(let page) in entries {
-      if page.offset < end { inTable += 1 }
+  /// Looks at pages in the order of their frames for places where no writer puts them, to say so once they have been
+  /// read.
+  struct Neighbours {
+    private let descriptors: KdumpDescriptors
+    private var last: StoredPage?
+    private var inTable: UInt64 = 0
+    private var overlapping: UInt64 = 0
+
+    init(_ descriptors: KdumpDescriptors) { self.descriptors = descriptors }
+
+    @inline(__always)
+    mutating func add(_ page: StoredPage) {
+      if page.offset < descriptors.end { inTable += 1 }
       if let last, last.offset != page.offset, page.offset < last.offset + UInt64(last.size),
         last.offset < page.offset + UInt64(page.size)
       {
@@ -50,12 +69,15 @@ struct KdumpDescriptors: Sendable {
       }
       last = page
     }
-    if inTable > 0 { oddities.inTable.wrappingAdd(inTable, ordering: .relaxed) }
-    if overlapping > 0 { oddities.overlapping.wrappingAdd(overlapping, ordering: .relaxed) }
+
+    func report() {
+      if inTable > 0 { descriptors.oddities.inTable.wrappingAdd(inTable, ordering: .relaxed) }
+      if overlapping > 0 { descriptors.oddities.overlapping.wrappingAdd(overlapping, ordering: .relaxed) }
+    }
   }
 
-  /// Every writer puts the data right behind the table, so the first data say how many descriptors there are. One wrong bit in
-  /// the bitmap makes every page behind it another page: such a file is refused, where it can be told.
+  /// Every writer puts the data right behind the table, so the first data say how many descriptors there are. One wrong
+  /// bit in the bitmap makes every page behind it another page: such a file is refused, where it can be told.
   /// - Returns: the descriptors that the file has, where they are not as many as the bitmap says.
   func trueCount(in file: InputFile) throws(HostDumpError) -> UInt64? {
     let known = min(count, Self.sample)
@@ -75,8 +97,10 @@ struct KdumpDescriptors: Sendable {
 
   private func pages(in file: InputFile, at offset: UInt64, count: UInt64) throws(HostDumpError) -> [StoredPage] {
     let table = try file.header(at: offset, count: Int(count * Self.size))
-    return stride(from: 0, to: table.count, by: Int(Self.size)).compactMap { at in
-      if case .page(let page) = entry(0, table, at, base: offset) { page } else { nil }
+    return table.withBytes { span in
+      stride(from: 0, to: table.count, by: Int(Self.size)).compactMap { at in
+        if case .page(let page) = entry(0, span, at, base: offset) { page } else { nil }
+      }
     }
   }
 }

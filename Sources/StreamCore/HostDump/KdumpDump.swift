@@ -59,23 +59,32 @@ public struct KdumpDump: HostDump {
     return .filtered
   }
 
-  public func entries(in frames: Range<UInt64>) throws(SystemError) -> [StoredEntry] {
+  public func visit(
+    _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (StoredEntry) throws -> Void
+  ) throws {
     let first = stored.rank(frames.lowerBound)
-    let count = stored.rank(frames.upperBound) - first
-    guard count > 0 else { return [] }
+    let count = Int(stored.rank(frames.upperBound) - first)
+    guard count > 0 else { return }
     let base = header.tableOffset + first * KdumpDescriptors.size
-    let table = try file.read(at: base, count: Int(count * KdumpDescriptors.size), for: .descriptors)
-    var entries: [StoredEntry] = []
-    entries.reserveCapacity(Int(count))
-    var at = 0
-    stored.forEachRun(in: frames) { run in
-      for frame in run {
-        entries.append(descriptors.entry(frame, table, at, base: base))
-        at += Int(KdumpDescriptors.size)
+    let bytes = count * Int(KdumpDescriptors.size)
+    file.counters.add(bytes, .descriptors)
+    var neighbours = KdumpDescriptors.Neighbours(descriptors)
+    try file.lend(at: base, count: bytes) { table in
+      var at = 0
+      try stored.forEachRun(in: frames) { run in
+        for frame in run {
+          switch descriptors.entry(frame, table, at, base: base) {
+          case .page(let stored):
+            neighbours.add(stored)
+            try page(stored)
+          case let entry: try fault(entry)
+          }
+          at += Int(KdumpDescriptors.size)
+        }
       }
     }
-    descriptors.look(for: entries)
-    return entries
+    neighbours.report()
+    try file.checkIntact()
   }
 
   private static func notes(

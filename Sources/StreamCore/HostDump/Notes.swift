@@ -8,9 +8,9 @@ extension Note {
   /// Bytes of an x86_64 NT_PRSTATUS. Source: formats/elf.md §1.4.
   private static let processStatusSize = 336
 
-  /// The notes of an ELF note segment: 12-byte headers, name and descriptor padded to 4 bytes. A note that runs past the end
-  /// ends the walk, and so do an all-zero header and the `limit`; `remark` says so for the first and the last of these.
-  /// Source: formats/elf.md §1.4.
+  /// The notes of an ELF note segment: 12-byte headers, name and descriptor padded to 4 bytes. A note that runs past
+  /// the end ends the walk, and so do an all-zero header and the `limit`; `remark` says so for the first and the last
+  /// of these. Source: formats/elf.md §1.4.
   static func parse(_ bytes: [UInt8], limit: Int = maximumCount) -> (notes: [Note], remark: String?) {
     var notes: [Note] = []
     var at = 0

@@ -8,8 +8,8 @@ public struct VMCoreInfo: Sendable, Equatable {
   /// Longest text a kernel writes (VMCOREINFO_BYTES), with room for later kernels.
   public static let maximumBytes = 1 << 16
 
-  /// `nil` unless the bytes are VMCOREINFO: printable text of `KEY=VALUE` lines with an OSRELEASE of 1 to 64 characters.
-  /// NUL bytes after the text are dropped.
+  /// `nil` unless the bytes are VMCOREINFO: printable text of `KEY=VALUE` lines with an OSRELEASE of 1 to 64
+  /// characters. NUL bytes after the text are dropped.
   public init?(_ bytes: some Collection<UInt8>) {
     guard bytes.count <= Self.maximumBytes else { return nil }
     let text = Array(bytes.prefix { $0 != 0 })

@@ -152,8 +152,8 @@ struct EvidenceJudge {
     return Self.winner(votes)
   }
 
-  /// Where `vmcs01` stands, by distance and vCPU. What a guest chooses (registers, and what the emulator copies of them)
-  /// stands before it, so of distances with as many vCPUs the far ones win; among those that lie close together,
+  /// Where `vmcs01` stands, by distance and vCPU. What a guest chooses (registers, and what the emulator copies of
+  /// them) stands before it, so of distances with as many vCPUs the far ones win; among those that lie close together,
   /// `vmcs01` and `vmcs02`, the checks decide, then the nearest.
   private static func pointerPlace(_ votes: [UInt64: [UInt64: Int]]) -> UInt64? {
     let most = votes.values.map(\.count).max()

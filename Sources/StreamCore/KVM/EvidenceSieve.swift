@@ -1,5 +1,5 @@
-/// Lets through those of any number of regions that may have evidence, and keeps nothing of the others: a guest can fill
-/// its memory with forged ones, and what they cost must not be the memory of this process.
+/// Lets through those of any number of regions that may have evidence, and keeps nothing of the others: a guest can
+/// fill its memory with forged ones, and what they cost must not be the memory of this process.
 ///
 /// What gets through names, from inside a `vcpu_vmx` that a VM's own table has, the region's address. So there are few
 /// for each vCPU of the host, whatever guests write.
@@ -8,8 +8,8 @@ struct EvidenceSieve {
   private var finder: VCPUFinder
   private var tries = EvidenceSieve.tryLimit
 
-  /// Regions looked at most whose `struct kvm` may lie in the direct map, as before 4.16: there each look can cost a walk
-  /// through lists that a guest made.
+  /// Regions looked at most whose `struct kvm` may lie in the direct map, as before 4.16: there each look can cost a
+  /// walk through lists that a guest made.
   static let tryLimit = 1024
 
   init(kernel: HostKernel) {
@@ -27,8 +27,8 @@ struct EvidenceSieve {
     case old
   }
 
-  /// What needs neither a VM nor a vCPU: the host fields are sound, and a place that looks like a `loaded_vmcs` names the
-  /// region.
+  /// What needs neither a VM nor a vCPU: the host fields are sound, and a place that looks like a `loaded_vmcs` names
+  /// the region.
   func hasPointer(_ region: RegionFacts) -> Bool {
     region.hostFieldFault(kernel) == nil && !finder.pointers(of: region).isEmpty
   }

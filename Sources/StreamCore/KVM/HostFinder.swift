@@ -178,6 +178,13 @@ struct HostFinder {
         remedy: "nothing is split, for a guest could have forged them")
     }
     if !hosts.isEmpty { return .noGuest }
+    let withoutEPT = trials.flatMap(\.search.findings).first { $0.rejected[RegionRule.eptDisabled.rawValue] != nil }
+    if let finding = withoutEPT, let count = finding.rejected[RegionRule.eptDisabled.rawValue] {
+      return .unsupportedHost(
+        what:
+          "the guests of this host run without EPT: \(count) VMCS regions (layout \(finding.layout.id)) use shadow paging",
+        remedy: "only guests with EPT can be split so far")
+    }
     let signs = try VMXSigns.find(
       dump, memory: memory,
       kernel: try? dump.vmcoreinfo.map { info in

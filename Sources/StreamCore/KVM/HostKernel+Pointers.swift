@@ -11,8 +11,8 @@ extension HostKernel {
     }
     let bases = votes.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.map(\.key)
     guard !bases.isEmpty else { throw .noPointer }
-    // The kernel half is one for all live vCPUs. A guest can make tables of its own, and then nothing here can tell which
-    // are the host's.
+    // The kernel half is one for all live vCPUs. A guest can make tables of its own, and then nothing here can tell
+    // which are the host's.
     var tried: Set<UInt64> = []
     var found: HostKernel?
     for region in regions {

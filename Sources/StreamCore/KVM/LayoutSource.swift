@@ -26,11 +26,12 @@ enum LayoutSource: Sendable {
     }
   }
 
-  /// Ids by which a page can be a region of one of its layouts.
-  var revisionIDs: Set<UInt32> {
+  /// Ids by which a page can be a region of one of its layouts, each with the bits of bytes 8 to 15 that are 0 then.
+  var heads: [UInt32: UInt64] {
     switch self {
-    case .layoutFile(let layout), .vmcsinfoFile(let layout), .vmcsinfoNote(let layout): Set(layout.revisionIDs)
-    case .catalogue: LayoutCatalogue.revisionIDs
+    case .layoutFile(let layout), .vmcsinfoFile(let layout), .vmcsinfoNote(let layout):
+      Dictionary(layout.revisionIDs.map { ($0, 0) }, uniquingKeysWith: &)
+    case .catalogue: LayoutCatalogue.heads
     }
   }
 
@@ -55,8 +56,8 @@ struct LayoutTrial: Sendable {
   /// Why the kernel could not be read although pages pass.
   var kernelFault: String?
 
-  /// One line for a source that was given and leads to no region with host evidence; `nil` for the catalogue, which nobody
-  /// gave.
+  /// One line for a source that was given and leads to no region with host evidence; `nil` for the catalogue, which
+  /// nobody gave.
   var refusal: String? {
     if case .catalogue = source { return nil }
     return search.findings.first.map { "\(source.title) refused: \(reason($0))" }

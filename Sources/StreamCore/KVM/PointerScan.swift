@@ -20,19 +20,13 @@ struct PointerScan: PointerSearch {
     _ = try? workers.forEach(stretches.count) { _, item in
       var found: [(value: UInt64, place: HPA)] = []
       try decoders.borrow { decoder in
-        let pages = try dump.entries(in: stretches[item]).compactMap { entry -> StoredPage? in
-          if case .page(let page) = entry { page } else { nil }
-        }
-        var reader = StoredReader(dump.file, for: .structures)
-        var decoded: [UInt8] = []
-        try reader.read(pages) { index, stored in
-          guard decoder.decode(stored, pages[index].encoding, into: &decoded) == nil else { return }
-          decoded.withBytes { bytes in
+        try dump.forEachPage(in: stretches[item], decoder, for: .structures) { frame, page in
+          page.withBytes { bytes in
             for at in stride(from: 0, to: pageSize, by: 8) {
               guard let value: UInt64 = bytes.load(at), value != 0, !aligned || value & 0xfff == 0,
                 wanted.contains(value)
               else { continue }
-              found.append((value, HPA(rawValue: pages[index].frame << 12 | UInt64(at))))
+              found.append((value, HPA(rawValue: frame << 12 | UInt64(at))))
             }
           }
         }

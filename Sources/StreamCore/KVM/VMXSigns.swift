@@ -28,15 +28,8 @@ struct VMXSigns: Sendable {
     try workers.forEach(stretches.count) { _, item in
       var part = Part()
       try decoders.borrow { decoder in
-        let pages = try dump.entries(in: stretches[item]).compactMap { entry -> StoredPage? in
-          if case .page(let page) = entry { page } else { nil }
-        }
-        var reader = StoredReader(dump.file, for: .structures)
-        var decoded: [UInt8] = []
-        try reader.read(pages) { index, stored in
-          guard decoder.decode(stored, pages[index].encoding, into: &decoded) == nil, let page = Page(decoded) else {
-            return
-          }
+        try dump.forEachPage(in: stretches[item], decoder, for: .structures) { _, bytes in
+          guard let page = Page(bytes) else { return }
           let revision = page.u32(0)
           if part.regions[revision] != nil || part.regions.count < revisionLimit, isRegion(page, memory, kernel) {
             part.regions[revision, default: 0] += 1

@@ -5,7 +5,17 @@ public enum LayoutCatalogue {
     public let id: String
     /// The ids of the text's own header, so that a dump's ids find it unparsed.
     public let revisionIDs: [UInt32]
+    /// Bits of bytes 8 to 15 that are 0 in every region a host can enter with: RPL and TI of the HOST_*_SELECTORs that
+    /// stand there. They tell most chance hits by the head alone. Source: SDM vol. 3, 28.2.3.
+    public let headZeros: UInt64
     public let text: String
+
+    init(id: String, revisionIDs: [UInt32], headZeros: UInt64 = 0, text: String) {
+      self.id = id
+      self.revisionIDs = revisionIDs
+      self.headZeros = headZeros
+      self.text = text
+    }
 
     /// `nil` only when the text is broken, which a test rules out.
     public var layout: Layout? { try? Layout(parsing: text) }
@@ -18,6 +28,15 @@ public enum LayoutCatalogue {
     .kvmVmcs12, .kvmVmcs12Of2013, .hyperVEvmcs1, .vmwareNested, .xenNested, .virtualBoxVvmcs,
     .bochs27, .bochs28, .bochs30, .bochsGit2026,
   ]
+
+  /// The bits that are 0 in bytes 8 to 15 of every region with an id, whatever layout it has, by id.
+  static var heads: [UInt32: UInt64] {
+    var heads: [UInt32: UInt64] = [:]
+    for entry in all {
+      for revision in entry.revisionIDs { heads[revision] = (heads[revision] ?? .max) & entry.headZeros }
+    }
+    return heads
+  }
 
   /// The ids that some layout has.
   public static var revisionIDs: Set<UInt32> { Set(all.flatMap(\.revisionIDs)) }

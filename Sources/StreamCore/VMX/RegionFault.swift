@@ -1,7 +1,7 @@
 /// The strong rules by which a region's content is told from chance. Numbers are those of vmx/invariants.md §4;
 /// `controls` is §3's "must be 1". Raw values are what `list -v` prints.
 public enum RegionRule: String, Sendable, CaseIterable {
-  /// The layout lacks EPT_POINTER, GUEST_CR3 or GUEST_RIP, without which there is no guest.
+  /// The layout lacks GUEST_CR3, GUEST_RIP, HOST_CR3 or VM_ENTRY_CONTROLS, without which a region cannot be told.
   case layout
   /// The header's id is none of the layout's.
   case revision
@@ -11,7 +11,7 @@ public enum RegionRule: String, Sendable, CaseIterable {
   case controls
   /// Rule 2: memory type, walk length, reserved bits. EPTP 0 is for vCPUs that never ran.
   case eptPointer = "EPT pointer"
-  /// PROC2 bit 1 is clear: shadow paging, no second-level map.
+  /// PROC2 bit 1 is clear, or the processor has no EPT: shadow paging. Judged after everything else.
   case eptDisabled = "EPT disabled"
   /// Rule 2: the root page is there and is no EPT table. Judged last: all other rules hold.
   case eptRoot = "EPT root"

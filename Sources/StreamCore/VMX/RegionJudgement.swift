@@ -49,8 +49,8 @@ public struct RegionAcceptance: Sendable, Equatable {
 
 /// Judges pages by the rules of vmx/invariants.md §4. Rules whose fields the layout lacks are skipped.
 public struct RegionJudge: Sendable {
-  /// The fields without which a guest cannot be read.
-  public static let required: [VMCSField] = [.EPT_POINTER, .GUEST_CR3, .GUEST_RIP]
+  /// The fields without which a region cannot be told.
+  public static let required: [VMCSField] = [.GUEST_CR3, .GUEST_RIP, .HOST_CR3, .VM_ENTRY_CONTROLS]
 
   public let layout: Layout
   /// The host's memory, for the link pointer's target and the EPT root.
@@ -85,9 +85,14 @@ public struct RegionJudge: Sendable {
     let controls = RegionControls(region)
     try checkLinkValue(region, controls)
     try RegionControls.check(region)
-    let pointer = try eptPointer(region, controls)
+    if controls.hasEPT != false, layout[.EPT_POINTER] != nil { _ = try eptPointer(region) }
     try RegionRules(region, controls).check()
     try checkLinkTarget(region)
+    // Last, so that this fault says: a region in all else, of a guest without a second-level map.
+    guard controls.hasEPT != false, layout[.EPT_POINTER] != nil else {
+      throw RegionFault(.eptDisabled, .EPT_POINTER, region[.EPT_POINTER] ?? 0)
+    }
+    let pointer = try eptPointer(region)
     let root = try self.root(pointer, region)
     return RegionAcceptance(
       neverRan: pointer == nil, eptPointer: pointer, root: root, abortIndicator: region.abortIndicator,
@@ -112,9 +117,8 @@ public struct RegionJudge: Sendable {
   }
 
   /// - Returns: `nil` for a vCPU that never ran.
-  private func eptPointer(_ region: VMCSRegion, _ controls: RegionControls) throws(RegionFault) -> EPTPointer? {
+  private func eptPointer(_ region: VMCSRegion) throws(RegionFault) -> EPTPointer? {
     let value = region[.EPT_POINTER] ?? 0
-    if controls.hasEPT == false { throw RegionFault(.eptDisabled, .EPT_POINTER, value) }
     guard value != 0 else {
       let rip = region[.GUEST_RIP] ?? 0
       guard region[.GUEST_CR3] == 0, rip == 0xfff0 || rip == 0 else {

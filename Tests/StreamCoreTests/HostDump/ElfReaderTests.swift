@@ -112,7 +112,7 @@ import Testing
     #expect(memory.page(size >> 13).page?.bytes == ElfSample.page(8))
     #expect(memory.page((size >> 12) - 1).page == .zero)
     let scan = try HeadScan.run(
-      dump, revisionIDs: [0x2b], decoders: DecoderPool(), workers: Workers(count: 2), progress: .none)
+      dump, heads: [0x2b: 0], decoders: DecoderPool(), workers: Workers(count: 2), progress: .none)
     #expect(scan.pagesScanned <= 2 * 4096)
   }
 

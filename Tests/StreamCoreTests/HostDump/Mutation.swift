@@ -76,8 +76,8 @@ struct Mutation: Sendable, CustomStringConvertible {
   var description: String { "\(kind) \(places.map { "\($0.at):\($0.value)" }.joined(separator: " "))" }
 }
 
-/// What a damaged file itself says of its frames, read with the simplest rules there are: where that is another page than it was,
-/// no reader can tell.
+/// What a damaged file itself says of its frames, read with the simplest rules there are: where that is another page
+/// than it was, no reader can tell.
 struct MutatedView {
   private let bytes: [UInt8]
   private var places: [UInt64: (offset: UInt64, size: UInt64, codec: RecipeCodec)] = [:]

@@ -12,7 +12,7 @@ import Testing
     let memory = HostMemory(dump, decoders: decoders)
     let workers = Workers(count: 2)
     let scan = try HeadScan.run(
-      dump, revisionIDs: LayoutSource.catalogue.revisionIDs, decoders: decoders, workers: workers, progress: .none)
+      dump, heads: LayoutSource.catalogue.heads, decoders: decoders, workers: workers, progress: .none)
     let finder = HostFinder(dump: dump, memory: memory, decoders: decoders, workers: workers)
     return (scan, try finder.run(scan, sources: [.catalogue]))
   }

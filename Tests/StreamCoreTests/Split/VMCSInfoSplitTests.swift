@@ -104,7 +104,7 @@ import Testing
     try expectExact(run, source: "vmcsinfo")
     let warnings = run.manifest.warnings.filter { $0.code == "layout_refused" }.map(\.text)
     #expect(warnings.count == 2)
-    #expect(warnings.first == "the layout other given with --layout refused: it has no place for EPT_POINTER")
+    #expect(warnings.first == "the layout other given with --layout refused: it has no place for HOST_CR3")
     #expect(warnings.last?.hasPrefix("the layout given with --vmcsinfo refused: none of ") == true)
 
     let right = SplitRun.Options(

@@ -54,7 +54,7 @@ import Testing
 
   @Test func aLayoutWithoutEPTAcceptsNoGuest() throws {
     let page = PageBuilder.guest(try layout("intel-penryn"))
-    #expect(judge(page) == .rejected(RegionFault(.layout, .EPT_POINTER, 0)))
+    #expect(judge(page) == .rejected(RegionFault(.eptDisabled, .EPT_POINTER, 0)))
   }
 
   @Test(arguments: [

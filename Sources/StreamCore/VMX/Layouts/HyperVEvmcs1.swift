@@ -2,7 +2,7 @@
 
 extension LayoutCatalogue.Entry {
   static let hyperVEvmcs1 = Self(
-    id: "hyperv-evmcs1", revisionIDs: [0x1],
+    id: "hyperv-evmcs1", revisionIDs: [0x1], headZeros: 0x7000700070007,
     text: """
       id hyperv-evmcs1
       processor Hyper-V enlightened VMCS, version 1

@@ -2,7 +2,7 @@
 
 extension LayoutCatalogue.Entry {
   static let vmwareNested = Self(
-    id: "vmware-nested", revisionIDs: [0x1],
+    id: "vmware-nested", revisionIDs: [0x1], headZeros: .max,
     text: """
       id vmware-nested
       processor VMware Workstation 9.0.1 nested VMX (32-bit guest, Sandy Bridge host)
