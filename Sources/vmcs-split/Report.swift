@@ -131,7 +131,8 @@ struct Report {
       for vcpu in guest.vcpus {
         for (name, entry) in vcpu.registers.sorted(by: { $0.key < $1.key }) {
           var value = hex(entry.value.value)
-          if let base = entry.base, let limit = entry.limit { value += " base \(hex(base.value)) limit \(hex(limit.value))" }
+          if let base = entry.base { value += " base \(hex(base.value))" }
+          if let limit = entry.limit { value += " limit \(hex(limit.value))" }
           if let rights = entry.accessRights { value += " ar \(hex(rights.value))" }
           table.add(["\(guest.id)", "\(vcpu.index)", name, value, entry.source])
         }
