@@ -64,6 +64,7 @@ public struct ElfDump: HostDump {
     if stored.conflicts > 0 {
       remarks.append("\(stored.conflicts) pages lie in two PT_LOADs at different offsets: the first PT_LOAD counts")
     }
+    if stored.sharesBytes { remarks.append("PT_LOADs of different pages overlap in the file") }
     guard !stored.runs.isEmpty else {
       throw .format(
         FormatError(

@@ -45,6 +45,13 @@ struct FrameRuns: Sendable {
     self.conflicts = conflicts
   }
 
+  /// Whether some bytes of the file belong to two frames, which no writer does.
+  var sharesBytes: Bool {
+    let places = runs.map { (start: $0.offset, end: $0.offset &+ ($0.end - $0.start) &* UInt64(pageSize)) }
+      .sorted { $0.start < $1.start }
+    return zip(places, places.dropFirst()).contains { $0.end > $1.start }
+  }
+
   /// The run that holds `frame`.
   func run(of frame: UInt64) -> FrameRun? {
     let index = firstIndex(endingAbove: frame)

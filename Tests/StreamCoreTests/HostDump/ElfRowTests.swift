@@ -135,6 +135,14 @@ import Testing
     #expect(dump.presence(0x12) == .unknown)
   }
 
+  @Test func twoFramesFromTheSameBytes() throws {
+    var sample = ElfSample()
+    sample.segments.append(ElfSample.Segment(offset: 0x4000, physical: 0x20000, stored: 0x1000, size: 0x1000))
+    let opened = try OpenedDump(sample.bytes)
+    #expect(opened.dump.remarks == ["PT_LOADs of different pages overlap in the file"])
+    #expect(opened.wrong([0x11, 0x20]) { _ in ElfSample.page(0x4000) } == [])
+  }
+
   @Test func incompleteAsTheWriterSays() throws {
     #expect(
       try OpenedDump(

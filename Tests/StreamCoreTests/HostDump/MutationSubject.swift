@@ -13,23 +13,25 @@ struct MutationSubject: Sendable {
   private let truth: [[UInt64: [UInt8]]]
   /// The same as the file stores them, by their first bytes' place: most output pages are these bytes.
   private let stored: [UInt64: Data]
-  /// The undamaged file.
+  /// The undamaged file, and what its reader remarks on.
   private let view: MutatedView
+  private let remarks: Set<String>
   /// Stored frames that no guest owns: maps, regions, and what KVM knows.
   private let structures: [UInt64]
 
   init(kdump name: String, _ codec: RecipeCodec, _ recipe: String) throws {
     let host = try HostRecipe(recipe).build()
     let (file, places) = RecipeKdump(codec: codec).file(of: host)
-    self.init(name, host, file.bytes, meta: Int(places.descriptors) + 24 * places.frames.count, places.frames)
+    try self.init(name, host, file.bytes, meta: Int(places.descriptors) + 24 * places.frames.count, places.frames)
   }
 
   init(elf name: String, _ recipe: String) throws {
     let host = try HostRecipe(recipe).build()
-    self.init(name, host, host.elf(.makedumpfile, level: 17), meta: 16384, host.storedFrames(level: 17))
+    try self.init(name, host, host.elf(.makedumpfile, level: 17), meta: 16384, host.storedFrames(level: 17))
   }
 
-  private init(_ name: String, _ host: BuiltHost, _ bytes: [UInt8], meta: Int, _ frames: [UInt64]) {
+  private init(_ name: String, _ host: BuiltHost, _ bytes: [UInt8], meta: Int, _ frames: [UInt64]) throws {
+    remarks = Set(try OpenedDump(bytes).dump.remarks)
     self.name = name
     self.host = host
     self.bytes = bytes
@@ -55,11 +57,13 @@ struct MutationSubject: Sendable {
     var ending = ""
     var pages = 0
     var badPages: UInt64 = 0
-    /// Pages that are not the truth because their own stored bytes or descriptors say so: no codec here but zlib has a checksum.
+    /// Pages that are not the truth because their own stored bytes or descriptors say so: no codec here but zlib has a
+    /// checksum.
     var excused = 0
-    /// Pages that are not the truth because the damaged headers or bitmaps give them another page's descriptor.
+    /// Pages that are not the truth because damaged headers or bitmaps give them another page's place. Such a run must
+    /// warn.
     var shifted = 0
-    /// Whether the manifest warns of the input.
+    /// Whether the reader remarks on something that it finds nothing odd about in the undamaged dump.
     var warned = false
     /// Runs whose host structures were altered without a decoder's noticing.
     var altered = false
@@ -84,6 +88,7 @@ struct MutationSubject: Sendable {
         encoding: index % 4 == 2 ? .raw : nil, verifies: index % 4 == 3, force: true)
       let manifest = try split.run(workers, Progress.none)
       outcome.ending = "manifest"
+      outcome.warned = !remarks.isSuperset(of: inspection.dump.remarks)
       try judge(manifest, mutation, damaged, directory, &outcome)
     } catch {
       guard let failure = Failure(error) else {
@@ -100,7 +105,6 @@ struct MutationSubject: Sendable {
     _ manifest: Manifest, _ mutation: Mutation, _ damaged: [UInt8], _ directory: URL, _ outcome: inout Outcome
   ) throws {
     var damagedView: MutatedView?
-    outcome.warned = manifest.warnings.contains { $0.code == "input" }
     for entry in manifest.guests {
       outcome.badPages += entry.badPages.count
       guard let output = entry.output else { continue }
@@ -125,6 +129,9 @@ struct MutationSubject: Sendable {
           return
         }
       }
+    }
+    if outcome.shifted > 0 && !outcome.warned {
+      outcome.fault = "\(outcome.shifted) pages are others without a warning"
     }
   }
 

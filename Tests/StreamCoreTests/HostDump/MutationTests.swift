@@ -36,7 +36,7 @@ import Testing
     let workers = max(2, ProcessInfo.processInfo.activeProcessorCount)
     DispatchQueue.concurrentPerform(iterations: workers) { worker in
       do {
-        let directory = try ScratchDirectory(worker)
+        let directory = try MutationDirectory(worker)
         while case let index = next.wrappingAdd(1, ordering: .relaxed).oldValue, index < indexes.upperBound {
           let subject = subjects[index % subjects.count]
           let outcome = try subject.run(seed: seed, index: index, in: directory.path)
@@ -75,22 +75,22 @@ import Testing
       badPages += outcome.badPages
       excused += outcome.excused
       shifted += outcome.shifted
-      if outcome.shifted > 0 { print("SHIFT", index, name, outcome.shifted, outcome.warned) }
       altered += outcome.altered ? 1 : 0
       if let fault = outcome.fault { faults.append("\(index) \(name): \(fault)") }
     }
 
     var text: String {
       let endings = endings.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-      return "\(runs) runs: \(endings); \(pages) pages out, \(badPages) bad, \(excused) as their own damaged bytes have them, "
-        + "\(shifted) as damaged bitmaps have them, "
+      return
+        "\(runs) runs: \(endings); \(pages) pages out, \(badPages) bad, \(excused) as their own damaged bytes have them, "
+        + "\(shifted) as damaged headers have them, with a warning, "
         + "\(altered) runs with an altered host"
     }
   }
 }
 
 /// A directory for one worker, in memory where the system has a place for that.
-private final class ScratchDirectory {
+private final class MutationDirectory {
   let path: URL
 
   init(_ worker: Int) throws {
