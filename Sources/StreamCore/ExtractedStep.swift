@@ -20,6 +20,7 @@ struct ExtractedStep: Sendable {
   private(set) var results: [Result] = []
   private(set) var wishes: [Wish] = []
   private(set) var transcoded: UInt64 = 0
+  private(set) var passedUnread: UInt64 = 0
 
   init(step: ExtractionPlan.Step) { self.step = step }
 
@@ -54,6 +55,7 @@ struct ExtractedStep: Sendable {
         case .page: break
         }
       })
+    passedUnread = transfer.passedUnread
     file.counters.add(asked, .pages)
     try file.checkIntact()
     for extent in step.extents {
@@ -75,6 +77,8 @@ final class PageTransfer {
   private let decoder: PageDecoder
   private let encoder: PageEncoder
   private var decoded: [UInt8] = []
+  /// Compressed pages that went on without having been decoded.
+  private(set) var passedUnread: UInt64 = 0
 
   init(_ extraction: Extraction, _ decoder: PageDecoder, _ encoder: PageEncoder) {
     target = extraction.target
@@ -96,6 +100,7 @@ final class PageTransfer {
     let passes = passesThrough(page)
     let mayBeZero = page.encoding == .raw || page.size <= Self.zeroLimit
     if passes, page.encoding == .raw ? !bytes.isZero : !verifies && !mayBeZero {
+      if page.encoding != .raw { passedUnread += 1 }
       return (append(bytes, page.encoding, to: &payload), false)
     }
     if let fault = decoder.decode(bytes, page.encoding, into: &decoded) {

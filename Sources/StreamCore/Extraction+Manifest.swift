@@ -1,8 +1,7 @@
 extension Manifest {
   /// Adds what the pass did to the guests that were written.
   mutating func add(
-    _ outcome: Extraction.Outcome, of guests: [StreamCore.Guest], _ summaries: [OutputSummary], names: [String],
-    verifies: Bool
+    _ outcome: Extraction.Outcome, of guests: [StreamCore.Guest], _ summaries: [OutputSummary], names: [String]
   ) {
     for (owner, guest) in guests.enumerated() {
       guard let index = self.guests.firstIndex(where: { $0.id == guest.id }) else { continue }
@@ -10,7 +9,7 @@ extension Manifest {
       self.guests[index].pages.zero = tally.zero
       if tally.lost > 0 { self.guests[index].pages.absent[AbsentReason.lost.rawValue, default: 0] += tally.lost }
       self.guests[index].badPages = BadPages(count: tally.badCount, runs: Self.runs(tally.bad))
-      self.guests[index].checked = verifies || outcome.decodedAll ? "pages" : "descriptors"
+      self.guests[index].checked = outcome.passedUnread == 0 ? "pages" : "descriptors"
       self.guests[index].output = Output(
         file: names[owner], format: summaries[owner].format, codec: summaries[owner].codec,
         bytes: summaries[owner].bytes)

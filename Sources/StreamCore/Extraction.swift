@@ -30,8 +30,8 @@ struct Extraction {
     /// Distinct host pages that were handed on.
     var pages: UInt64 = 0
     var transcoded: UInt64 = 0
-    /// No page went out without having been decoded.
-    var decodedAll: Bool { transcoded == pages }
+    /// Compressed pages that went out without having been decoded.
+    var passedUnread: UInt64 = 0
   }
 
   func run(workers: Workers, progress: Progress) throws -> Outcome {
@@ -101,6 +101,7 @@ struct Extraction {
     outcome.withLock {
       $0.pages += UInt64(step.results.count)
       $0.transcoded += step.transcoded
+      $0.passedUnread += step.passedUnread
       for (owner, tally) in counted { $0.tallies[owner].add(tally) }
     }
   }

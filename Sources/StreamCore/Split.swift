@@ -55,7 +55,7 @@ public struct Split: Sendable {
 
     var manifest = inspection.manifest()
     let summaries = try writers.map { try $0.finish(force: force) }
-    manifest.add(outcome, of: stored, summaries, names: stored.map(fileName), verifies: verifies)
+    manifest.add(outcome, of: stored, summaries, names: stored.map(fileName))
     for guest in stored where format.storesAnyEncoding && guest.identity?.isKernelInFirstCR3 == false {
       // Seen with drgn 0.3.0: a kdump's virtual addresses go through the first QEMU note's CR3, an ELF core's do not.
       let text =

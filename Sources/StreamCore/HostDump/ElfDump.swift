@@ -33,6 +33,8 @@ public struct ElfDump: HostDump {
     }
 
     var data: [FrameRun] = []
+    /// The kernel image, which /proc/vmcore has a second time by its own virtual addresses.
+    var image: [FrameRun] = []
     var whole: [FrameRun] = []
     var cut = false
     for segment in header.loads where segment.physical != .max {
@@ -48,7 +50,8 @@ public struct ElfDump: HostDump {
       let start = (segment.physical + 0xfff) >> 12
       let end = (segment.physical + available) >> 12
       guard start < end else { continue }
-      data.append(FrameRun(start: start, end: end, offset: segment.offset + (start << 12 - segment.physical)))
+      let run = FrameRun(start: start, end: end, offset: segment.offset + (start << 12 - segment.physical))
+      if segment.virtual >= VMCoreInfo.textMapping { image.append(run) } else { data.append(run) }
     }
     if cut { remarks.append("the file ends inside a PT_LOAD: it is incomplete") }
     if header.loads.isEmpty, try ElfSections(header, file).contains(".xen_pages") {
@@ -59,10 +62,11 @@ public struct ElfDump: HostDump {
         file: file.path, format: "an ELF core without physical addresses (all p_paddr are 0)",
         remedy: "copy /proc/vmcore in the capture kernel, or use makedumpfile")
     }
-    stored = FrameRuns(preferring: data)
+    let conflicts = FrameRuns(preferring: data).conflicts
+    stored = FrameRuns(preferring: data + image)
     memory = FrameRuns(preferring: whole)
-    if stored.conflicts > 0 {
-      remarks.append("\(stored.conflicts) pages lie in two PT_LOADs at different offsets: the first PT_LOAD counts")
+    if conflicts > 0 {
+      remarks.append("\(conflicts) pages lie in two PT_LOADs at different offsets: the first PT_LOAD counts")
     }
     if stored.sharesBytes { remarks.append("PT_LOADs of different pages overlap in the file") }
     guard !stored.runs.isEmpty else {
