@@ -50,7 +50,7 @@ public struct HeadScan: Sendable {
 }
 
 /// What a page's first 16 bytes say.
-private struct HeadTest: Sendable {
+struct HeadTest: Sendable {
   /// Most abort indicators that exist. Source: SDM vol. 3, 28.7.
   private static let abortLimit: UInt32 = 16
   /// n_namesz 11, n_descsz, n_type 0, then "VMCO": the start of a VMCOREINFO note.
@@ -62,7 +62,7 @@ private struct HeadTest: Sendable {
 
   /// A region with every field of the layout that has most set to random bytes is stored in fewer bytes than this by
   /// any codec; real ones take a quarter. Source: vmx/invariants.md §12. Raw pages are never ruled out.
-  private static let regionLimit: UInt32 = 2560
+  static let regionLimit: UInt32 = 2560
 
   @inline(__always)
   static func canBeRegion(_ page: StoredPage) -> Bool { page.encoding == .raw || page.size <= regionLimit }

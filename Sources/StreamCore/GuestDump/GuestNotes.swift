@@ -91,8 +91,8 @@ struct GuestNotes: Sendable, Equatable {
   }
 
   /// The second dword of a segment descriptor, without base and limit. As KVM hands segments to QEMU, one that is
-  /// unusable keeps its type and is not present. Source: vmx_get_segment in arch/x86/kvm/vmx/vmx.c, get_seg in QEMU's
-  /// kvm.c.
+  /// unusable keeps its type and is not present. Source: the notes that QEMU 7.2 wrote of real guests under KVM, byte
+  /// for byte.
   static func qemuFlags(_ segment: Segment) -> UInt32 {
     let present: UInt32 = 1 << 7
     let rights = segment.accessRights & 0xf0ff
