@@ -6,10 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-ssize_t clinux_copy_file_range(int from, int64_t *from_offset, int to, int64_t *to_offset, size_t count) {
-  return copy_file_range(from, from_offset, to, to_offset, count, 0);
-}
-
 int clinux_rename_noreplace(const char *from, const char *to) {
   return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 }

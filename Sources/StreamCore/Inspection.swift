@@ -75,7 +75,7 @@ public struct Inspection: Sendable {
 
   /// One page of a guest's memory.
   public func page(_ address: GPA, of guest: Guest) throws(Failure) -> Page {
-    guard let hostFrame = GuestMemory(host: memory, roots: guest.roots).hostFrame(address.frame) else {
+    guard let hostFrame = guest.memory?.hostFrame(address.frame) else {
       throw .badAddress(guest: guest.name, address: address, why: "the guest's map has no page there")
     }
     guard guest.map.known.contains(address.frame) else {

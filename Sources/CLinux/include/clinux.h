@@ -3,8 +3,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* copy_file_range(2): returns bytes copied, or -1 with errno set. */
-ssize_t clinux_copy_file_range(int from, int64_t *from_offset, int to, int64_t *to_offset, size_t count);
 /* renameat2(2) with RENAME_NOREPLACE: 0, or -1 with errno set (EEXIST when the target is there). */
 int clinux_rename_noreplace(const char *from, const char *to);
 /* lseek(2) with SEEK_DATA: the first byte at or after `from` that is not in a hole, or -1 with errno set (ENXIO: none). */

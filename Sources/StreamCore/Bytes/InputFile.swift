@@ -96,17 +96,6 @@ public final class InputFile: Sendable {
     return bytes
   }
 
-  /// Fills `buffer` from `offset`; returns fewer bytes only at the end of the file.
-  public func read(at offset: UInt64, into buffer: inout [UInt8], for purpose: ReadPurpose) throws(SystemError) -> Int {
-    counters.add(buffer.count, purpose)
-    var result: Result<Int, SystemError> = .success(0)
-    unsafe buffer.withUnsafeMutableBytes { room in
-      // Safe: `room` is the array's own storage.
-      result = Result { () throws(SystemError) -> Int in try unsafe fill(room, from: offset) }
-    }
-    return try result.get()
-  }
-
   /// The first byte at or after `offset` that is not in a hole of the file; holes read as zeros. `nil`: there is none
   /// before the end. A file system that knows no holes calls everything data.
   public func nextData(from offset: UInt64) -> UInt64? {

@@ -19,6 +19,8 @@ public struct Guest: Sendable {
   public var roots: [EPTPointer]
   public var map = GuestMap()
   public var identity: GuestIdentity?
+  /// Its memory through its EPT; `nil` until the guests are agreed on.
+  var memory: GuestMemory?
   /// What the claim rests on that this is a guest of the host, one line each.
   public var evidence: [String]
   /// Host frames, ascending, which that evidence stands in: none of them may be a guest's memory.

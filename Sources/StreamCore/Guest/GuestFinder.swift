@@ -31,8 +31,9 @@ struct GuestFinder {
     var others: [Int: Int] = [:]
     for index in guests.indices {
       guests[index].id = index + 1
-      let search = IdentitySearch(
-        memory: GuestMemory(host: memory, roots: guests[index].roots), vcpus: guests[index].vcpus.map(\.state))
+      let guestMemory = GuestMemory(host: memory, roots: guests[index].roots)
+      guests[index].memory = guestMemory
+      let search = IdentitySearch(memory: guestMemory, vcpus: guests[index].vcpus.map(\.state))
       let (identity, other) = search.run(places(of: guests[index]))
       guests[index].identity = identity
       if other > 0 { others[guests[index].id] = other }

@@ -105,7 +105,7 @@ struct IdentitySearch {
   }
 
   private func directMap(_ tables: X86PageTables) -> VirtualAddress? {
-    let root = tables.root & 0x000f_ffff_ffff_f000
+    let root = tables.root & X86PageTables.addressMask
     guard let page = memory.page(root >> 12).page else { return nil }
     return DirectMap.base(mapping: root, tables: tables, root: page, levels: tables.levels)
       .map(VirtualAddress.init(rawValue:))

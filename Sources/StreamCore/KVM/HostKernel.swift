@@ -39,7 +39,7 @@ public struct HostKernel: Sendable {
   private let rootPage: Page
 
   /// Physical bits of a page-table entry: 51:12. Source: SDM vol. 3, 4.5.
-  static let frameMask: UInt64 = 0x000f_ffff_ffff_f000
+  static let frameMask = X86PageTables.addressMask
 
   /// The kernel that the dump's VMCOREINFO describes.
   public init(vmcoreinfo: VMCoreInfo, memory: any PhysicalMemory) throws(HostKernelFault) {
