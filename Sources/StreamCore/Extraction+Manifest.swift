@@ -8,19 +8,20 @@ extension Manifest {
       let tally = outcome.tallies[owner]
       self.guests[index].pages.zero = tally.zero
       if tally.lost > 0 { self.guests[index].pages.absent[AbsentReason.lost.rawValue, default: 0] += tally.lost }
-      self.guests[index].badPages = BadPages(count: tally.badCount, runs: Self.runs(tally.bad))
+      self.guests[index].badPages = BadPages(count: tally.bad, runs: Self.runs(tally.faults))
       self.guests[index].checked = outcome.passedUnread == 0 ? "pages" : "descriptors"
       self.guests[index].output = Output(
         file: names[owner], format: summaries[owner].format, codec: summaries[owner].codec,
         bytes: summaries[owner].bytes)
     }
     counters["extract_workers"] = UInt64(outcome.workers)
+    counters["extract_windows"] = UInt64(outcome.windows)
     counters["extract_pages"] = outcome.pages
     counters["extract_transcoded"] = outcome.transcoded
   }
 
   /// Neighbouring guest pages with one reason as one run; its offset is the first one's.
-  private static func runs(_ pages: [BadGuestPage]) -> [BadPages.Run] {
+  private static func runs(_ pages: [FaultyPage]) -> [BadPages.Run] {
     var runs: [BadPages.Run] = []
     for page in pages.sorted(by: { $0.guestFrame < $1.guestFrame }) {
       if let last = runs.last, last.reason == page.reason, last.gpa.value >> 12 + last.count == page.guestFrame {

@@ -20,13 +20,21 @@ struct Extraction {
   struct Tally: Sendable {
     var zero: UInt64 = 0
     var lost: UInt64 = 0
-    var bad: [BadGuestPage] = []
-    var badCount: UInt64 = 0
+    var bad: UInt64 = 0
+    /// The first of the lost and the bad pages.
+    private(set) var faults: [FaultyPage] = []
+
+    mutating func note(_ page: FaultyPage) {
+      if page.isLost { lost += 1 } else { bad += 1 }
+      // More than the manifest lists are counted only.
+      if faults.count < Manifest.maximumBadRuns { faults.append(page) }
+    }
   }
 
   struct Outcome: Sendable {
     var tallies: [Tally]
-    var workers: Int
+    var workers = 0
+    var windows: Int
     /// Distinct host pages that were handed on.
     var pages: UInt64 = 0
     var transcoded: UInt64 = 0
@@ -34,93 +42,83 @@ struct Extraction {
     var passedUnread: UInt64 = 0
   }
 
-  func run(workers: Workers, progress: Progress) throws -> Outcome {
-    // A step holds its pages as read and as they go out.
-    let window = max(1, Int(clamping: memory / 2 / (ExtractionPlan.framesPerStep * UInt64(pageSize) * 2)))
-    let count = min(workers.count, max(1, plan.stepCount), window)
-    let outcome = Mutex(
-      Outcome(tallies: Array(repeating: Tally(), count: writers.count), workers: plan.stepCount == 0 ? 0 : count))
-    let encoders = EncoderPool(target)
-    progress.begin(.extract, total: UInt64(plan.stepCount))
-    let stage = OrderedStage<Int, ExtractedStep>(
-      workers: count, window: min(2 * count, window), cancellation: workers.cancellation,
-      work: { _, index in
-        try decoders.borrow { decoder in
-          try encoders.borrow { encoder in
-            let step = plan.step(index)
-            var extracted = ExtractedStep(step: step)
-            try extracted.fill(from: dump, PageTransfer(self, decoder, encoder))
-            return extracted
-          }
-        }
-      },
-      sink: { extracted in
-        try deliver(extracted, outcome)
-        progress.advance(1)
-      })
-    try stage.run(0..<plan.stepCount)
-    return outcome.withLock { $0 }
+  /// What one step has to write.
+  private struct Job: Sendable {
+    var writes: [PagePlacer.Write]
+    var payload: [UInt8]
+    var pages: UInt64
   }
 
-  /// Hands one step's pages to the writers, guest by guest, in the order of the host's frames.
-  private func deliver(_ step: ExtractedStep, _ outcome: borrowing Mutex<Outcome>) throws {
-    var batches: [Int: OutputBatch] = [:]
-    var placed: [Int: [Int: OutputPage.Content]] = [:]
-    var tallies: [Int: Tally] = [:]
-    for wish in step.wishes {
-      let owner = wish.owner
-      switch step.results[wish.page] {
-      case .zero:
-        batches[owner, default: OutputBatch()].pages.append(OutputPage(guestFrame: wish.guestFrame, content: .zero))
-        tallies[owner, default: Tally()].zero += 1
-      case .stored(let range, let encoding):
-        let content: OutputPage.Content
-        if let known = placed[owner]?[wish.page] {
-          content = known
-        } else {
-          let start = batches[owner]?.payload.count ?? 0
-          batches[owner, default: OutputBatch()].payload += step.payload[range]
-          content = .stored(start: start, count: range.count, encoding: encoding)
-          placed[owner, default: [:]][wish.page] = content
-        }
-        batches[owner, default: OutputBatch()].pages.append(OutputPage(guestFrame: wish.guestFrame, content: content))
-      case .bad(let page):
-        writers[owner].markBad(wish.guestFrame)
-        tallies[owner, default: Tally()].badCount += 1
-        tallies[owner, default: Tally()].bad.append(
-          BadGuestPage(guestFrame: wish.guestFrame, offset: page.offset, reason: page.reason))
-      case .lost:
-        writers[owner].markBad(wish.guestFrame)
-        tallies[owner, default: Tally()].lost += 1
-      }
+  /// Bytes that a step takes: its pages as they go out, unless they are written from where they lie, and who wants them.
+  private var stepSize: UInt64 {
+    let lists: UInt64 = 256
+    let page = keepsStored && dump.file.isMapped ? 0 : UInt64(pageSize)
+    return StepCounts.framesPerStep * (page + lists)
+  }
+
+  func run(workers: Workers, progress: Progress) throws -> Outcome {
+    let inFlight = max(1, Int(clamping: memory / stepSize))
+    let outcome = Mutex(Outcome(tallies: [], windows: plan.windows.count))
+    let placer = Mutex(PagePlacer(writers))
+    let encoders = EncoderPool(target)
+    let zero = KnownZeroPage()
+    for part in plan.windows {
+      let steps = try plan.steps(of: part)
+      let count = min(workers.count, max(1, steps.count), inFlight)
+      let stage = OrderedStage<ExtractedStep, Job>(
+        workers: count, window: min(4 * count, inFlight), cancellation: workers.cancellation,
+        work: { _, index in
+          try decoders.borrow { decoder in
+            try encoders.borrow { encoder in
+              var extracted = ExtractedStep(step: steps.step(index))
+              try extracted.fill(from: dump, PageTransfer(self, decoder, encoder, zero))
+              return extracted
+            }
+          }
+        },
+        order: { step in
+          let writes = try placer.withLock { try $0.place(step, isPart: part.isPart) }
+          outcome.withLock { $0.add(step) }
+          return Job(writes: writes, payload: step.payload, pages: UInt64(step.results.count))
+        },
+        finish: { job in
+          for write in job.writes {
+            try writers[write.owner].write(
+              GatheredBytes(write.pieces, input: dump.file, buffer: job.payload), at: write.offset)
+          }
+          progress.advance(job.pages)
+        })
+      try stage.run(steps.count)
+      outcome.withLock { $0.workers = max($0.workers, steps.count == 0 ? 0 : count) }
     }
-    for owner in batches.keys.sorted() {
-      if let batch = batches[owner] { try writers[owner].append(batch) }
-    }
-    let counted = tallies
-    outcome.withLock {
-      $0.pages += UInt64(step.results.count)
-      $0.transcoded += step.transcoded
-      $0.passedUnread += step.passedUnread
-      for (owner, tally) in counted { $0.tallies[owner].add(tally) }
+    return outcome.withLock { outcome in
+      outcome.tallies = placer.withLock { $0.tallies }
+      return outcome
     }
   }
 }
 
-/// A bad page as a guest sees it.
-struct BadGuestPage: Sendable, Equatable {
+/// A bad or lost page as a guest sees it.
+struct FaultyPage: Sendable, Equatable {
   var guestFrame: UInt64
   /// In the input, bytes.
   var offset: UInt64
   var reason: String
+  /// The writer of the host's dump never got to it; else it is damaged.
+  var isLost: Bool
+
+  init(guestFrame: UInt64, _ page: BadPage, isLost: Bool) {
+    self.guestFrame = guestFrame
+    offset = page.offset
+    reason = isLost ? "lost: \(page.reason)" : page.reason
+    self.isLost = isLost
+  }
 }
 
-extension Extraction.Tally {
-  fileprivate mutating func add(_ other: Self) {
-    zero += other.zero
-    lost += other.lost
-    badCount += other.badCount
-    // More than the manifest lists are counted only.
-    bad += other.bad.prefix(max(0, Manifest.maximumBadRuns - bad.count))
+extension Extraction.Outcome {
+  fileprivate mutating func add(_ step: ExtractedStep) {
+    pages += UInt64(step.results.count)
+    transcoded += step.transcoded
+    passedUnread += step.passedUnread
   }
 }

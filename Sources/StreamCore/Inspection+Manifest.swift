@@ -29,7 +29,7 @@ extension Inspection {
       vcpus: guest.vcpus.enumerated().map { entry($1, index: $0) },
       ram: guest.map.ram.map { .init(start: .init($0.lowerBound), end: .init($0.upperBound)) },
       pages: .init(
-        ept: guest.map.known.count, completed: 0, zero: nil, device: guest.map.devicePages,
+        ept: guest.map.knownPages, completed: 0, zero: nil, device: guest.map.devicePages,
         absent: Dictionary(uniqueKeysWithValues: guest.map.absent.map { ($0.key.rawValue, $0.value) })),
       badPages: .init(count: 0, runs: []), checked: nil, osrelease: guest.identity?.vmcoreinfo.osrelease, output: nil,
       evidence: guest.evidence + identityLines(guest))
@@ -82,7 +82,8 @@ extension Manifest {
 
   /// Warnings that say that something is missing or damaged; the others only tell.
   private static let missing: Set<String> = [
-    "bad_pages", "incomplete", "map_incomplete", "no_vmcs", "unknown_registers", "unseen_vm", "not_written",
+    "bad_pages", "incomplete", "map_incomplete", "map_too_large", "no_vmcs", "unknown_registers", "unseen_vm",
+    "not_written",
   ]
 
   public var completeness: Completeness {

@@ -9,9 +9,29 @@ public struct Inspection: Sendable {
   /// Candidates that content or evidence kept out, one line each.
   public let nearMisses: [String]
   let decoders: DecoderPool
+  /// The extents of the guests' maps, for one who writes them.
+  let extents: ExtentStore?
   var counters: [String: UInt64]
 
+  /// What the inspection is for, which says how much of the guests' maps is kept.
+  public enum Purpose: Sendable {
+    /// To count pages.
+    case list
+    /// To read single pages.
+    case page
+    /// To write the guests.
+    case split
+
+    fileprivate func storage(_ memory: MemoryBudget) -> MapStorage {
+      MapStorage(
+        extents: self == .split ? ExtentStore(capacity: memory.extents) : nil, keepsPages: self != .list,
+        limit: self == .list ? Int(clamping: memory.total / 2) : memory.maps)
+    }
+  }
+
   public struct Options: Sendable {
+    public var purpose: Purpose
+    public var memory: MemoryBudget
     /// A layout given by the user, tried first.
     public var layout: Layout?
     /// A VMCSINFO given by the user, tried next.
@@ -19,7 +39,13 @@ public struct Inspection: Sendable {
     public var workers: Workers
     public var progress: Progress
 
-    public init(layout: Layout? = nil, vmcsinfo: VMCSInfo? = nil, workers: Workers, progress: Progress = .none) {
+    public init(
+      _ purpose: Purpose, memory: MemoryBudget = MemoryBudget(), layout: Layout? = nil, vmcsinfo: VMCSInfo? = nil,
+      workers: Workers,
+      progress: Progress = .none
+    ) {
+      self.purpose = purpose
+      self.memory = memory
       self.layout = layout
       self.vmcsinfo = vmcsinfo
       self.workers = workers
@@ -58,13 +84,15 @@ public struct Inspection: Sendable {
     let found = try finder.run(scan, sources: sources)
     notes.note(found)
 
+    let storage = options.purpose.storage(options.memory)
     let result = try GuestFinder(
-      dump: dump, memory: memory, scan: scan, workers: options.workers, progress: options.progress
+      dump: dump, memory: memory, scan: scan, storage: storage, workers: options.workers, progress: options.progress
     ).run(found)
     notes.note(result)
     return Inspection(
       dump: dump, memory: memory, guests: result.guests, layout: found.layout, warnings: notes.warnings,
-      defunct: notes.defunct, nearMisses: notes.nearMisses, decoders: decoders, counters: notes.counters)
+      defunct: notes.defunct, nearMisses: notes.nearMisses, decoders: decoders, extents: storage.extents,
+      counters: notes.counters)
   }
 
   /// A guest by its number or name.

@@ -67,6 +67,12 @@ struct InspectionNotes {
     for (vmcs, reason) in result.dropped {
       warn("forged", "the guest of VMCS \(vmcs) is not written: \(reason)")
     }
+    for (vmcs, limit) in result.tooLarge {
+      warn(
+        "map_too_large",
+        "the guest of VMCS \(vmcs) is not written: the map of its pages needs more than the \(limit >> 10) KiB that "
+          + "--memory leaves for it")
+    }
     for kvm in result.unseen {
       warn("unseen_vm", "the host kernel lists a VM at \(kvm), and the dump holds no VMCS of it")
     }
@@ -87,7 +93,7 @@ struct InspectionNotes {
         "\(guest.name): its EPT is incomplete: \(counts.absentTables) tables absent, \(counts.badTables) damaged, "
           + "\(counts.misconfigured) entries misconfigured, \(counts.loops + counts.shared) refused")
     }
-    if guest.identity == nil, guest.map.present.count > 0 {
+    if guest.identity == nil, guest.map.presentPages > 0 {
       warn(
         "no_identity",
         "\(guest.name): no Linux kernel's VMCOREINFO agrees with its vCPUs: crash opens its dump by the CPU notes if Linux "

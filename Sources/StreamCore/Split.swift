@@ -10,12 +10,11 @@ public struct Split: Sendable {
   public let encoding: PageEncoding?
   public let verifies: Bool
   public let force: Bool
-  /// For buffers, bytes.
-  public let memory: UInt64
+  public let memory: MemoryBudget
 
   public init(
     inspection: Inspection, directory: String, guests: [String] = [], format: GuestDumpFormat, encoding: PageEncoding?,
-    verifies: Bool = false, force: Bool = false, memory: UInt64 = 256 << 20
+    verifies: Bool = false, force: Bool = false, memory: MemoryBudget = MemoryBudget()
   ) {
     self.inspection = inspection
     self.directory = directory
@@ -31,30 +30,32 @@ public struct Split: Sendable {
   /// - Returns: the manifest, also where it lists what is missing.
   public func run(_ workers: Workers, _ progress: Progress) throws -> Manifest {
     let wanted = try wantedGuests()
-    let stored = wanted.filter { $0.map.present.count > 0 }
+    let stored = wanted.filter { $0.map.presentPages > 0 }
     guard !stored.isEmpty else {
       throw Failure.nothingStored(
-        pages: wanted.reduce(0) { $0 + $1.map.known.count }, dumpLevel: inspection.dump.summary.dumpLevel)
+        pages: wanted.reduce(0) { $0 + $1.map.knownPages }, dumpLevel: inspection.dump.summary.dumpLevel)
     }
     let output = OutputDirectory(path: directory, force: force)
     try output.prepare(files: stored.map(fileName) + [OutputDirectory.manifestName])
 
     let target = outputEncoding
+    let room = memory.writers / stored.count
     let writers = try stored.map { guest in
       do throws(GuestDumpError) {
-        return try format.open(image(of: guest, target), output.path(of: fileName(guest)))
+        return try format.open(image(of: guest, target), output.path(of: fileName(guest)), room)
       } catch .system(let error) {
         throw Failure.cannotCreate(error)
       }
     }
     let extraction = Extraction(
-      dump: inspection.dump, plan: plan(stored), writers: writers, target: target,
+      dump: inspection.dump, plan: try plan(stored, workers), writers: writers, target: target,
       keepsStored: encoding == nil && target == inspection.dump.summary.encoding && format.storesAnyEncoding,
-      verifies: verifies, memory: memory, decoders: inspection.decoders)
+      verifies: verifies, memory: memory.steps, decoders: inspection.decoders)
+    progress.begin(.extract, total: stored.reduce(0) { $0 + $1.map.presentPages })
     let outcome = try extraction.run(workers: workers, progress: progress)
 
     var manifest = inspection.manifest()
-    let summaries = try writers.map { try $0.finish(force: force) }
+    let summaries = try finish(writers, workers)
     manifest.add(outcome, of: stored, summaries, names: stored.map(fileName))
     for guest in stored where format.storesAnyEncoding && guest.identity?.isKernelInFirstCR3 == false {
       // Seen with drgn 0.3.0: a kdump's virtual addresses go through the first QEMU note's CR3, an ELF core's do not.
@@ -62,8 +63,8 @@ public struct Split: Sendable {
         "\(guest.name): vCPU 0's CR3 does not map its kernel: drgn 0.3 needs --format elf to read virtual addresses"
       manifest.warnings.append(.init(code: "first_cr3", text: text))
     }
-    for guest in wanted where guest.map.present.count == 0 {
-      let text = "\(guest.name): none of its \(guest.map.known.count) pages is in the host dump: not written"
+    for guest in wanted where guest.map.presentPages == 0 {
+      let text = "\(guest.name): none of its \(guest.map.knownPages) pages is in the host dump: not written"
       manifest.warnings.append(.init(code: "not_written", text: text))
     }
     try output.write(manifest.json(), to: OutputDirectory.manifestName)
@@ -86,11 +87,18 @@ public struct Split: Sendable {
     return inspection.dump.summary.format == "elf" ? .lzo : inspection.dump.summary.encoding
   }
 
-  private func plan(_ guests: [Guest]) -> ExtractionPlan {
-    ExtractionPlan(
-      guests.enumerated().flatMap { owner, guest in
-        guest.map.extents.map { Extent(host: $0.host, guest: $0.guest, count: $0.count, owner: owner) }
-      })
+  private func plan(_ guests: [Guest], _ workers: Workers) throws -> ExtractionPlan {
+    let again = HostMemory(inspection.dump, decoders: inspection.decoders, purpose: .maps)
+    return try ExtractionPlan(
+      guests, kept: inspection.extents?.take(), capacity: memory.extents, memory: again, workers: workers)
+  }
+
+  /// Syncing waits for the disk: several files do that side by side.
+  private func finish(_ writers: [any GuestDumpWriter], _ workers: Workers) throws -> [OutputSummary] {
+    let summaries = PartList<OutputSummary>(count: writers.count)
+    let force = force
+    try workers.forEach(writers.count) { _, index in summaries.put(try writers[index].finish(force: force), at: index) }
+    return summaries.take()
   }
 
   private func image(of guest: Guest, _ encoding: PageEncoding) -> GuestImage {

@@ -19,6 +19,9 @@ struct CommonOptions: ParsableArguments {
   @Option(help: "Worker threads (default: the machine's cores).")
   var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 
+  @Option(help: "Memory for buffers and plan together, as 512M or 2G.")
+  var memory: String = "256M"
+
   @Flag(help: "Print one JSON document, and nothing else on standard output.")
   var json = false
 
@@ -33,6 +36,7 @@ struct CommonOptions: ParsableArguments {
 
   func validate() throws {
     guard (1...1024).contains(threads) else { throw ValidationError("--threads takes 1 to 1024, not \(threads)") }
+    _ = try MemorySize(parsing: memory)
     guard dumps.count == 1 else {
       throw ValidationError(
         "several dumps are one split set, which is not read yet; join it with: makedumpfile --reassemble PART... WHOLE")
@@ -41,9 +45,11 @@ struct CommonOptions: ParsableArguments {
   }
 
   /// The options as the library takes them; reads the layout file.
-  func inspection(_ workers: Workers, _ progress: Progress) throws -> Inspection.Options {
+  func inspection(
+    _ purpose: Inspection.Purpose, _ workers: Workers, _ progress: Progress
+  ) throws -> Inspection.Options {
     Inspection.Options(
-      layout: try layout.map(Layout.init(file:)), vmcsinfo: try vmcsinfo.map(VMCSInfo.init(path:)), workers: workers,
+      purpose, memory: try MemorySize(parsing: memory).budget, layout: try layout.map(Layout.init(file:)), vmcsinfo: try vmcsinfo.map(VMCSInfo.init(path:)), workers: workers,
       progress: progress)
   }
 

@@ -11,7 +11,7 @@ struct ListCommand: ParsableCommand {
 
   func run() throws {
     try runCommand(common) { workers, progress in
-      let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(workers, progress))
+      let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(.list, workers, progress))
       let manifest = inspection.manifest()
       try Report(manifest, of: inspection, common).printList()
       return manifest.completeness

@@ -36,7 +36,7 @@ struct PageCommand: ParsableCommand {
   func run() throws {
     guard let address else { return }
     try runCommand(common) { workers, progress in
-      let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(workers, progress))
+      let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(.page, workers, progress))
       let wanted = try inspection.guest(named: guest)
       for index in 0..<count {
         let at = GPA(frame: address.frame &+ index)

@@ -23,9 +23,6 @@ struct SplitCommand: ParsableCommand {
   @Option(help: "Codec of the guests' kdumps: same (as the host's), raw, zlib, lzo, snappy or zstd.")
   var compress: String = "same"
 
-  @Option(help: "Memory for buffers and plan together, as 512M or 2G.")
-  var memory: String = "256M"
-
   @Flag(help: "Decode every page, also those that are passed through as stored.")
   var verify = false
 
@@ -44,17 +41,17 @@ struct SplitCommand: ParsableCommand {
     if format == "elf" && compress != "same" && compress != "raw" {
       throw ValidationError("--compress \(compress): an ELF core holds raw pages; leave it out, or use --format kdump")
     }
-    _ = try MemorySize(parsing: memory)
   }
 
   func run() throws {
     try runCommand(common) { workers, progress in
       guard let format = guestDumpFormats.first(where: { $0.name == format }) else { throw ExitStatus.usage }
-      let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(workers, progress))
+      let options = try common.inspection(.split, workers, progress)
+      let inspection = try Inspection.run(path: common.dumps[0], options)
       let split = Split(
         inspection: inspection, directory: output, guests: guest, format: format,
         encoding: PageEncoding.allCases.first { $0.name == compress }, verifies: verify, force: force,
-        memory: try MemorySize(parsing: memory).bytes)
+        memory: options.memory)
       let manifest = try split.run(workers, progress)
       try Report(manifest, of: inspection, common).printSplit(directory: output)
       return manifest.completeness
@@ -64,7 +61,7 @@ struct SplitCommand: ParsableCommand {
 
 /// A size as users write it: bytes, or with K, M, G or T.
 struct MemorySize {
-  let bytes: UInt64
+  let budget: MemoryBudget
 
   init(parsing text: String) throws {
     let shifts: [Character: UInt64] = ["K": 10, "M": 20, "G": 30, "T": 40]
@@ -77,6 +74,6 @@ struct MemorySize {
     guard let number = UInt64(digits), number > 0, number <= UInt64.max >> shift, number << shift >= 16 << 20 else {
       throw ValidationError("--memory takes a size of at least 16M, as 512M or 2G, not \(text)")
     }
-    bytes = number << shift
+    budget = MemoryBudget(total: number << shift)
   }
 }

@@ -91,6 +91,12 @@ public struct FrameBitmap: Sendable, Equatable {
     }
   }
 
+  public func union(_ other: FrameBitmap) -> FrameBitmap {
+    var both = self
+    both.formUnion(other)
+    return both
+  }
+
   /// Builds the rank directory. Must be called after the last change and before `rank` or `forEachRun`.
   public mutating func freeze() {
     guard !frozen else { return }
@@ -118,13 +124,8 @@ public struct FrameBitmap: Sendable, Equatable {
     let chunk = frame / Self.framesPerChunk
     guard let slot = slotOfChunk[chunk] else {
       // Empty stretch: everything in the chunks below it.
-      var low = 0
-      var high = order.count
-      while low < high {
-        let middle = (low + high) / 2
-        if order[middle] < chunk { low = middle + 1 } else { high = middle }
-      }
-      guard low < order.count, let next = slotOfChunk[order[low]] else { return count }
+      let index = orderIndex(of: chunk)
+      guard index < order.count, let next = slotOfChunk[order[index]] else { return count }
       return before[next]
     }
     let word = Self.word(frame)
@@ -179,12 +180,41 @@ public struct FrameBitmap: Sendable, Equatable {
     return count
   }
 
+  /// Index in `order` of the first chunk that is not below `chunk`.
+  private func orderIndex(of chunk: UInt64) -> Int {
+    var low = 0
+    var high = order.count
+    while low < high {
+      let middle = (low + high) / 2
+      if order[middle] < chunk { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// Whether `frame` is in the set, and how far that holds for the frames behind it, at most up to `limit`.
+  public func sameRun(from frame: UInt64, limit: UInt64) -> (isIn: Bool, end: UInt64) {
+    let isIn = contains(frame)
+    var end = frame + 1
+    while end < limit {
+      guard let slot = slotOfChunk[end / Self.framesPerChunk] else {
+        if isIn { return (isIn, end) }
+        end = (end / Self.framesPerChunk + 1) * Self.framesPerChunk
+        continue
+      }
+      let word = words[slot * Self.wordsPerChunk + Self.word(end)]
+      let others = (isIn ? ~word : word) >> (end & 63)
+      if others != 0 { return (isIn, min(limit, end + UInt64(others.trailingZeroBitCount))) }
+      end = (end / 64 + 1) * 64
+    }
+    return (isIn, min(limit, end))
+  }
+
   /// Calls `body` with each maximal run of consecutive frames inside `range`, ascending. Needs `freeze()`.
   public func forEachRun(in range: Range<UInt64>? = nil, _ body: (Range<UInt64>) throws -> Void) rethrows {
     precondition(frozen, "forEachRun needs freeze()")
     let range = range ?? 0..<UInt64.max
     var open: Range<UInt64>?
-    for chunk in order where (chunk + 1) * Self.framesPerChunk > range.lowerBound {
+    for chunk in order[orderIndex(of: range.lowerBound / Self.framesPerChunk)...] {
       if chunk * Self.framesPerChunk >= range.upperBound { break }
       guard let slot = slotOfChunk[chunk] else { continue }
       for word in 0..<Self.wordsPerChunk {

@@ -36,6 +36,9 @@ public final class InputFile: Sendable {
     }
   }
 
+  /// `lend` copies nothing.
+  var isMapped: Bool { mapping != nil }
+
   private static func map(_ descriptor: Int32, _ size: Int) -> Mapping? {
     guard let handle = unsafe clinux_map(descriptor, size), let bytes = unsafe clinux_mapping_bytes(handle) else {
       return nil

@@ -1,3 +1,5 @@
+import Glibc
+
 /// One page of memory, whole: 4096 bytes.
 public struct Page: Sendable, Equatable {
   public let bytes: [UInt8]
@@ -33,17 +35,11 @@ public struct Page: Sendable, Equatable {
 extension RawSpan {
   /// Whether every byte is 0.
   public var isZero: Bool {
-    var offset = 0
-    while offset + 8 <= byteCount {
-      // Safe: in bounds by the loop's condition.
-      if unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self) != 0 { return false }
-      offset += 8
+    unsafe withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress else { return true }
+      // Safe: both ranges lie inside. All bytes equal their neighbours, and the first is 0.
+      return unsafe bytes[0] == 0 && memcmp(start, start + 1, bytes.count - 1) == 0
     }
-    while offset < byteCount {
-      if unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt8.self) != 0 { return false }
-      offset += 1
-    }
-    return true
   }
 }
 

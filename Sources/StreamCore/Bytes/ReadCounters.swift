@@ -10,6 +10,8 @@ public enum ReadPurpose: Int, Sendable, CaseIterable {
   case heads
   /// Whole pages read to be understood: candidates, EPT and page tables, KVM structures, VMCOREINFO, utsname.
   case structures
+  /// EPT tables read again, to go through the guests' maps once more for a window of frames.
+  case maps
   /// Stored pages that guests want.
   case pages
 
@@ -22,6 +24,7 @@ public final class ReadCounters: Sendable {
   private let descriptors = Atomic<UInt64>(0)
   private let heads = Atomic<UInt64>(0)
   private let structures = Atomic<UInt64>(0)
+  private let maps = Atomic<UInt64>(0)
   private let pages = Atomic<UInt64>(0)
 
   public init() {}
@@ -33,6 +36,7 @@ public final class ReadCounters: Sendable {
     case .descriptors: descriptors.wrappingAdd(bytes, ordering: .relaxed)
     case .heads: heads.wrappingAdd(bytes, ordering: .relaxed)
     case .structures: structures.wrappingAdd(bytes, ordering: .relaxed)
+    case .maps: maps.wrappingAdd(bytes, ordering: .relaxed)
     case .pages: pages.wrappingAdd(bytes, ordering: .relaxed)
     }
   }
@@ -43,6 +47,7 @@ public final class ReadCounters: Sendable {
     case .descriptors: descriptors.load(ordering: .relaxed)
     case .heads: heads.load(ordering: .relaxed)
     case .structures: structures.load(ordering: .relaxed)
+    case .maps: maps.load(ordering: .relaxed)
     case .pages: pages.load(ordering: .relaxed)
     }
   }

@@ -1,67 +1,90 @@
-/// A run of guest frames that map to a run of host frames, of one guest: (gpa, hpa, count) of design §1.
-public struct Extent: Sendable, Equatable {
-  /// First host frame.
-  public var host: UInt64
-  /// First guest frame.
-  public var guest: UInt64
-  /// Frames.
-  public var count: UInt64
-  /// Index of the guest in the plan.
-  public var owner: Int
+import Synchronization
 
-  public init(host: UInt64, guest: UInt64, count: UInt64, owner: Int) {
-    self.host = host
-    self.guest = guest
-    self.count = count
-    self.owner = owner
+/// What goes from the host to its guests, in the order of the host's frames, cut into windows whose extents fit into
+/// memory (design §3.6).
+struct ExtractionPlan: Sendable {
+  /// A part of the host's frames, and the guest frames of it that are meant: all, but where a few host frames back more
+  /// guest frames than fit.
+  struct Window: Sendable, Equatable {
+    var frames: Range<UInt64>
+    var guestFrames: Range<UInt64> = 0..<UInt64.max
+
+    /// Other windows have the same host frames, for other guest frames.
+    var isPart: Bool { guestFrames != 0..<UInt64.max }
+  }
+
+  let windows: [Window]
+  /// Guests in the order of their owners' numbers.
+  private let guests: [Guest]
+  private let kept: ExtentsOnce?
+  private let capacity: Int
+  private let workers: Workers
+
+  /// - Parameters:
+  ///   - guests: those that are wanted.
+  ///   - kept: the extents that the first walk kept, by `mapIndex`; `nil`: it could not.
+  ///   - capacity: extents of one window, which stand in memory twice while they are sorted.
+  ///   - memory: what the maps are read through when they are walked again.
+  init(
+    _ guests: [Guest], kept: [[Extent]]?, capacity: Int, memory: any PhysicalMemory, workers: Workers
+  ) throws {
+    self.guests = guests.map { guest in
+      var guest = guest
+      guest.mapper = guest.mapper?.reading(from: memory)
+      return guest
+    }
+    self.kept = kept.map(ExtentsOnce.init)
+    self.capacity = max(1, capacity)
+    self.workers = workers
+    if kept != nil {
+      windows = [Window(frames: 0..<UInt64.max)]
+    } else {
+      let maps = GuestMaps(guests: self.guests, workers: workers)
+      windows = try WindowCutter(maps: maps, capacity: self.capacity).windows()
+    }
+  }
+
+  /// The steps of one window.
+  func steps(of window: Window) throws -> PlanSteps {
+    if let parts = kept?.take() {
+      var owners: [Int?] = Array(repeating: nil, count: (guests.map(\.mapIndex).max() ?? 0) + 1)
+      for (owner, guest) in guests.enumerated() { owners[guest.mapIndex] = owner }
+      return PlanSteps(parts, owners: owners)
+    }
+    let parts = Mutex<[[Extent]]>([])
+    try GuestMaps(guests: guests, workers: workers).forEachExtent(in: window) { extents in
+      parts.withLock { $0.append(extents) }
+    }
+    return PlanSteps(parts.withLock { $0 }, owners: Array(guests.indices))
+  }
+
+  /// Extents that one caller may have.
+  private final class ExtentsOnce: Sendable {
+    private let parts: Mutex<[[Extent]]?>
+
+    init(_ parts: [[Extent]]) { self.parts = Mutex(parts) }
+
+    func take() -> [[Extent]]? {
+      parts.withLock { parts in
+        defer { parts = nil }
+        return parts
+      }
+    }
   }
 }
 
-/// All extents in the order of the host's frames, cut into steps that a worker takes at once. A frame that several
-/// guests map, or one guest at several places, stands in the same step for all of them.
-public struct ExtractionPlan: Sendable {
-  /// Host frames that one step covers.
-  public static let framesPerStep: UInt64 = 1024
+/// The maps of the guests that are wanted, to be walked once more.
+struct GuestMaps: Sendable {
+  let guests: [Guest]
+  let workers: Workers
 
-  /// One step: these extents all lie inside `frames`.
-  public struct Step: Sendable {
-    public let frames: Range<UInt64>
-    public let extents: ArraySlice<Extent>
-  }
-
-  private let extents: [Extent]
-  private let starts: [Int]
-
-  public init(_ given: [Extent]) {
-    var extents: [Extent] = []
-    extents.reserveCapacity(given.count)
-    for extent in given {
-      var rest = extent
-      while rest.count > 0 {
-        let room = Self.framesPerStep - rest.host % Self.framesPerStep
-        let take = min(room, rest.count)
-        extents.append(Extent(host: rest.host, guest: rest.guest, count: take, owner: rest.owner))
-        rest.host += take
-        rest.guest += take
-        rest.count -= take
-      }
+  /// Hands over the extents of a window, in no order, from any worker; their owners are indices of `guests`.
+  func forEachExtent(
+    in window: ExtractionPlan.Window, _ body: @escaping @Sendable ([Extent]) throws -> Void
+  ) throws {
+    for (owner, guest) in guests.enumerated() {
+      try guest.mapper?.forEachExtent(
+        host: window.frames, guest: window.guestFrames, of: guest.map, owner: owner, workers: workers, body)
     }
-    extents.sort { ($0.host, $0.owner, $0.guest) < ($1.host, $1.owner, $1.guest) }
-    var starts: [Int] = []
-    for index in extents.indices
-    where index == 0 || extents[index].host / Self.framesPerStep != extents[index - 1].host / Self.framesPerStep {
-      starts.append(index)
-    }
-    self.extents = extents
-    self.starts = starts
-  }
-
-  public var stepCount: Int { starts.count }
-
-  public func step(_ index: Int) -> Step {
-    let end = index + 1 < starts.count ? starts[index + 1] : extents.count
-    let slice = extents[starts[index]..<end]
-    let first = extents[starts[index]].host / Self.framesPerStep * Self.framesPerStep
-    return Step(frames: first..<first + Self.framesPerStep, extents: slice)
   }
 }

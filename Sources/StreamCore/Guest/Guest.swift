@@ -19,12 +19,17 @@ public struct Guest: Sendable {
   public var roots: [EPTPointer]
   public var map = GuestMap()
   public var identity: GuestIdentity?
-  /// Its memory through its EPT; `nil` until the guests are agreed on.
-  var memory: GuestMemory?
+  /// Makes the map; `nil` until it is made.
+  var mapper: GuestMapper?
+  /// Index among the guests that were mapped, by which extents name their owner.
+  var mapIndex = 0
   /// What the claim rests on that this is a guest of the host, one line each.
   public var evidence: [String]
   /// Host frames, ascending, which that evidence stands in: none of them may be a guest's memory.
   var evidenceFrames: [UInt64]
+
+  /// Its memory through its EPT.
+  var memory: GuestMemory? { mapper?.memory }
 
   public var name: String { "guest-\(id)" }
   var lowestVMCS: UInt64 { vcpus.compactMap { $0.region?.address.rawValue }.min() ?? .max }

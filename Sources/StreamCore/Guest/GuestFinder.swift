@@ -1,8 +1,19 @@
+/// What is kept of the guests' maps, and how much memory that may take.
+struct MapStorage: Sendable {
+  /// Takes the extents of all guests; `nil`: they are not asked for.
+  var extents: ExtentStore?
+  /// Which pages there are is kept, not their number alone.
+  var keepsPages: Bool
+  /// For the bitmaps, bytes: of all guests where they are kept, else of each.
+  var limit: Int
+}
+
 /// Groups vCPUs into guests, maps their memory and asks who they are (design §3.4, §3.5).
 struct GuestFinder {
   let dump: any HostDump
   let memory: HostMemory
   let scan: HeadScan
+  let storage: MapStorage
   let workers: Workers
   let progress: Progress
 
@@ -10,6 +21,8 @@ struct GuestFinder {
     var guests: [Guest]
     /// Guests that are none after all, with the reason.
     var dropped: [(vmcs: HPA, reason: String)]
+    /// Guests whose maps need more memory than there was left for them, bytes.
+    var tooLarge: [(vmcs: HPA, limit: Int)]
     /// Look-alikes of a guest's VMCOREINFO that fewer vCPUs agree with, by guest.
     var otherIdentities: [Int: Int]
     /// VMs that the host kernel lists and that no region in the dump belongs to.
@@ -19,28 +32,41 @@ struct GuestFinder {
   func run(_ host: FoundHost) throws -> Result {
     var guests = group(host)
     progress.begin(.map, total: UInt64(guests.count))
-    let evidence = guests.flatMap(\.evidenceFrames).sorted()
+    let watch = GuestMapper.Watch(
+      evidence: guests.flatMap(\.evidenceFrames).sorted(), vmcoreinfo: scan.vmcoreinfo)
+    var taken = 0
+    var refused: Set<Int> = []
+    var tooLarge: [(vmcs: HPA, limit: Int)] = []
     for index in guests.indices {
       let mapper = GuestMapper(
-        dump: dump, memory: memory, excluded: apicAccessPages(guests[index]), guarded: evidence)
-      guests[index].map = try mapper.map(guests[index].roots, workers: workers, progress: progress)
+        dump: dump, memory: GuestMemory(host: memory, roots: guests[index].roots),
+        excluded: apicAccessPages(guests[index]))
+      guests[index].mapper = mapper
+      guests[index].mapIndex = index
+      do {
+        guests[index].map = try mapper.map(
+          watch, keeping: storage.extents, owner: index, limit: max(0, storage.limit - taken), workers: workers)
+      } catch let error as GuestMapper.TooLarge {
+        tooLarge.append((HPA(rawValue: guests[index].lowestVMCS), error.limit))
+        refused.insert(index)
+      }
+      if storage.keepsPages { taken += guests[index].map.byteCount } else { guests[index].map.dropPages() }
       progress.advance(1)
     }
-    let (kept, dropped) = Self.settleClaims(guests)
+    let (kept, dropped) = Self.settleClaims(guests.filter { !refused.contains($0.mapIndex) })
     guests = kept
     var others: [Int: Int] = [:]
     for index in guests.indices {
       guests[index].id = index + 1
-      let guestMemory = GuestMemory(host: memory, roots: guests[index].roots)
-      guests[index].memory = guestMemory
-      let search = IdentitySearch(memory: guestMemory, vcpus: guests[index].vcpus.map(\.state))
-      let (identity, other) = search.run(places(of: guests[index]))
+      guard let memory = guests[index].memory else { continue }
+      let search = IdentitySearch(memory: memory, vcpus: guests[index].vcpus.map(\.state))
+      let (identity, other) = search.run(guests[index].map.places)
       guests[index].identity = identity
       if other > 0 { others[guests[index].id] = other }
     }
     let seen = Set(host.regions.compactMap { try? host.evidence.evidence(for: $0.address).get().kvm })
     return Result(
-      guests: guests, dropped: dropped, otherIdentities: others,
+      guests: guests, dropped: dropped, tooLarge: tooLarge, otherIdentities: others,
       unseen: host.evidence.kvms.map(\.address).filter { !seen.contains($0) })
   }
 
@@ -148,20 +174,7 @@ struct GuestFinder {
     return lines
   }
 
-  private func apicAccessPages(_ guest: Guest) -> Set<UInt64> {
-    Set(guest.vcpus.compactMap { $0.region?[.APIC_ACCESS_ADDR] }.filter { $0 != 0 }.map { $0 >> 12 })
-  }
-
-  /// Guest frames, ascending, whose pages begin as VMCOREINFO does.
-  private func places(of guest: Guest) -> [UInt64] {
-    var places: [UInt64] = []
-    for extent in guest.map.extents {
-      scan.vmcoreinfo.forEachRun(in: extent.host..<extent.host + extent.count) { run in
-        for frame in run where places.count < IdentitySearch.maximumTries * 4 {
-          places.append(extent.guest + (frame - extent.host))
-        }
-      }
-    }
-    return places.sorted()
+  private func apicAccessPages(_ guest: Guest) -> [UInt64] {
+    Set(guest.vcpus.compactMap { $0.region?[.APIC_ACCESS_ADDR] }.filter { $0 != 0 }.map { $0 >> 12 }).sorted()
   }
 }

@@ -30,6 +30,8 @@ struct IdentitySearch {
   let vcpus: [RegisterState]
   /// How many look-alikes are tried: a guest can fill its memory with them.
   static let maximumTries = 4096
+  /// Look-alikes that are kept of a map.
+  static let keptPlaces = 4 * maximumTries
 
   /// - Parameter places: guest frames that begin as a note or its text does, ascending.
   /// - Returns: what most vCPUs agree with, and how many others would have passed with fewer.

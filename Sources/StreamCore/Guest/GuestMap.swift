@@ -1,12 +1,19 @@
-/// A guest's memory as its EPT maps it: which guest frames, backed by which host frames, and what of them the dump
-/// holds.
+/// A guest's memory as its EPT maps it: which guest frames there are, and what of them the dump holds. Which host frame
+/// backs which is not kept here, for that grows with the guest (`Extent`).
 public struct GuestMap: Sendable {
-  /// Mapped guest frames of RAM whose bytes the dump holds, with their host frames.
-  public var extents: [Extent] = []
-  /// Guest frames of RAM that are mapped.
+  /// Guest frames of RAM that are mapped; empty where only their number was asked for.
   public var known = FrameBitmap()
-  /// Those whose bytes the dump holds.
+  /// Those whose bytes the dump holds; empty where only their number was asked for.
   public var present = FrameBitmap()
+  /// How many frames `known` and `present` have, or had.
+  public var knownPages: UInt64 = 0
+  public var presentPages: UInt64 = 0
+  /// Blocks of 2 MiB in which at least one page of RAM is mapped, joined; addresses, the end exclusive. Pages that a
+  /// guest never touched have no entry, so single pages do not tell where its RAM is.
+  public var ram: [Range<UInt64>] = []
+  /// For each root, the guest frames in `present` that it adds to those of the roots before it; nothing for the first,
+  /// which has the rest.
+  var supplements: [FrameBitmap] = []
   /// Leaves to frames that the host dump does not know as RAM, in 4 KiB pages.
   public var devicePages: UInt64 = 0
   /// Mapped RAM whose bytes the dump does not hold, by reason.
@@ -17,10 +24,39 @@ public struct GuestMap: Sendable {
   public var workers = 0
   /// Host frames of others' evidence that this map reaches.
   var reached: [UInt64] = []
+  /// Guest frames, ascending, whose pages begin as VMCOREINFO does; the first few.
+  var places: [UInt64] = []
 
-  /// Blocks of 2 MiB in which at least one page of RAM is mapped, joined; addresses, the end exclusive. Pages that a
-  /// guest never touched have no entry, so single pages do not tell where its RAM is.
-  public var ram: [Range<UInt64>] {
+  /// Bytes of memory that the bitmaps take.
+  var byteCount: Int {
+    let own = absent.values.contains { $0 > 0 } ? known.byteCount : 0
+    return own + present.byteCount + supplements.reduce(0) { $0 + $1.byteCount }
+  }
+
+  /// Ends the building. Where nothing is absent, both bitmaps share their memory.
+  mutating func freeze(absent missing: FrameBitmap) {
+    present.freeze()
+    known = present
+    if missing.count > 0 { known.formUnion(missing) }
+    known.freeze()
+    for index in supplements.indices { supplements[index].freeze() }
+    reached = Set(reached).sorted()
+    places = Array(places.sorted().prefix(IdentitySearch.keptPlaces))
+    knownPages = known.count
+    presentPages = present.count
+    ram = Self.ram(known)
+  }
+
+  /// Forgets which pages there are and keeps their numbers.
+  mutating func dropPages() {
+    known = FrameBitmap()
+    present = FrameBitmap()
+    supplements = []
+    known.freeze()
+    present.freeze()
+  }
+
+  private static func ram(_ known: FrameBitmap) -> [Range<UInt64>] {
     let block: UInt64 = 2 << 20
     var ranges: [Range<UInt64>] = []
     known.forEachRun { run in
@@ -41,118 +77,4 @@ public enum AbsentReason: String, Sendable, CaseIterable {
   case filtered
   case not_stored
   case lost
-}
-
-/// Walks the EPT roots of one guest, its subtrees shared out among workers, and holds every leaf against the dump.
-struct GuestMapper {
-  let dump: any HostDump
-  let memory: HostMemory
-  /// Host frames that are no RAM of a guest although its EPT has them: the APIC access page.
-  let excluded: Set<UInt64>
-  /// Host frames, ascending, that the evidence for other guests stands in.
-  let guarded: [UInt64]
-
-  /// What one subtree maps, in order of guest address.
-  private struct Part: Sendable {
-    var runs: [(run: EPTRun, presence: Presence)] = []
-    var reached: [UInt64] = []
-    var counts = EPTCounts()
-  }
-
-  /// - Parameter roots: the one that counts where two disagree comes first.
-  func map(_ roots: [EPTPointer], workers: Workers, progress: Progress) throws -> GuestMap {
-    var map = GuestMap()
-    for (index, root) in roots.enumerated() {
-      let walk = EPTWalk(memory: memory, pointer: root)
-      map.counts.add(walk.counts)
-      let subtrees = walk.subtrees(atLeast: workers.count)
-      let parts = PartList<Part>(count: subtrees.count)
-      let used = try workers.forEach(subtrees.count) { _, item in
-        var part = Part()
-        part.counts = walk.walk(subtrees[item]) { run in visit(run, &part) }
-        parts.put(part, at: item)
-      }
-      map.workers = max(map.workers, used)
-      for part in parts.take() {
-        map.counts.add(part.counts)
-        map.reached += part.reached
-        for (run, presence) in part.runs {
-          if index == 0 { add(run, presence, to: &map) } else { addRest(of: run, presence, to: &map) }
-        }
-      }
-    }
-    map.known.freeze()
-    map.present.freeze()
-    return map
-  }
-
-  /// Splits a run where its frames differ in what the dump has of them.
-  private func visit(_ run: EPTRun, _ part: inout Part) {
-    var index = guarded.partitioningIndex { $0 >= run.hostFrame }
-    while index < guarded.count, guarded[index] - run.hostFrame < run.count {
-      part.reached.append(guarded[index])
-      index += 1
-    }
-    var start: UInt64 = 0
-    var presence = presence(run.hostFrame)
-    for offset in 1...max(1, run.count) {
-      let next = offset < run.count ? self.presence(run.hostFrame &+ offset) : nil
-      if next == presence { continue }
-      part.runs.append(
-        (EPTRun(gpaFrame: run.gpaFrame + start, hostFrame: run.hostFrame + start, count: offset - start), presence))
-      start = offset
-      if let next { presence = next }
-    }
-  }
-
-  private func presence(_ frame: UInt64) -> Presence {
-    excluded.contains(frame) ? .unknown : dump.presence(frame)
-  }
-
-  private func add(_ run: EPTRun, _ presence: Presence, to map: inout GuestMap) {
-    let frames = run.gpaFrame..<run.gpaFrame + run.count
-    switch presence {
-    case .unknown:
-      map.devicePages += run.count
-      return
-    case .stored:
-      map.present.insert(frames)
-      let extent = Extent(host: run.hostFrame, guest: run.gpaFrame, count: run.count, owner: 0)
-      if map.extents.last?.join(extent) == true {
-        map.extents[map.extents.count - 1].count += run.count
-      } else {
-        map.extents.append(extent)
-      }
-    case .filtered: map.absent[.filtered, default: 0] += run.count
-    case .notStored: map.absent[.not_stored, default: 0] += run.count
-    }
-    map.known.insert(frames)
-  }
-
-  /// A further root adds what the ones before it lack: the roots of one guest map the same memory, but for SMM's own.
-  private func addRest(of run: EPTRun, _ presence: Presence, to map: inout GuestMap) {
-    for offset in 0..<run.count where !map.known.contains(run.gpaFrame + offset) {
-      add(EPTRun(gpaFrame: run.gpaFrame + offset, hostFrame: run.hostFrame + offset, count: 1), presence, to: &map)
-    }
-  }
-}
-
-extension Extent {
-  /// Whether `next` continues this extent on both sides.
-  func join(_ next: Extent) -> Bool {
-    guest &+ count == next.guest && host &+ count == next.host && owner == next.owner
-  }
-}
-
-extension [UInt64] {
-  /// Index of the first element that satisfies `belongs`, in an array that is sorted by it.
-  func partitioningIndex(where belongs: (UInt64) -> Bool) -> Int {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if belongs(self[middle]) { high = middle } else { low = middle + 1 }
-    }
-    return low
-  }
 }

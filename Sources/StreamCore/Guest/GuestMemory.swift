@@ -1,11 +1,22 @@
 /// A guest's physical memory, seen through its EPT: table by table, on demand.
 public struct GuestMemory: PhysicalMemory {
   private let host: any PhysicalMemory
-  private let walks: [EPTWalk]
+  /// One a root, the one that counts where two disagree first.
+  let walks: [EPTWalk]
 
   init(host: any PhysicalMemory, roots: [EPTPointer]) {
     self.host = host
     walks = roots.map { EPTWalk(memory: host, pointer: $0) }
+  }
+
+  /// The same memory, its tables read through `host`.
+  func reading(from host: any PhysicalMemory) -> GuestMemory {
+    GuestMemory(host: host, walks: walks.map { $0.reading(from: host) })
+  }
+
+  private init(host: any PhysicalMemory, walks: [EPTWalk]) {
+    self.host = host
+    self.walks = walks
   }
 
   /// The host frame behind a guest frame: the first root that maps it counts.

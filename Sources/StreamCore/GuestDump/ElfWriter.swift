@@ -5,7 +5,7 @@ import Synchronization
 public final class ElfWriter: GuestDumpWriter {
   public static let format = GuestDumpFormat(
     name: "elf", fileExtension: "elf", encodings: [.raw],
-    open: { image, path throws(GuestDumpError) in try ElfWriter(image, path: path) })
+    open: { image, path, _ throws(GuestDumpError) in try ElfWriter(image, path: path) })
 
   private let image: GuestImage
   private let notes: GuestNotes
@@ -29,38 +29,40 @@ public final class ElfWriter: GuestDumpWriter {
     ledger = Mutex(PageLedger(image.present))
   }
 
-  public func append(_ batch: OutputBatch) throws(SystemError) {
-    try ledger.withLock { ledger throws(SystemError) in
-      do throws(SystemError) {
-        try append(batch, &ledger)
-      } catch {
-        ledger.note(error)
-        throw error
+  public let sharesPages = false
+
+  /// Pages that follow each other in the payload and in the file are one range.
+  public func append(_ batch: OutputBatch) -> [PayloadPlace] {
+    ledger.withLock { ledger in
+      var places: [PayloadPlace] = []
+      for page in batch.pages {
+        guard let rank = ledger.arrive(page.guestFrame) else { continue }
+        guard case .stored(let start, let count, let encoding) = page.content else {
+          if page.content != .zero { ledger.note(.unusable(frame: page.guestFrame)) }
+          continue
+        }
+        guard count == pageSize, encoding == .raw, start >= 0, start <= batch.payloadCount - count else {
+          ledger.note(.unusable(frame: page.guestFrame))
+          continue
+        }
+        let offset = layout.offset(rank: rank)
+        if let last = places.last, last.range.upperBound == start, last.offset + UInt64(last.range.count) == offset {
+          places[places.count - 1].range = last.range.lowerBound..<start + count
+        } else {
+          places.append(PayloadPlace(range: start..<start + count, offset: offset))
+        }
       }
+      return places
     }
   }
 
-  /// Pages that follow each other in the payload and in the file are one write.
-  private func append(_ batch: OutputBatch, _ ledger: inout PageLedger) throws(SystemError) {
-    var gathered = 0..<0
-    var target: UInt64 = 0
-    for page in batch.pages {
-      guard let rank = ledger.arrive(page.guestFrame) else { continue }
-      guard case .stored(let start, let count, let encoding) = page.content else { continue }
-      guard count == pageSize, encoding == .raw, start >= 0, start <= batch.payload.count - count else {
-        ledger.note(.unusable(frame: page.guestFrame))
-        continue
-      }
-      let offset = layout.offset(rank: rank)
-      if gathered.upperBound == start, target + UInt64(gathered.count) == offset {
-        gathered = gathered.lowerBound..<start + count
-      } else {
-        if !gathered.isEmpty { try file.write(batch.payload, gathered, at: target) }
-        gathered = start..<start + count
-        target = offset
-      }
+  public func write(_ bytes: GatheredBytes, at offset: UInt64) throws(SystemError) {
+    do throws(SystemError) {
+      try file.write(bytes, at: offset)
+    } catch {
+      ledger.withLock { $0.note(error) }
+      throw error
     }
-    if !gathered.isEmpty { try file.write(batch.payload, gathered, at: target) }
   }
 
   public func markBad(_ guestFrame: UInt64) { ledger.withLock { $0.markBad(guestFrame) } }

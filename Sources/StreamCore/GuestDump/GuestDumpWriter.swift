@@ -3,8 +3,10 @@ public struct OutputPage: Sendable, Equatable {
   public enum Content: Sendable, Equatable {
     /// 4096 bytes of zeros, known to be so.
     case zero
-    /// `payload[start..<start + count]` of the batch. Pages with equal bytes may name the same range.
+    /// `count` bytes from `start` of the batch's payload. Pages with equal bytes may name the same range.
     case stored(start: Int, count: Int, encoding: PageEncoding)
+    /// Bytes of an earlier batch, that stand in the file at `offset` by now; only where the writer `sharesPages`.
+    case placed(offset: UInt64, count: Int, encoding: PageEncoding)
   }
   public var guestFrame: UInt64
   public var content: Content
@@ -15,15 +17,23 @@ public struct OutputPage: Sendable, Equatable {
   }
 }
 
-/// Pages of one guest, in any order, with their bytes.
+/// Pages of one guest, in any order, and how many bytes they have.
 public struct OutputBatch: Sendable {
-  public var payload: [UInt8]
+  /// Bytes that the pages' ranges lie in.
+  public var payloadCount: Int
   public var pages: [OutputPage]
 
-  public init(payload: [UInt8] = [], pages: [OutputPage] = []) {
-    self.payload = payload
+  public init(payloadCount: Int = 0, pages: [OutputPage] = []) {
+    self.payloadCount = payloadCount
     self.pages = pages
   }
+}
+
+/// Where a range of a batch's payload belongs.
+public struct PayloadPlace: Sendable, Equatable {
+  public var range: Range<Int>
+  /// In the file, bytes.
+  public var offset: UInt64
 }
 
 /// What was written, for the manifest.
@@ -88,10 +98,18 @@ extension GuestDumpError: CustomStringConvertible {
   }
 }
 
-/// Writes one guest's dump. `append` is called serially; the file depends on the pages and payloads in their order, not
-/// on how they are cut into batches.
+/// Writes one guest's dump. `append` is called serially and says where the bytes go; they follow by `write`, in any order
+/// and from any thread. The file depends on the pages and payloads in their order, not on how they are cut into batches.
 public protocol GuestDumpWriter: AnyObject, Sendable {
-  func append(_ batch: OutputBatch) throws(SystemError)
+  /// Pages can name bytes of earlier batches.
+  var sharesPages: Bool { get }
+
+  /// Gives pages their places.
+  /// - Returns: where ranges of the payload must be written before `finish`.
+  func append(_ batch: OutputBatch) throws(SystemError) -> [PayloadPlace]
+
+  /// Writes bytes at a place that `append` named.
+  func write(_ bytes: GatheredBytes, at offset: UInt64) throws(SystemError)
 
   /// A page of `present` that turned out damaged: the dump will not have it. Frames outside `present` do not matter.
   func markBad(_ guestFrame: UInt64)
@@ -109,8 +127,8 @@ public struct GuestDumpFormat: Sendable {
   public let fileExtension: String
   /// What pages may be stored as.
   public let encodings: [PageEncoding]
-  /// Creates the temporary file beside the path.
-  public let open: @Sendable (GuestImage, _ path: String) throws(GuestDumpError) -> any GuestDumpWriter
+  /// Creates the temporary file beside the path. `memory`: bytes for what the writer gathers.
+  public let open: @Sendable (GuestImage, _ path: String, _ memory: Int) throws(GuestDumpError) -> any GuestDumpWriter
 }
 
 /// The formats that are written. A format is added by a file and a line here; the first is the default.

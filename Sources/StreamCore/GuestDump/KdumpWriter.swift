@@ -5,13 +5,16 @@ import Synchronization
 public final class KdumpWriter: GuestDumpWriter {
   public static let format = GuestDumpFormat(
     name: "kdump", fileExtension: "kdump", encodings: PageEncoding.allCases,
-    open: { image, path throws(GuestDumpError) in try KdumpWriter(image, path: path) })
-  /// Descriptors gathered before they are written: 6 MiB.
+    open: { image, path, memory throws(GuestDumpError) in
+      try KdumpWriter(image, path: path, descriptorsInMemory: memory / Int(KdumpLayout.descriptorSize))
+    })
+  /// Descriptors gathered before they are written, unless there is room for fewer only: 6 MiB.
   public static let descriptorsInMemory = 256 << 10
 
   private struct State {
     var ledger: PageLedger
-    var data: SequentialWriter
+    /// File offset of the next stored page.
+    var dataEnd: UInt64
     var table: PageDescriptorTable
   }
   private let image: GuestImage
@@ -33,14 +36,17 @@ public final class KdumpWriter: GuestDumpWriter {
     } catch { throw .system(error) }
     state = Mutex(
       State(
-        ledger: PageLedger(image.present), data: SequentialWriter(file, at: layout.data),
-        table: PageDescriptorTable(file, at: layout.descriptors, capacity: descriptorsInMemory)))
+        ledger: PageLedger(image.present), dataEnd: layout.data,
+        table: PageDescriptorTable(
+          file, at: layout.descriptors, capacity: min(descriptorsInMemory, Self.descriptorsInMemory))))
   }
 
-  public func append(_ batch: OutputBatch) throws(SystemError) {
+  public let sharesPages = true
+
+  public func append(_ batch: OutputBatch) throws(SystemError) -> [PayloadPlace] {
     try state.withLock { state throws(SystemError) in
       do throws(SystemError) {
-        try append(batch, &state)
+        return try append(batch, &state)
       } catch {
         state.ledger.note(error)
         throw error
@@ -48,23 +54,44 @@ public final class KdumpWriter: GuestDumpWriter {
     }
   }
 
-  private func append(_ batch: OutputBatch, _ state: inout State) throws(SystemError) {
-    let base = state.data.end
-    try state.data.write(batch.payload)
+  /// The payload goes behind what is there, as a whole.
+  private func append(_ batch: OutputBatch, _ state: inout State) throws(SystemError) -> [PayloadPlace] {
+    let base = state.dataEnd
+    state.dataEnd += UInt64(batch.payloadCount)
     for page in batch.pages {
       guard let rank = state.ledger.arrive(page.guestFrame) else { continue }
       switch page.content {
       case .zero:
         try state.table.add(index: rank, offset: layout.zeroPage, size: pageSize, encoding: .raw)
       case .stored(let start, let count, let encoding):
-        guard (1...pageSize).contains(count), encoding != .raw || count == pageSize,
-          start >= 0, start <= batch.payload.count - count
-        else {
+        guard Self.canStore(count, encoding), start >= 0, start <= batch.payloadCount - count else {
           state.ledger.note(.unusable(frame: page.guestFrame))
           continue
         }
         try state.table.add(index: rank, offset: base + UInt64(start), size: count, encoding: encoding)
+      case .placed(let offset, let count, let encoding):
+        guard Self.canStore(count, encoding), offset >= layout.data, offset <= base,
+          UInt64(count) <= base - offset
+        else {
+          state.ledger.note(.unusable(frame: page.guestFrame))
+          continue
+        }
+        try state.table.add(index: rank, offset: offset, size: count, encoding: encoding)
       }
+    }
+    return batch.payloadCount == 0 ? [] : [PayloadPlace(range: 0..<batch.payloadCount, offset: base)]
+  }
+
+  private static func canStore(_ count: Int, _ encoding: PageEncoding) -> Bool {
+    (1...pageSize).contains(count) && (encoding != .raw || count == pageSize)
+  }
+
+  public func write(_ bytes: GatheredBytes, at offset: UInt64) throws(SystemError) {
+    do throws(SystemError) {
+      try file.write(bytes, at: offset)
+    } catch {
+      state.withLock { $0.ledger.note(error) }
+      throw error
     }
   }
 
@@ -76,13 +103,12 @@ public final class KdumpWriter: GuestDumpWriter {
       do throws(SystemError) { try complete(&state) } catch { throw .system(error) }
       try file.finish(force: force)
       return OutputSummary(
-        bytes: state.data.end, pages: state.ledger.kept.count, badPages: state.ledger.badPages,
+        bytes: state.dataEnd, pages: state.ledger.kept.count, badPages: state.ledger.badPages,
         format: Self.format.name, codec: image.encoding.name)
     }
   }
 
   private func complete(_ state: inout State) throws(SystemError) {
-    try state.data.flush()
     try state.table.flush()
     if state.ledger.badPages > 0 {
       try state.table.compact(image.present, keeping: state.ledger.kept)
@@ -91,7 +117,7 @@ public final class KdumpWriter: GuestDumpWriter {
     try write(state.ledger.kept, at: layout.secondBitmap)
     try file.write(layout.header(image), at: 0)
     try file.write(layout.subHeader(image), at: KdumpLayout.block)
-    try file.truncate(to: state.data.end)
+    try file.truncate(to: state.dataEnd)
   }
 
   /// A chunk of the bitmap is a block of the file; empty ones stay holes.

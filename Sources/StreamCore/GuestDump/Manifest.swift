@@ -115,7 +115,9 @@ public struct Manifest: Encodable, Sendable {
   }
 
   public struct BadPages: Encodable, Sendable {
+    /// Damaged pages.
     public var count: UInt64
+    /// Where they are, and the lost pages too, which count as absent.
     public var runs: [Run]
 
     public struct Run: Encodable, Sendable {

@@ -87,6 +87,14 @@ public struct ElfDump: HostDump {
     return memory.run(of: frame) == nil ? .unknown : .notStored
   }
 
+  public func presenceRun(_ frame: UInt64, limit: UInt64) -> (presence: Presence, end: UInt64) {
+    if let run = stored.run(of: frame) { return (.stored, min(run.end, limit)) }
+    let next = stored.runs[stored.firstIndex(endingAbove: frame)...].first.map { min($0.start, limit) } ?? limit
+    if let run = memory.run(of: frame) { return (.notStored, min(run.end, next)) }
+    let known = memory.runs[memory.firstIndex(endingAbove: frame)...].first.map { min($0.start, next) } ?? next
+    return (.unknown, known)
+  }
+
   public func visit(
     _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (StoredEntry) throws -> Void
   ) throws {

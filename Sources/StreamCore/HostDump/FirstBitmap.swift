@@ -1,13 +1,8 @@
-import Synchronization
-
-/// The first bitmap of a kdump-compressed file (frames that are RAM), read block by block when a frame without a page
-/// is asked for; few blocks are kept.
-final class FirstBitmap: Sendable {
+/// The first bitmap of a kdump-compressed file (frames that are RAM), looked at where it lies when a frame without a
+/// page is asked for.
+struct FirstBitmap: Sendable {
   private let file: InputFile
   private let offset: UInt64
-  private let blocks = Mutex<[UInt64: [UInt8]]>([:])
-  /// Blocks kept in memory, 4096 bytes each.
-  private static let keep = 64
   /// Blocks read at once.
   private static let atOnce: UInt64 = 256
 
@@ -16,17 +11,26 @@ final class FirstBitmap: Sendable {
     self.offset = offset
   }
 
-  func contains(_ frame: UInt64) -> Bool {
-    let block = frame / FrameBitmap.framesPerChunk
-    let bytes = blocks.withLock { blocks -> [UInt8] in
-      if let bytes = blocks[block] { return bytes }
-      let bytes = (try? file.read(at: offset + block * UInt64(pageSize), count: pageSize, for: .headers)) ?? []
-      if blocks.count >= Self.keep { blocks.removeAll() }
-      blocks[block] = bytes
-      return bytes
+  func contains(_ frame: UInt64) -> Bool { word(frame) >> (frame & 63) & 1 == 1 }
+
+  /// Whether `frame` is in the set, and how far that holds for the frames behind it, at most up to `limit`.
+  func sameRun(from frame: UInt64, limit: UInt64) -> (isIn: Bool, end: UInt64) {
+    let isIn = contains(frame)
+    var end = frame + 1
+    while end < limit {
+      let word = word(end)
+      let others = (isIn ? ~word : word) >> (end & 63)
+      if others != 0 { return (isIn, min(limit, end + UInt64(others.trailingZeroBitCount))) }
+      end = (end / 64 + 1) * 64
     }
-    guard let byte: UInt8 = bytes.load(Int(frame % FrameBitmap.framesPerChunk / 8)) else { return false }
-    return byte >> (frame & 7) & 1 == 1
+    return (isIn, min(limit, end))
+  }
+
+  /// The 64 frames' bits around `frame`. What cannot be read is no RAM; that the file shrank, whoever reads pages of it
+  /// will say.
+  @inline(__always)
+  private func word(_ frame: UInt64) -> UInt64 {
+    (try? file.lend(at: offset + frame / 64 * 8, count: 8) { $0.load(0, as: UInt64.self) ?? 0 }) ?? 0
   }
 
   /// How many frames of the second bitmap the first one does not have. Reads the blocks that the second has, and no

@@ -120,6 +120,10 @@ public protocol HostDump: Sendable {
 
   func presence(_ frame: UInt64) -> Presence
 
+  /// The presence of `frame`, and how far it is that of the frames behind it, at most up to `limit`, which is above
+  /// `frame`. The frame at `end` can have the same presence again.
+  func presenceRun(_ frame: UInt64, limit: UInt64) -> (presence: Presence, end: UInt64)
+
   /// Stretches of frames, ascending and disjoint, that together hold every stored page but those that lie wholly in a
   /// hole of the file, which are zero; at most 4096 frames each.
   var stretches: [Range<UInt64>] { get }

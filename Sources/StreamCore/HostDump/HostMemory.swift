@@ -4,12 +4,19 @@ import Synchronization
 public final class HostMemory: PhysicalMemory {
   public let dump: any HostDump
   private let decoders: DecoderPool
+  private let purpose: ReadPurpose
   private let cache: Mutex<PageCache>
 
-  /// - Parameter cachedPages: how many decoded pages are kept for the next who asks.
-  public init(_ dump: any HostDump, decoders: DecoderPool = DecoderPool(), cachedPages: Int = 1024) {
+  /// - Parameters:
+  ///   - purpose: what the pages' bytes are counted as.
+  ///   - cachedPages: how many decoded pages are kept for the next who asks.
+  public init(
+    _ dump: any HostDump, decoders: DecoderPool = DecoderPool(), purpose: ReadPurpose = .structures,
+    cachedPages: Int = 1024
+  ) {
     self.dump = dump
     self.decoders = decoders
+    self.purpose = purpose
     cache = Mutex(PageCache(capacity: cachedPages))
   }
 
@@ -34,7 +41,7 @@ public final class HostMemory: PhysicalMemory {
   }
 
   private func decode(_ stored: StoredPage) throws -> PageResult {
-    dump.file.counters.add(Int(stored.size), .structures)
+    dump.file.counters.add(Int(stored.size), purpose)
     var page: [UInt8] = []
     let fault = try decoders.borrow { decoder in
       try dump.file.lend(at: stored.offset, count: Int(stored.size)) {

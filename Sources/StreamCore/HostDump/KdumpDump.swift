@@ -59,6 +59,14 @@ public struct KdumpDump: HostDump {
     return .filtered
   }
 
+  public func presenceRun(_ frame: UInt64, limit: UInt64) -> (presence: Presence, end: UInt64) {
+    let stored = stored.sameRun(from: frame, limit: limit)
+    if stored.isIn { return (.stored, stored.end) }
+    guard frame < header.maxMapnr else { return (.unknown, stored.end) }
+    let known = known.sameRun(from: frame, limit: min(stored.end, header.maxMapnr))
+    return (known.isIn ? .filtered : .unknown, known.end)
+  }
+
   public func visit(
     _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (StoredEntry) throws -> Void
   ) throws {

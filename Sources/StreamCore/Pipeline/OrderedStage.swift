@@ -1,89 +1,138 @@
 import Dispatch
 import Synchronization
 
-/// Runs `work` on several workers and gives the results to `sink` in the order of the items. At most `window` items are
-/// in flight, so a slow sink stops the source rather than filling memory, and a blocked stage sleeps.
-public final class OrderedStage<Item: Sendable, Output: Sendable>: Sendable {
-  private struct State {
-    var slots: [Result<Output, any Error>?]
-    var next = 0
-    var failure: (any Error)?
-    var idleWorkers: [Int]
+/// Runs items through three phases: `work` on several workers at once, `order` for one item at a time in the order of
+/// the items, `finish` on several workers again. The workers share out all three, so that one worker is one thread. At
+/// most `window` items are between the start of `work` and the end of `finish`, so that a slow disk stops the readers
+/// rather than filling memory; a worker without work sleeps.
+public final class OrderedStage<Output: Sendable, Job: Sendable>: Sendable {
+  private enum Task {
+    case work(Int)
+    case order(Result<Output, any Error>)
+    case finish(Job)
+    case sleep
+    case stop
+  }
 
-    /// The next result in item order, or `nil` while it is still being worked on.
-    mutating func takeNext() -> Result<Output, any Error>? {
-      guard let result = slots[next % slots.count] else { return nil }
-      slots[next % slots.count] = nil
-      next += 1
-      return result
+  private struct State {
+    let items: Int
+    var slots: [Result<Output, any Error>?]
+    /// The next item to be worked on, and the next to be ordered.
+    var nextWork = 0
+    var nextOrder = 0
+    var isOrdering = false
+    var jobs: [Job] = []
+    var finished = 0
+    var failure: (any Error)?
+    var sleepers: [Int] = []
+
+    /// What is furthest along comes first: it frees the most.
+    mutating func next(_ isCancelled: Bool) -> Task {
+      if failure != nil || isCancelled || finished == items { return .stop }
+      if !jobs.isEmpty { return .finish(jobs.removeFirst()) }
+      if !isOrdering, let result = slots[nextOrder % slots.count] {
+        slots[nextOrder % slots.count] = nil
+        isOrdering = true
+        return .order(result)
+      }
+      if nextWork < items && nextWork - finished < slots.count {
+        nextWork += 1
+        return .work(nextWork - 1)
+      }
+      return .sleep
     }
   }
 
-  private let window: Int
   private let workerCount: Int
+  private let window: Int
   private let cancellation: Cancellation
-  private let work: @Sendable (_ worker: Int, Item) throws -> Output
-  private let sink: @Sendable (Output) throws -> Void
-  private let state: Mutex<State>
+  private let work: @Sendable (_ worker: Int, _ item: Int) throws -> Output
+  private let order: @Sendable (Output) throws -> Job
+  private let finish: @Sendable (Job) throws -> Void
 
   /// - Parameters:
-  ///   - workers: how many items are worked on at once; `work` is told which worker it is, 0 to workers − 1, and no two
-  ///     items share a worker at one time.
-  ///   - window: items in flight, from `work` to the end of `sink`.
+  ///   - workers: `work` is told which of them it is, 0 to workers − 1, and no two items share a worker at one time.
+  ///   - window: items in flight; at least one a worker.
   public init(
     workers: Int, window: Int, cancellation: Cancellation,
-    work: @escaping @Sendable (_ worker: Int, Item) throws -> Output,
-    sink: @escaping @Sendable (Output) throws -> Void
+    work: @escaping @Sendable (_ worker: Int, _ item: Int) throws -> Output,
+    order: @escaping @Sendable (Output) throws -> Job,
+    finish: @escaping @Sendable (Job) throws -> Void
   ) {
     workerCount = max(1, workers)
     self.window = max(window, workerCount)
     self.cancellation = cancellation
     self.work = work
-    self.sink = sink
-    state = Mutex(
-      State(slots: Array(repeating: nil, count: max(window, max(1, workers))), idleWorkers: Array(0..<max(1, workers))))
+    self.order = order
+    self.finish = finish
   }
 
-  /// Returns when every item has passed the sink; throws the first error in item order, after all items before it.
-  public func run(_ items: some Sequence<Item>) throws {
-    let room = DispatchSemaphore(value: window)
-    let hands = DispatchSemaphore(value: workerCount)
-    let running = DispatchGroup()
-    let workers = DispatchQueue(label: "vmcs-split.stage", attributes: .concurrent)
-    let writer = DispatchQueue(label: "vmcs-split.stage.sink")
-    for (index, item) in items.enumerated() {
-      room.wait()
-      hands.wait()
-      if failure != nil || cancellation.isCancelled {
-        hands.signal()
-        room.signal()
-        break
-      }
-      workers.async(group: running) { [self] in
-        let worker = state.withLock { $0.idleWorkers.removeLast() }
-        let result = Result { try work(worker, item) }
-        state.withLock {
-          $0.idleWorkers.append(worker)
-          $0.slots[index % window] = result
-        }
-        hands.signal()
-        writer.async(group: running) { [self] in
-          while let next = state.withLock({ $0.takeNext() }) {
-            deliver(next)
-            room.signal()
-          }
-        }
-      }
+  /// Takes the items 0..<count through. Returns when all are finished; throws the first error that was met, after which
+  /// no further item is begun or ordered.
+  public func run(_ count: Int) throws {
+    guard count > 0 else { return }
+    let state = Mutex(State(items: count, slots: Array(repeating: nil, count: window)))
+    let beds = (0..<workerCount).map { _ in DispatchSemaphore(value: 0) }
+    let group = DispatchGroup()
+    let queue = DispatchQueue(label: "vmcs-split.stage", attributes: .concurrent)
+    let shared = Shared(state)
+    for worker in 1..<max(1, min(workerCount, count)) {
+      queue.async(group: group) { [self] in serve(worker, shared, beds) }
     }
-    running.wait()
-    if let failure { throw failure }
+    serve(0, shared, beds)
+    group.wait()
+    if let failure = shared.state.withLock({ $0.failure }) { throw failure }
     if cancellation.isCancelled { throw Cancelled() }
   }
 
-  private var failure: (any Error)? { state.withLock { $0.failure } }
+  /// A mutex that closures can share.
+  private final class Shared: Sendable {
+    let state: Mutex<State>
+    init(_ state: consuming sending Mutex<State>) { self.state = state }
+  }
 
-  private func deliver(_ result: Result<Output, any Error>) {
-    guard failure == nil else { return }
-    do { try sink(try result.get()) } catch { state.withLock { $0.failure = error } }
+  private func serve(_ worker: Int, _ shared: Shared, _ beds: [DispatchSemaphore]) {
+    while true {
+      let task = shared.state.withLock { state in
+        let task = state.next(cancellation.isCancelled)
+        if case .sleep = task { state.sleepers.append(worker) }
+        return task
+      }
+      switch task {
+      case .work(let item):
+        let result = Result { try work(worker, item) }
+        change(shared, beds) { $0.slots[item % $0.slots.count] = result }
+      case .order(let result):
+        let job = Result { try order(try result.get()) }
+        change(shared, beds) { state in
+          state.isOrdering = false
+          state.nextOrder += 1
+          switch job {
+          case .success(let job): state.jobs.append(job)
+          case .failure(let error): state.failure = state.failure ?? error
+          }
+        }
+      case .finish(let job):
+        let result = Result { try finish(job) }
+        change(shared, beds) { state in
+          state.finished += 1
+          if case .failure(let error) = result { state.failure = state.failure ?? error }
+        }
+      case .sleep: beds[worker].wait()
+      case .stop:
+        change(shared, beds) { _ in }
+        return
+      }
+    }
+  }
+
+  /// Every change can be what a sleeper waits for.
+  private func change(_ shared: Shared, _ beds: [DispatchSemaphore], _ body: (inout State) -> Void) {
+    let woken = shared.state.withLock { state in
+      body(&state)
+      defer { state.sleepers = [] }
+      return state.sleepers
+    }
+    for worker in woken { beds[worker].signal() }
   }
 }

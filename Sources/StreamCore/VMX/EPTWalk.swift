@@ -22,7 +22,7 @@ public struct EPTWalk: Sendable {
     var gpaFrame: UInt64
   }
 
-  public let memory: any PhysicalMemory
+  public private(set) var memory: any PhysicalMemory
   public let pointer: EPTPointer
   public let limits: Limits
   /// What the first pass found above level 1. The sum with the counts of every subtree's walk is the root's account.
@@ -47,6 +47,13 @@ public struct EPTWalk: Sendable {
       again.run(pointer)
       owners = again.owners
     }
+  }
+
+  /// The same walk, its tables read through another view of the same memory.
+  func reading(from memory: any PhysicalMemory) -> EPTWalk {
+    var walk = self
+    walk.memory = memory
+    return walk
   }
 
   /// Whether the table at `frame` is entered at this place.

@@ -46,7 +46,7 @@ import Testing
     let host = try HostRecipe("host ram 64M\nguest a ram 0-4M nolinux").build()
     let path = try directory.write(host.kdump(.lzo), as: "host.kdump")
     let workers = Workers(count: 2)
-    let inspection = try Inspection.run(path: path, Inspection.Options(workers: workers))
+    let inspection = try Inspection.run(path: path, Inspection.Options(.split, workers: workers))
     try cut(path, to: 64 << 10)
     let output = directory.path.appending(path: "out").path
     let split = Split(

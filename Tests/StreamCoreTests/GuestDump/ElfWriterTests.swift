@@ -6,7 +6,7 @@ import Testing
   init() throws { directory = try ScratchDirectory() }
 
   private func write(
-    _ guest: SampleGuest, _ name: String = "g.elf", bad: [UInt64] = [], batches: [OutputBatch]? = nil
+    _ guest: SampleGuest, _ name: String = "g.elf", bad: [UInt64] = [], batches: [SampleBatch]? = nil
   ) throws -> (path: String, summary: OutputSummary) {
     let path = directory.file(name)
     let writer = try ElfWriter(guest.image, path: path)
@@ -75,7 +75,7 @@ import Testing
   @Test func zeroPagesTakeNoRoomAndTheFileHasItsFullLength() throws {
     let path = directory.file("g.elf")
     let writer = try ElfWriter(SampleGuest.image(0..<5000), path: path)
-    try writer.append(OutputBatch(pages: (0..<5000).map { OutputPage(guestFrame: $0, content: .zero) }))
+    try writer.append(SampleBatch(pages: (0..<5000).map { OutputPage(guestFrame: $0, content: .zero) }))
     let summary = try writer.finish(force: false)
     #expect(summary.bytes > 5000 * 4096)
     #expect(try InputFile(path: path).size == summary.bytes)
@@ -94,7 +94,7 @@ import Testing
   }
 
   @Test func moreSplitsThanTheHeadersHaveRoomForAreAnErrorThatPointsToKdump() throws {
-    let batch = OutputBatch(pages: (0..<4100).map { OutputPage(guestFrame: $0, content: .zero) })
+    let batch = SampleBatch(pages: (0..<4100).map { OutputPage(guestFrame: $0, content: .zero) })
     let path = directory.file("g.elf")
     // 2 headers and room for 1024 more: 1025 PT_LOADs fit, 1026 do not.
     for (bad, fits) in [(1024, true), (1025, false)] {
@@ -116,7 +116,7 @@ import Testing
   @Test(arguments: [65_533, 65_534, 70_000] as [UInt64])
   func aCountBeyondTheHeaderStandsInSectionHeader0(runs: UInt64) throws {
     let frames = (0..<runs).map { $0 * 2 }
-    var batch = OutputBatch(payload: Array(repeating: 7, count: 4096))
+    var batch = SampleBatch(payload: Array(repeating: 7, count: 4096))
     for frame in frames { batch.pages.append(OutputPage(guestFrame: frame, content: .zero)) }
     batch.pages[frames.count - 1].content = .stored(start: 0, count: 4096, encoding: .raw)
     let path = directory.file("g.elf")

@@ -7,7 +7,7 @@ import Testing
 
   private func write(
     _ guest: SampleGuest, _ name: String = "g.kdump", descriptorsInMemory: Int = 1 << 18, bad: [UInt64] = [],
-    batches: [OutputBatch]? = nil
+    batches: [SampleBatch]? = nil
   ) throws -> (path: String, summary: OutputSummary) {
     let path = directory.file(name)
     let writer = try KdumpWriter(guest.image, path: path, descriptorsInMemory: descriptorsInMemory)
@@ -123,7 +123,7 @@ import Testing
 
   @Test func compactionReachesPastOneBlockOfDescriptors() throws {
     let frames: Range<UInt64> = 0..<70_000
-    var batch = OutputBatch(payload: Array(repeating: 9, count: 4096))
+    var batch = SampleBatch(payload: Array(repeating: 9, count: 4096))
     for frame in frames.reversed() {
       let content = OutputPage.Content.stored(start: 0, count: 4096, encoding: .raw)
       batch.pages.append(OutputPage(guestFrame: frame, content: frame % 1000 == 999 ? content : .zero))
@@ -154,7 +154,7 @@ import Testing
   @Test func whatCannotBeIsADefect() throws {
     let guest = SampleGuest(codec: .raw)
     let path = directory.file("g.kdump")
-    func outcome(_ change: (inout OutputBatch) -> Void) throws -> GuestDumpError? {
+    func outcome(_ change: (inout SampleBatch) -> Void) throws -> GuestDumpError? {
       let writer = try KdumpWriter(guest.image, path: path)
       var batch = guest.batch
       change(&batch)

@@ -8,7 +8,7 @@ struct SampleGuest {
   /// What the dump must hold.
   var pages: [UInt64: [UInt8]] = [:]
   /// All of it, in no order of guest frames.
-  var batch = OutputBatch()
+  var batch = SampleBatch()
 
   static let text = Array("OSRELEASE=6.1.192\nPAGESIZE=4096\nNUMBER(phys_base)=-4194304\n".utf8)
   static let utsname = UTSName(
@@ -78,19 +78,19 @@ struct SampleGuest {
   }
 
   /// The same pages and bytes in batches of `count` pages or a few more: pages that share bytes stay together.
-  func pieces(of count: Int) -> [OutputBatch] {
+  func pieces(of count: Int) -> [SampleBatch] {
     // The lowest byte that a page, or any after it, names.
     var lowest = [batch.payload.count]
     for page in batch.pages.reversed() { lowest.append(min(page.bytes?.lowerBound ?? .max, lowest[lowest.count - 1])) }
     lowest.reverse()
-    var result: [OutputBatch] = []
-    var piece = OutputBatch()
+    var result: [SampleBatch] = []
+    var piece = SampleBatch()
     var sent = 0
     for (index, page) in batch.pages.enumerated() {
       let seen = sent + piece.payload.count
       if piece.pages.count >= count, lowest[index] >= seen {
         result.append(piece)
-        piece = OutputBatch()
+        piece = SampleBatch()
         sent = seen
       }
       var page = page

@@ -81,7 +81,7 @@ struct MutationSubject: Sendable {
     do {
       let workers = Workers(count: 1)
       // Mostly with the layout given: to read the whole catalogue takes longer than the rest.
-      let options = Inspection.Options(layout: index % 8 == 0 ? nil : layout, workers: workers)
+      let options = Inspection.Options(.split, layout: index % 8 == 0 ? nil : layout, workers: workers)
       let inspection = try Inspection.run(path: input.path, options)
       let split = Split(
         inspection: inspection, directory: directory.path, format: guestDumpFormats[0],

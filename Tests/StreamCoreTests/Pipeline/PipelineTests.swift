@@ -39,29 +39,52 @@ import Testing
     #expect(throws: Cancelled.self) { try workers.forEach(10) { _, _ in } }
   }
 
-  @Test func theSinkSeesItemsInOrderHoweverLongTheyTake() throws {
-    let seen = Mutex<[Int]>([])
+  @Test(arguments: [1, 4])
+  func itemsAreOrderedHoweverLongTheyTake(workers: Int) throws {
+    let seen = Mutex<(ordered: [Int], finished: Set<Int>)>(([], []))
     let stage = OrderedStage<Int, Int>(
-      workers: 4, window: 8, cancellation: Cancellation(),
+      workers: workers, window: 8, cancellation: Cancellation(),
       work: { _, item in
         usleep(UInt32.random(in: 0..<300))
         return item
-      }, sink: { item in seen.withLock { $0.append(item) } })
-    try stage.run(0..<500)
-    #expect(seen.withLock { $0 } == Array(0..<500))
+      },
+      order: { item in
+        seen.withLock { $0.ordered.append(item) }
+        return item
+      }, finish: { item in _ = seen.withLock { $0.finished.insert(item) } })
+    try stage.run(500)
+    #expect(seen.withLock { $0.ordered } == Array(0..<500))
+    #expect(seen.withLock { $0.finished } == Set(0..<500))
   }
 
-  @Test func anErrorComesOnceAndAfterAllItemsBeforeIt() {
+  @Test(arguments: [1, 4])
+  func anErrorOfWorkComesAfterAllItemsBeforeItAreOrdered(workers: Int) {
     let seen = Mutex<[Int]>([])
-    let stage = OrderedStage<Int, Int>(
-      workers: 4, window: 8, cancellation: Cancellation(),
+    let stage = OrderedStage<Int, Void>(
+      workers: workers, window: 8, cancellation: Cancellation(),
       work: { _, item in if item == 100 { throw Broken(item: item) } else { item } },
-      sink: { item in seen.withLock { $0.append(item) } })
-    #expect(throws: Broken(item: 100)) { try stage.run(0..<1000) }
+      order: { item in seen.withLock { $0.append(item) } }, finish: { _ in })
+    #expect(throws: Broken(item: 100)) { try stage.run(1000) }
     #expect(seen.withLock { $0 } == Array(0..<100))
   }
 
-  @Test func aSlowSinkHoldsBackTheWorkers() throws {
+  @Test(arguments: [1, 4])
+  func errorsOfTheOtherPhasesEndTheRunToo(workers: Int) {
+    for failsToOrder in [true, false] {
+      let finished = Atomic<Int>(0)
+      let stage = OrderedStage<Int, Int>(
+        workers: workers, window: 8, cancellation: Cancellation(), work: { _, item in item },
+        order: { item in if failsToOrder && item == 50 { throw Broken(item: item) } else { item } },
+        finish: { item in
+          if !failsToOrder && item == 50 { throw Broken(item: item) }
+          finished.wrappingAdd(1, ordering: .relaxed)
+        })
+      #expect(throws: Broken(item: 50)) { try stage.run(1000) }
+      #expect(finished.load(ordering: .relaxed) < 100)
+    }
+  }
+
+  @Test func aSlowFinishHoldsBackTheWorkers() throws {
     let flying = Mutex<(now: Int, most: Int)>((0, 0))
     let stage = OrderedStage<Int, Int>(
       workers: 4, window: 6, cancellation: Cancellation(),
@@ -71,14 +94,25 @@ import Testing
           $0.most = max($0.most, $0.now)
         }
         return item
-      },
-      sink: { _ in
+      }, order: { $0 },
+      finish: { _ in
         usleep(200)
         flying.withLock { $0.now -= 1 }
       })
-    try stage.run(0..<200)
+    try stage.run(200)
     #expect(flying.withLock { $0.most } <= 6)
     #expect(flying.withLock { $0.now } == 0)
+  }
+
+  @Test func aCancelledStageThrows() {
+    let cancellation = Cancellation()
+    let stage = OrderedStage<Int, Int>(
+      workers: 3, window: 6, cancellation: cancellation,
+      work: { _, item in
+        if item == 20 { cancellation.cancel() }
+        return item
+      }, order: { $0 }, finish: { _ in })
+    #expect(throws: Cancelled.self) { try stage.run(1_000_000) }
   }
 
   @Test func noTwoItemsShareAWorkerAtATime() throws {
@@ -91,8 +125,8 @@ import Testing
         usleep(50)
         _ = busy.withLock { $0.remove(worker) }
         return item
-      }, sink: { _ in })
-    try stage.run(0..<300)
+      }, order: { $0 }, finish: { _ in })
+    try stage.run(300)
     #expect(clashes.load(ordering: .relaxed) == 0)
   }
 }

@@ -36,7 +36,7 @@ import Testing
       .build()
     let directory = try RecipeDirectory()
     let path = try directory.write(stretched(host), as: "host.dump")
-    let inspection = try Inspection.run(path: path, Inspection.Options(workers: Workers(count: 2)))
+    let inspection = try Inspection.run(path: path, Inspection.Options(.page, workers: Workers(count: 2)))
     #expect(inspection.dump.summary.frames == 1 << 38)
     // The bitmaps' holes are not read: what is asked for is about what the small dump has.
     let asked = ReadPurpose.allCases.reduce(0) { $0 + inspection.dump.file.counters[$1] }
@@ -55,7 +55,7 @@ import Testing
     let path = try directory.write(host.kdump(.lzo), as: "host.dump")
     let what = "the guests of this host run without EPT: 1 VMCS regions (layout intel-penryn) use shadow paging"
     #expect(throws: Failure.unsupportedHost(what: what, remedy: "only guests with EPT can be split so far")) {
-      try Inspection.run(path: path, Inspection.Options(workers: Workers(count: 2)))
+      try Inspection.run(path: path, Inspection.Options(.page, workers: Workers(count: 2)))
     }
   }
 }

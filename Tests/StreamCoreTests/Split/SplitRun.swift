@@ -19,6 +19,7 @@ struct SplitRun {
     var threads = 2
     var guests: [String] = []
     var verifies = false
+    var memory = MemoryBudget()
     /// As `--layout` and `--vmcsinfo` give them.
     var layout: Layout?
     var vmcsinfo: VMCSInfo?
@@ -34,11 +35,13 @@ struct SplitRun {
     let path = try directory.write(options.input(host), as: "host.dump")
     let workers = Workers(count: options.threads)
     inspection = try Inspection.run(
-      path: path, Inspection.Options(layout: options.layout, vmcsinfo: options.vmcsinfo, workers: workers))
+      path: path,
+      Inspection.Options(
+        .split, memory: options.memory, layout: options.layout, vmcsinfo: options.vmcsinfo, workers: workers))
     let format = try #require(guestDumpFormats.first { $0.name == options.format })
     let split = Split(
       inspection: inspection, directory: directory.path.appending(path: "out").path, guests: options.guests,
-      format: format, encoding: options.encoding, verifies: options.verifies)
+      format: format, encoding: options.encoding, verifies: options.verifies, memory: options.memory)
     manifest = try split.run(workers, Progress.none)
   }
 

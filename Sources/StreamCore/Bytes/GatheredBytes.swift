@@ -1,0 +1,114 @@
+import Glibc
+
+/// Bytes of an output that lie elsewhere until they are written: ranges of the input, or of a buffer, one behind the
+/// other.
+public struct GatheredBytes: Sendable {
+  public enum Piece: Sendable, Equatable {
+    /// A range of the input file, bytes.
+    case input(offset: UInt64, count: Int)
+    /// A range of the buffer.
+    case buffer(start: Int, count: Int)
+
+    public var count: Int {
+      switch self {
+      case .input(_, let count), .buffer(_, let count): count
+      }
+    }
+
+    /// Takes `next` in when its bytes follow this piece's in the same place.
+    fileprivate mutating func join(_ next: Piece) -> Bool {
+      switch (self, next) {
+      case (.input(let offset, let count), .input(let following, let more)) where offset + UInt64(count) == following:
+        self = .input(offset: offset, count: count + more)
+      case (.buffer(let start, let count), .buffer(let following, let more)) where start + count == following:
+        self = .buffer(start: start, count: count + more)
+      default: return false
+      }
+      return true
+    }
+  }
+
+  let pieces: ArraySlice<Piece>
+  let input: InputFile?
+  let buffer: [UInt8]
+
+  /// - Parameters:
+  ///   - input: what `.input` pieces name; `nil` when there are none.
+  ///   - buffer: what `.buffer` pieces name.
+  public init(_ pieces: ArraySlice<Piece>, input: InputFile?, buffer: [UInt8] = []) {
+    self.pieces = pieces
+    self.input = input
+    self.buffer = buffer
+  }
+}
+
+extension OutputFile {
+  /// Bytes that small pieces are gathered in. Measured on pieces of 1.6 and 8 KB from a mapped file: to copy them into
+  /// such a room and write that takes a third to a half of the time of writing them where they lie, alone or by pwritev.
+  private static let room = 256 << 10
+  /// A piece of at least this many bytes is written where it lies.
+  private static let large = 64 << 10
+
+  /// Writes the pieces one behind the other at `offset`.
+  /// - Throws: what the file says, or that the input shrank: then nothing written may be believed.
+  public func write(_ gathered: GatheredBytes, at offset: UInt64) throws(SystemError) {
+    var room: [UInt8] = []
+    var end = offset
+    var open: GatheredBytes.Piece?
+    for piece in gathered.pieces {
+      if var last = open {
+        if last.join(piece) {
+          open = last
+          continue
+        }
+        try put(last, of: gathered, &room, at: &end)
+      }
+      open = piece
+    }
+    if let open { try put(open, of: gathered, &room, at: &end) }
+    try flush(&room, at: &end)
+    try gathered.input?.checkIntact()
+  }
+
+  private func put(
+    _ piece: GatheredBytes.Piece, of gathered: GatheredBytes, _ room: inout [UInt8], at end: inout UInt64
+  ) throws(SystemError) {
+    if room.count + piece.count > Self.room || piece.count >= Self.large { try flush(&room, at: &end) }
+    var place = end
+    var full = room
+    room = []
+    do {
+      switch piece {
+      case .input(let offset, let count):
+        try gathered.input?.lend(at: offset, count: count) { bytes in
+          guard bytes.byteCount == count else { throw SystemError(call: "read", path: path, code: EIO) }
+          try put(bytes, &full, at: &place)
+        }
+      case .buffer(let start, let count):
+        try gathered.buffer.withBytes { try put($0.extracting(start..<start + count), &full, at: &place) }
+      }
+    } catch let error as SystemError {
+      throw error
+    } catch {
+      throw SystemError(call: "pwrite", path: path, code: EIO)
+    }
+    end = place
+    room = full
+  }
+
+  private func put(_ bytes: RawSpan, _ room: inout [UInt8], at end: inout UInt64) throws(SystemError) {
+    if bytes.byteCount >= Self.large {
+      try write(bytes, at: end)
+      end += UInt64(bytes.byteCount)
+    } else {
+      room.append(bytes)
+    }
+  }
+
+  private func flush(_ room: inout [UInt8], at end: inout UInt64) throws(SystemError) {
+    guard !room.isEmpty else { return }
+    try write(room, at: end)
+    end += UInt64(room.count)
+    room.removeAll(keepingCapacity: true)
+  }
+}

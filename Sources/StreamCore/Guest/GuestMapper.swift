@@ -1,0 +1,240 @@
+import Synchronization
+
+/// Walks the EPT roots of one guest, its subtrees shared out among workers, and holds every leaf against the dump.
+struct GuestMapper: Sendable {
+  let dump: any HostDump
+  let memory: GuestMemory
+  /// Host frames, ascending, that are no RAM of the guest although its EPT has them: the APIC access page.
+  let excluded: [UInt64]
+
+  /// What a map is looked through for while it is made.
+  struct Watch: Sendable {
+    /// Host frames, ascending, that the evidence for guests stands in.
+    var evidence: [UInt64] = []
+    /// Host frames whose pages begin as VMCOREINFO does.
+    var vmcoreinfo = FrameBitmap()
+  }
+
+  /// A map whose bitmaps take more memory than they may: a guest can name the same RAM at any number of its addresses.
+  struct TooLarge: Error { var limit: Int }
+
+  /// Makes the map.
+  /// - Parameters:
+  ///   - store: takes the extents whose bytes the dump holds, as those of `owner`.
+  ///   - limit: bytes that the map's bitmaps may take.
+  /// - Throws: `TooLarge`.
+  func map(
+    _ watch: Watch, keeping store: ExtentStore?, owner: Int, limit: Int, workers: Workers
+  ) throws -> GuestMap {
+    var map = GuestMap()
+    var missing = FrameBitmap()
+    for (index, walk) in memory.walks.enumerated() {
+      map.counts.add(walk.counts)
+      let subtrees = walk.subtrees(atLeast: workers.count)
+      let before = index == 0 ? nil : map.present.union(missing)
+      let merged = Mutex(Part())
+      let used = try workers.forEach(subtrees.count) { _, item in
+        var part = Part()
+        func merge() throws {
+          let done = part
+          part = Part()
+          let size = merged.withLock { merged in
+            merged.add(done)
+            return merged.byteCount
+          }
+          if size > limit { throw TooLarge(limit: limit) }
+        }
+        var extents = ExtentBuffer { store?.add($0) }
+        let counts = try walk.walk(subtrees[item]) { run in
+          part.look(at: run, watch)
+          try lacking(run, in: before) { run in
+            try forEachPresence(of: run) { piece, presence in
+              part.add(piece, presence)
+              if presence == .stored && store != nil { try extents.add(piece, owner: owner) }
+              if part.byteCount >= Part.room { try merge() }
+            }
+          }
+        }
+        part.counts.add(counts)
+        try extents.flush()
+        try merge()
+      }
+      map.workers = max(map.workers, used)
+      merged.withLock { part in
+        map.add(part, supplement: index > 0)
+        missing.formUnion(part.missing)
+      }
+    }
+    map.freeze(absent: missing)
+    return map
+  }
+
+  /// The same, its tables read through another view of the host's memory.
+  func reading(from host: any PhysicalMemory) -> GuestMapper {
+    GuestMapper(dump: dump, memory: memory.reading(from: host), excluded: excluded)
+  }
+
+  /// Walks all roots again and hands over the extents, in no order, whose host and guest frames lie in the ranges and
+  /// whose bytes the dump holds. `body` is called from any worker.
+  func forEachExtent(
+    host: Range<UInt64>, guest: Range<UInt64>, of map: GuestMap, owner: Int, workers: Workers,
+    _ body: @escaping @Sendable ([Extent]) throws -> Void
+  ) throws {
+    for (index, walk) in memory.walks.enumerated() {
+      let subtrees = walk.subtrees(atLeast: workers.count)
+      let supplement = index == 0 ? nil : map.supplements[index]
+      if supplement?.count == 0 { continue }
+      try workers.forEach(subtrees.count) { _, item in
+        var extents = ExtentBuffer(body)
+        _ = try walk.walk(subtrees[item]) { run in
+          guard run.hostFrame < host.upperBound, run.hostFrame + run.count > host.lowerBound else { return }
+          try Extent.cut(run, owner: owner) { extent in
+            guard let extent = extent.clipped(host: host, guest: guest) else { return }
+            let piece = EPTRun(gpaFrame: extent.guest, hostFrame: extent.host, count: extent.count)
+            try common(piece, with: supplement) { run in
+              try forEachPresence(of: run) { piece, presence in
+                if presence == .stored { try extents.add(piece, owner: owner) }
+              }
+            }
+          }
+        }
+        try extents.flush()
+      }
+    }
+  }
+
+  /// The parts of a run that differ in what the dump has of them.
+  private func forEachPresence(of run: EPTRun, _ body: (EPTRun, Presence) throws -> Void) rethrows {
+    let isCut = excluded.contains { $0 >= run.hostFrame && $0 - run.hostFrame < run.count }
+    var start: UInt64 = 0
+    while start < run.count {
+      let frame = run.hostFrame + start
+      var presence: Presence
+      var end = start + 1
+      if isCut && excluded.contains(frame) {
+        presence = .unknown
+      } else if run.count == 1 {
+        presence = dump.presence(frame)
+      } else {
+        let limit = excluded.first { $0 > frame }.map { min($0, run.hostFrame + run.count) }
+        let same = dump.presenceRun(frame, limit: limit ?? run.hostFrame + run.count)
+        presence = same.presence
+        end = max(end, same.end - run.hostFrame)
+      }
+      try body(EPTRun(gpaFrame: run.gpaFrame + start, hostFrame: frame, count: end - start), presence)
+      start = end
+    }
+  }
+
+  /// The parts of a run that the roots before this one lack: the roots of one guest map the same memory, but for SMM's
+  /// own.
+  private func lacking(_ run: EPTRun, in before: FrameBitmap?, _ body: (EPTRun) throws -> Void) rethrows {
+    guard let before else { return try body(run) }
+    try forEachSame(run, before) { piece, isIn in if !isIn { try body(piece) } }
+  }
+
+  private func common(_ run: EPTRun, with supplement: FrameBitmap?, _ body: (EPTRun) throws -> Void) rethrows {
+    guard let supplement else { return try body(run) }
+    try forEachSame(run, supplement) { piece, isIn in if isIn { try body(piece) } }
+  }
+
+  private func forEachSame(_ run: EPTRun, _ frames: FrameBitmap, _ body: (EPTRun, Bool) throws -> Void) rethrows {
+    var start: UInt64 = 0
+    while start < run.count {
+      let (isIn, end) = frames.sameRun(from: run.gpaFrame + start, limit: run.gpaFrame + run.count)
+      let count = end - run.gpaFrame - start
+      try body(EPTRun(gpaFrame: run.gpaFrame + start, hostFrame: run.hostFrame + start, count: count), isIn)
+      start += count
+    }
+  }
+}
+
+/// What the subtrees of one root map; the sum does not depend on their order.
+private struct Part: Sendable {
+  /// Bytes of bitmaps that a worker keeps to itself.
+  static let room = 4 << 20
+  var present = FrameBitmap()
+  /// Mapped RAM whose bytes the dump does not hold.
+  var missing = FrameBitmap()
+  var devicePages: UInt64 = 0
+  var absent: [AbsentReason: UInt64] = [:]
+  var reached: Set<UInt64> = []
+  var places: [UInt64] = []
+  var counts = EPTCounts()
+
+  var byteCount: Int { present.byteCount + missing.byteCount }
+
+  mutating func look(at run: EPTRun, _ watch: GuestMapper.Watch) {
+    var index = watch.evidence.partitioningIndex { $0 >= run.hostFrame }
+    while index < watch.evidence.count, watch.evidence[index] - run.hostFrame < run.count {
+      reached.insert(watch.evidence[index])
+      index += 1
+    }
+    if run.count == 1 {
+      if watch.vmcoreinfo.contains(run.hostFrame) { note(run.gpaFrame) }
+      return
+    }
+    let frames = run.hostFrame..<run.hostFrame + run.count
+    guard watch.vmcoreinfo.rank(frames.upperBound) > watch.vmcoreinfo.rank(frames.lowerBound) else { return }
+    watch.vmcoreinfo.forEachRun(in: frames) { marked in
+      for frame in marked { note(run.gpaFrame + (frame - run.hostFrame)) }
+    }
+  }
+
+  /// A guest can fill its memory with look-alikes: the first are kept, whatever the order they come in.
+  private mutating func note(_ guestFrame: UInt64) {
+    places.append(guestFrame)
+    if places.count >= 2 * IdentitySearch.keptPlaces {
+      places = Array(places.sorted().prefix(IdentitySearch.keptPlaces))
+    }
+  }
+
+  mutating func add(_ run: EPTRun, _ presence: Presence) {
+    let frames = run.gpaFrame..<run.gpaFrame + run.count
+    switch presence {
+    case .unknown: devicePages += run.count
+    case .stored: present.insert(frames)
+    case .filtered:
+      absent[.filtered, default: 0] += run.count
+      missing.insert(frames)
+    case .notStored:
+      absent[.not_stored, default: 0] += run.count
+      missing.insert(frames)
+    }
+  }
+
+  mutating func add(_ other: Part) {
+    present.formUnion(other.present)
+    missing.formUnion(other.missing)
+    devicePages += other.devicePages
+    absent.merge(other.absent, uniquingKeysWith: +)
+    reached.formUnion(other.reached)
+    places = Array((places + other.places).sorted().prefix(IdentitySearch.keptPlaces))
+    counts.add(other.counts)
+  }
+}
+
+extension GuestMap {
+  fileprivate mutating func add(_ part: Part, supplement: Bool) {
+    supplements.append(supplement ? part.present : FrameBitmap())
+    present.formUnion(part.present)
+    devicePages += part.devicePages
+    absent.merge(part.absent, uniquingKeysWith: +)
+    reached += part.reached.sorted()
+    places += part.places
+    counts.add(part.counts)
+  }
+}
+
+extension [UInt64] {
+  /// Index of the first element that satisfies `belongs`, in an array that is sorted by it.
+  func partitioningIndex(where belongs: (UInt64) -> Bool) -> Int {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      if belongs(self[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+}

@@ -1,0 +1,53 @@
+/// The extents of one window, by steps of 1024 host frames. A frame that several guests map, or one guest at several
+/// places, stands in the same step for all of them.
+struct PlanSteps: Sendable {
+  /// One step: these extents all lie inside `frames`, in the order of host frames, then guests.
+  struct Step: Sendable {
+    let frames: Range<UInt64>
+    let extents: [Extent]
+  }
+
+  /// By step; within one in no order.
+  private var extents: [Extent] = []
+  /// First frame, and where the extents begin.
+  private var starts: [(frame: UInt64, index: Int)] = []
+
+  /// - Parameters:
+  ///   - parts: the extents in no order; taken apart while they are sorted, so that memory holds them hardly twice.
+  ///   - owners: what the owner of an extent is called in the steps; `nil`, or none: the extent is not wanted.
+  init(_ given: consuming [[Extent]], owners: [Int?]) {
+    var parts = given
+    let name = { (owner: Int) -> Int? in owner < owners.count ? owners[owner] : nil }
+    var counts = StepCounts()
+    var total = 0
+    for part in parts {
+      for extent in part where name(extent.owner) != nil {
+        counts.add(1, at: extent.host)
+        total += 1
+      }
+    }
+    var index = 0
+    counts.forEach { step, count in
+      starts.append((step, index))
+      index += count
+    }
+    counts.sumUp()
+    extents = Array(repeating: Extent(host: 0, guest: 0, count: 1, owner: 0), count: total)
+    while let part = parts.popLast() {
+      for extent in part {
+        guard let owner = name(extent.owner) else { continue }
+        extents[counts.next(at: extent.host)] = extent.owned(by: owner)
+      }
+    }
+  }
+
+  var count: Int { starts.count }
+
+  func step(_ index: Int) -> Step {
+    let end = index + 1 < starts.count ? starts[index + 1].index : extents.count
+    let frame = starts[index].frame
+    return Step(
+      frames: frame..<frame + StepCounts.framesPerStep,
+      extents: extents[starts[index].index..<end].sorted(by: Extent.precedes))
+  }
+}

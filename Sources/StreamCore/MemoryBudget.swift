@@ -1,0 +1,19 @@
+/// How `--memory` is shared out (design §8.5). The page index comes on top.
+public struct MemoryBudget: Sendable, Equatable {
+  /// Bytes.
+  public let total: UInt64
+
+  public init(total: UInt64 = 256 << 20) {
+    self.total = total
+    extents = Int(clamping: total / 4) / (2 * MemoryLayout<Extent>.stride)
+  }
+
+  /// Bytes for the bitmaps of the guests' maps; their writers need as much again at most. For a TiB it is 33 MB.
+  var maps: Int { Int(clamping: total / 16 * 3) }
+  /// Extents of one window, which stand in memory twice while they are sorted. Tests give fewer.
+  var extents: Int
+  /// Bytes for what the writers of all guests gather.
+  var writers: Int { Int(clamping: total / 8) }
+  /// Bytes for the steps in flight.
+  var steps: UInt64 { total / 4 }
+}

@@ -1,0 +1,113 @@
+import Synchronization
+
+/// How one stored page becomes an output page: passed through, or decoded and encoded anew. One for each step.
+final class PageTransfer {
+  let target: PageEncoding
+  let headerEncoding: PageEncoding
+  let keepsStored: Bool
+  let verifies: Bool
+  /// Stored bytes can be written from where they lie.
+  let leavesInPlace: Bool
+  private let decoder: PageDecoder
+  private let encoder: PageEncoder
+  private var decoded: [UInt8] = []
+  /// Compressed pages that went on without having been decoded.
+  private(set) var passedUnread: UInt64 = 0
+  private(set) var transcoded: UInt64 = 0
+  /// Bytes of the input that were asked for.
+  private(set) var asked = 0
+  /// Where a page of zeros is stored: writers let all of them share one.
+  private var zeroPage: KnownZeroPage.Place?
+  private let knownZero: KnownZeroPage
+
+  init(_ extraction: Extraction, _ decoder: PageDecoder, _ encoder: PageEncoder, _ knownZero: KnownZeroPage) {
+    target = extraction.target
+    headerEncoding = extraction.dump.summary.encoding
+    keepsStored = extraction.keepsStored
+    verifies = extraction.verifies
+    leavesInPlace = extraction.dump.file.isMapped
+    self.decoder = decoder
+    self.encoder = encoder
+    self.knownZero = knownZero
+    zeroPage = knownZero.place
+  }
+
+  /// No codec stores a page of zeros in more bytes than this (snappy needs 196, the others less), so only a page this
+  /// small is worth a look before it is passed through. Source: formats/libs.md §1.
+  private static let zeroLimit: UInt32 = 256
+
+  /// What goes out for a page; bytes that are not written from where they lie are appended to `payload`.
+  func transfer(_ page: StoredPage, of file: InputFile, into payload: inout [UInt8]) throws -> ExtractedStep.Result {
+    let place = KnownZeroPage.Place(offset: page.offset, size: page.size)
+    if zeroPage == place { return .zero }
+    asked += Int(page.size)
+    let passes = passesThrough(page)
+    if passes && leavesInPlace && !verifies && page.encoding != .raw && page.size > Self.zeroLimit {
+      passedUnread += 1
+      return .stored(.input(offset: page.offset, count: Int(page.size)), page.encoding)
+    }
+    if !passes { transcoded += 1 }
+    let result = try file.lend(at: page.offset, count: Int(page.size)) { bytes in
+      look(page, bytes, passes: passes, into: &payload)
+    }
+    if case .zero = result {
+      zeroPage = place
+      knownZero.place = place
+    }
+    return result
+  }
+
+  private func look(
+    _ page: StoredPage, _ bytes: RawSpan, passes: Bool, into payload: inout [UInt8]
+  ) -> ExtractedStep.Result {
+    var mayBeZero = page.encoding == .raw || page.size <= Self.zeroLimit
+    if passes && !verifies && mayBeZero && page.encoding != .raw {
+      if case .head(let head) = decoder.head(bytes, page.encoding) { mayBeZero = head.low == 0 && head.high == 0 }
+    }
+    if passes, page.encoding == .raw ? !bytes.isZero : !verifies && !mayBeZero {
+      if page.encoding != .raw { passedUnread += 1 }
+      return stored(page, bytes, &payload)
+    }
+    if let fault = decoder.decode(bytes, page.encoding, into: &decoded) {
+      let reason = "\(page.encoding.name): \(fault)"
+      return .bad(BadPage(frame: page.frame, offset: page.offset, reason: reason))
+    }
+    if (!passes || mayBeZero) && decoded.withBytes({ $0.isZero }) { return .zero }
+    if passes { return stored(page, bytes, &payload) }
+    let start = payload.count
+    if decoded.withBytes({ encoder.encode($0, into: &payload) }) != nil {
+      return .stored(.buffer(start: start, count: payload.count - start), target)
+    }
+    return decoded.withBytes { append($0, .raw, to: &payload) }
+  }
+
+  private func stored(_ page: StoredPage, _ bytes: RawSpan, _ payload: inout [UInt8]) -> ExtractedStep.Result {
+    if leavesInPlace { return .stored(.input(offset: page.offset, count: Int(page.size)), page.encoding) }
+    return append(bytes, page.encoding, to: &payload)
+  }
+
+  private func append(_ bytes: RawSpan, _ encoding: PageEncoding, to payload: inout [UInt8]) -> ExtractedStep.Result {
+    let start = payload.count
+    payload.append(bytes)
+    return .stored(.buffer(start: start, count: payload.count - start), encoding)
+  }
+
+  /// A raw page of a compressed dump is one that its codec did not make smaller: it stays raw.
+  private func passesThrough(_ page: StoredPage) -> Bool {
+    keepsStored || page.encoding == target || (page.encoding == .raw && headerEncoding == target)
+  }
+}
+
+/// Where the input stores a page of zeros: writers let all of them share one, so it is read once.
+final class KnownZeroPage: Sendable {
+  struct Place: Sendable, Equatable {
+    var offset: UInt64
+    var size: UInt32
+  }
+  private let state = Mutex<Place?>(nil)
+
+  var place: Place? {
+    get { state.withLock { $0 } }
+    set { state.withLock { $0 = newValue } }
+  }
+}
