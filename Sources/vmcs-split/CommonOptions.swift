@@ -49,8 +49,8 @@ struct CommonOptions: ParsableArguments {
     _ purpose: Inspection.Purpose, _ workers: Workers, _ progress: Progress
   ) throws -> Inspection.Options {
     Inspection.Options(
-      purpose, memory: try MemorySize(parsing: memory).budget, layout: try layout.map(Layout.init(file:)), vmcsinfo: try vmcsinfo.map(VMCSInfo.init(path:)), workers: workers,
-      progress: progress)
+      purpose, memory: try MemorySize(parsing: memory).budget, layout: try layout.map(Layout.init(file:)),
+      vmcsinfo: try vmcsinfo.map(VMCSInfo.init(path:)), workers: workers, progress: progress)
   }
 
   var showsProgress: Bool { !noProgress && !quiet && Terminal.errorIsTerminal }

@@ -38,7 +38,8 @@ public final class KdumpWriter: GuestDumpWriter {
       State(
         ledger: PageLedger(image.present), dataEnd: layout.data,
         table: PageDescriptorTable(
-          file, at: layout.descriptors, capacity: min(descriptorsInMemory, Self.descriptorsInMemory))))
+          file, at: layout.descriptors, count: layout.pages,
+          capacity: min(descriptorsInMemory, Self.descriptorsInMemory))))
   }
 
   public let sharesPages = true

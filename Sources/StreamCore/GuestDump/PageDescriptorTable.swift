@@ -2,7 +2,7 @@
 /// runs, so that memory stays bounded however many there are.
 struct PageDescriptorTable: Sendable {
   /// One descriptor and its place. Source: page_desc_t of makedumpfile diskdump_mod.h; page_flags is always 0.
-  private struct Entry {
+  fileprivate struct Entry {
     var index: UInt64
     var offset: UInt64
     var size: UInt32
@@ -21,23 +21,35 @@ struct PageDescriptorTable: Sendable {
   private let start: UInt64
   private let capacity: Int
   private var entries: [Entry] = []
+  /// The whole table, where it fits: then nothing needs to be sorted.
+  private var whole: [UInt8]?
 
-  /// - Parameter capacity: descriptors gathered, 24 bytes each.
-  init(_ file: OutputFile, at start: UInt64, capacity: Int) {
+  /// - Parameters:
+  ///   - count: descriptors that the table has.
+  ///   - capacity: descriptors gathered, 24 bytes each.
+  init(_ file: OutputFile, at start: UInt64, count: UInt64, capacity: Int) {
     self.file = file
     self.start = start
     self.capacity = max(1, capacity)
+    if count <= UInt64(self.capacity) { whole = Array(repeating: 0, count: Int(count) * Self.size) }
   }
 
   /// - Parameters:
   ///   - index: rank of the page's frame among those in the file.
   ///   - offset: of the stored bytes in the file.
   mutating func add(index: UInt64, offset: UInt64, size: Int, encoding: PageEncoding) throws(SystemError) {
-    entries.append(Entry(index: index, offset: offset, size: UInt32(size), flags: encoding.rawValue))
+    let entry = Entry(index: index, offset: offset, size: UInt32(size), flags: encoding.rawValue)
+    if whole?.store(entry, at: Int(index) * Self.size) != nil { return }
+    entries.append(entry)
     if entries.count >= capacity { try flush() }
   }
 
   mutating func flush() throws(SystemError) {
+    if let whole {
+      try file.write(whole, at: start)
+      self.whole = nil
+      return
+    }
     entries.sort { $0.index < $1.index }
     var from = 0
     while from < entries.count {
@@ -61,10 +73,7 @@ struct PageDescriptorTable: Sendable {
     if run.count < count { bytes = try file.read(at: at, count: count * Self.size) }
     bytes += repeatElement(0, count: count * Self.size - bytes.count)
     for entry in run {
-      let place = Int(entry.index - first.index) * Self.size
-      bytes.store(entry.offset, at: place)
-      bytes.store(entry.size, at: place + 8)
-      bytes.store(entry.flags, at: place + 12)
+      bytes.store(entry, at: Int(entry.index - first.index) * Self.size)
     }
     try file.write(bytes, at: at)
   }
@@ -107,5 +116,13 @@ struct PageDescriptorTable: Sendable {
     var bytes = try file.read(at: position(index), count: range.count * Self.size)
     bytes += repeatElement(0, count: range.count * Self.size - bytes.count)
     return Block(range: range, bytes: bytes)
+  }
+}
+
+extension [UInt8] {
+  fileprivate mutating func store(_ entry: PageDescriptorTable.Entry, at place: Int) {
+    store(entry.offset, at: place)
+    store(entry.size, at: place + 8)
+    store(entry.flags, at: place + 12)
   }
 }
