@@ -11,6 +11,7 @@ public struct Inspection: Sendable {
   let decoders: DecoderPool
   /// The extents of the guests' maps, for one who writes them.
   let extents: ExtentStore?
+  let isPlain: Bool
   var counters: [String: UInt64]
 
   /// What the inspection is for, which says how much of the guests' maps is kept.
@@ -38,6 +39,9 @@ public struct Inspection: Sendable {
     public var vmcsinfo: VMCSInfo?
     public var workers: Workers
     public var progress: Progress
+    /// Every page is read and decoded whole, one after the other, here and in the split: the slow way that the fast one
+    /// is held against.
+    public var isPlain = false
 
     public init(
       _ purpose: Purpose, memory: MemoryBudget = MemoryBudget(), layout: Layout? = nil, vmcsinfo: VMCSInfo? = nil,
@@ -64,7 +68,7 @@ public struct Inspection: Sendable {
 
   /// Opens a dump and finds its guests.
   public static func run(path: String, _ options: Options) throws -> Inspection {
-    let dump = try openHostDump(path: path)
+    let dump = try openHostDump(path: path, mapped: !options.isPlain)
     let decoders = DecoderPool()
     let memory = HostMemory(dump, decoders: decoders)
     var notes = InspectionNotes(dump)
@@ -74,9 +78,11 @@ public struct Inspection: Sendable {
     let sources = options.sources(note: note.info)
 
     // One pass for all sources: a page's head costs the same whether one id is in question or twenty.
-    let scan = try HeadScan.run(
-      dump, heads: sources.reduce(into: [:]) { $0.merge($1.heads, uniquingKeysWith: &) }, decoders: decoders,
-      workers: options.workers, progress: options.progress)
+    let heads = sources.reduce(into: [:]) { $0.merge($1.heads, uniquingKeysWith: &) }
+    let scan =
+      try options.isPlain
+      ? HeadScan.plain(dump, heads: heads, decoders: decoders, cancellation: options.workers.cancellation)
+      : HeadScan.run(dump, heads: heads, decoders: decoders, workers: options.workers, progress: options.progress)
     notes.note(scan)
     notes.noteRemarks(of: dump)
 
@@ -91,7 +97,7 @@ public struct Inspection: Sendable {
     notes.note(result)
     return Inspection(
       dump: dump, memory: memory, guests: result.guests, layout: found.layout, warnings: notes.warnings,
-      defunct: notes.defunct, nearMisses: notes.nearMisses, decoders: decoders, extents: storage.extents,
+      defunct: notes.defunct, nearMisses: notes.nearMisses, decoders: decoders, extents: storage.extents, isPlain: options.isPlain,
       counters: notes.counters)
   }
 

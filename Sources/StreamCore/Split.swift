@@ -29,6 +29,7 @@ public struct Split: Sendable {
   /// Writes the dumps. Every output gets its name at the very end, the manifest last.
   /// - Returns: the manifest, also where it lists what is missing.
   public func run(_ workers: Workers, _ progress: Progress) throws -> Manifest {
+    let workers = inspection.isPlain ? Workers(count: 1, cancellation: workers.cancellation) : workers
     let wanted = try wantedGuests()
     let stored = wanted.filter { $0.map.presentPages > 0 }
     guard !stored.isEmpty else {
@@ -50,7 +51,7 @@ public struct Split: Sendable {
     let extraction = Extraction(
       dump: inspection.dump, plan: try plan(stored, workers), writers: writers, target: target,
       keepsStored: encoding == nil && target == inspection.dump.summary.encoding && format.storesAnyEncoding,
-      verifies: verifies, memory: memory.steps, decoders: inspection.decoders)
+      verifies: verifies || inspection.isPlain, memory: memory.steps, decoders: inspection.decoders)
     progress.begin(.extract, total: stored.reduce(0) { $0 + $1.map.presentPages })
     let outcome = try extraction.run(workers: workers, progress: progress)
 

@@ -34,6 +34,9 @@ struct CommonOptions: ParsableArguments {
   @Flag(name: .customLong("no-progress"), help: "No progress bar.")
   var noProgress = false
 
+  @Flag(help: .hidden)
+  var plain = false
+
   func validate() throws {
     guard (1...1024).contains(threads) else { throw ValidationError("--threads takes 1 to 1024, not \(threads)") }
     _ = try MemorySize(parsing: memory)
@@ -48,9 +51,11 @@ struct CommonOptions: ParsableArguments {
   func inspection(
     _ purpose: Inspection.Purpose, _ workers: Workers, _ progress: Progress
   ) throws -> Inspection.Options {
-    Inspection.Options(
+    var options = Inspection.Options(
       purpose, memory: try MemorySize(parsing: memory).budget, layout: try layout.map(Layout.init(file:)),
       vmcsinfo: try vmcsinfo.map(VMCSInfo.init(path:)), workers: workers, progress: progress)
+    options.isPlain = plain
+    return options
   }
 
   var showsProgress: Bool { !noProgress && !quiet && Terminal.errorIsTerminal }

@@ -19,7 +19,8 @@ public final class InputFile: Sendable {
     let bytes: UnsafeRawPointer
   }
 
-  public init(path: String) throws(SystemError) {
+  /// - Parameter mapped: map the file where that is possible; else every look at it is a read.
+  public init(path: String, mapped: Bool = true) throws(SystemError) {
     self.path = path
     // O_NONBLOCK: a FIFO without a writer fails at lseek instead of hanging here; to files it means nothing.
     descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -30,7 +31,7 @@ public final class InputFile: Sendable {
     }
     let end = lseek(descriptor, 0, SEEK_END)
     size = end < 0 ? 0 : UInt64(end)
-    mapping = end > 0 ? Self.map(descriptor, Int(end)) : nil
+    mapping = mapped && end > 0 ? Self.map(descriptor, Int(end)) : nil
     if end < 0 {
       throw SystemError(call: "lseek", path: path, code: errno)
     }

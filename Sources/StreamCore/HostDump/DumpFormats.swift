@@ -7,9 +7,9 @@ private let formats: [(magic: [UInt8], open: @Sendable (InputFile) throws(HostDu
 /// Opens a host dump, whatever its format, by content.
 /// - Throws: `.system` when the file cannot be opened or read, `.unsupported` for what is known but not read,
 /// `.unknown` for   the rest, `.format` when it is of a format that is read and a header field cannot be right.
-public func openHostDump(path: String) throws(HostDumpError) -> any HostDump {
+public func openHostDump(path: String, mapped: Bool = true) throws(HostDumpError) -> any HostDump {
   let file: InputFile
-  do throws(SystemError) { file = try InputFile(path: path) } catch { throw .system(error) }
+  do throws(SystemError) { file = try InputFile(path: path, mapped: mapped) } catch { throw .system(error) }
   let head = try file.header(at: 0, count: 64)
   for format in formats where head.starts(with: format.magic) { return try format.open(file) }
   for format in ForeignFormat.all where try format.matches(file) {

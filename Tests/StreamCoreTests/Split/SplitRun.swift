@@ -20,6 +20,7 @@ struct SplitRun {
     var guests: [String] = []
     var verifies = false
     var memory = MemoryBudget()
+    var isPlain = false
     /// As `--layout` and `--vmcsinfo` give them.
     var layout: Layout?
     var vmcsinfo: VMCSInfo?
@@ -34,10 +35,10 @@ struct SplitRun {
     directory = try RecipeDirectory()
     let path = try directory.write(options.input(host), as: "host.dump")
     let workers = Workers(count: options.threads)
-    inspection = try Inspection.run(
-      path: path,
-      Inspection.Options(
-        .split, memory: options.memory, layout: options.layout, vmcsinfo: options.vmcsinfo, workers: workers))
+    var inspecting = Inspection.Options(
+      .split, memory: options.memory, layout: options.layout, vmcsinfo: options.vmcsinfo, workers: workers)
+    inspecting.isPlain = options.isPlain
+    inspection = try Inspection.run(path: path, inspecting)
     let format = try #require(guestDumpFormats.first { $0.name == options.format })
     let split = Split(
       inspection: inspection, directory: directory.path.appending(path: "out").path, guests: options.guests,
