@@ -2,6 +2,7 @@
 #include "clinux.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,4 +19,12 @@ int clinux_error_text(int code, char *text, size_t size) {
   const char *known = strerrordesc_np(code);
   if (known == NULL || size == 0) return -1;
   return snprintf(text, size, "%s", known) < 0;
+}
+
+void clinux_allocate_from_one_arena(void) {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_TOP_PAD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  /* The others switch off that this one adapts itself. */
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
 }

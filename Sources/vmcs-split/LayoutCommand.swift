@@ -6,7 +6,8 @@ struct LayoutCommand: ParsableCommand {
     commandName: "layout", abstract: "The VMCS layouts that are known.", subcommands: [List.self, Show.self])
 
   struct List: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "All layouts of the catalogue, one a line.")
+    static let configuration = CommandConfiguration(
+      commandName: "list", abstract: "All layouts of the catalogue, one a line.")
 
     @Flag(help: "Print one JSON document.")
     var json = false
@@ -27,7 +28,7 @@ struct LayoutCommand: ParsableCommand {
 
   struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "One layout, field by field, in the form that --layout reads.")
+      commandName: "show", abstract: "One layout, field by field, in the form that --layout reads.")
 
     @Argument(help: "The layout's id, as 'layout list' prints it.")
     var id: String

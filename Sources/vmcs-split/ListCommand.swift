@@ -10,6 +10,7 @@ struct ListCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
+    ProcessMemory.useOneArena()
     try runCommand(common) { workers, progress in
       let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(.list, workers, progress))
       let manifest = inspection.manifest()

@@ -19,3 +19,10 @@ const void *clinux_mapping_bytes(const clinux_mapping *mapping);
 /* Whether a page of the mapping was found missing since it was made. */
 int clinux_mapping_failed(const clinux_mapping *mapping);
 void clinux_unmap(clinux_mapping *mapping);
+/* Begins to load the cache line at an address that will be read soon; an address that is not mapped does no harm. */
+static inline void clinux_prefetch(const void *address) { __builtin_prefetch(address); }
+
+/* For a process that allocates pages on several threads and ends soon: one arena that grows in large steps and is never given
+   back. By default each thread has an arena of its own, which grows by a system call for every page. Call it before there are
+   threads. */
+void clinux_allocate_from_one_arena(void);

@@ -66,6 +66,23 @@ public final class InputFile: Sendable {
     return try body(unsafe RawSpan(_unsafeBytes: bytes))
   }
 
+  /// Says that the bytes at `offset` will be wanted soon. Does nothing where the file is not mapped.
+  @inline(__always)
+  func prefetch(at offset: UInt64) {
+    guard let mapping, offset < size else { return }
+    // Safe: the address lies in the mapping, and a prefetch reads nothing that anyone sees.
+    unsafe clinux_prefetch(mapping.bytes + Int(offset))
+  }
+
+  /// Brings the page of the mapping that holds `offset` into memory, with what the system takes along.
+  /// - Returns: the byte there, for no purpose but that it is read.
+  @inline(__always)
+  func touch(_ offset: UInt64) -> UInt8 {
+    guard let mapping, offset < size else { return 0 }
+    // Safe: the address lies in the mapping.
+    return unsafe mapping.bytes.load(fromByteOffset: Int(offset), as: UInt8.self)
+  }
+
   /// - Throws: EIO when the file has shrunk since it was opened.
   func checkIntact() throws(SystemError) {
     guard let mapping else { return }

@@ -7,6 +7,16 @@ extension RawSpan {
     return T(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: T.self))
   }
 
+  /// The two little-endian quadwords at `offset`, or `nil` when they do not lie wholly inside.
+  @inline(__always)
+  func loadPair(_ offset: Int) -> (UInt64, UInt64)? {
+    guard offset >= 0, byteCount >= 16, offset <= byteCount - 16 else { return nil }
+    // Safe: in bounds by the guard, and every bit pattern is an integer.
+    let first = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
+    let second = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 8, as: UInt64.self)
+    return (UInt64(littleEndian: first), UInt64(littleEndian: second))
+  }
+
   /// A copy of `count` bytes from `offset`, or `nil` when they do not lie wholly inside.
   public func bytes(_ offset: Int, count: Int) -> [UInt8]? {
     guard offset >= 0, count >= 0, offset <= byteCount, count <= byteCount - offset else { return nil }

@@ -7,5 +7,13 @@ public enum PageEncoding: UInt32, Sendable, CaseIterable, Codable {
   case snappy = 0x4
   case zstd = 0x20
 
-  public var name: String { String(describing: self) }
+  public var name: String {
+    switch self {
+    case .raw: "raw"
+    case .zlib: "zlib"
+    case .lzo: "lzo"
+    case .snappy: "snappy"
+    case .zstd: "zstd"
+    }
+  }
 }

@@ -58,6 +58,13 @@ enum LZOHead {
     return .head(out.head)
   }
 
+  /// The first literal, where the stream begins with a run whose length is in its first byte: 1 to 15, or 18 and more.
+  @inline(__always)
+  static func firstByte(_ stream: RawSpan) -> UInt8? {
+    guard let start: UInt16 = stream.load(0), start & 0xff != 0, start & 0xfe != 16 else { return nil }
+    return UInt8(start >> 8)
+  }
+
   private static let longRun = 4
 }
 

@@ -8,6 +8,8 @@
 public final class PageDecoder {
   private lazy var inflater = Inflater()
   private lazy var zstd = ZstdDecoder()
+  private lazy var zlibFirstByte = ZlibFirstByte()
+  private lazy var zstdFirstByte = ZstdFirstByte()
   /// Where a page goes that is decoded for its head alone.
   private lazy var scratch: [UInt8] = []
 
@@ -58,6 +60,21 @@ public final class PageDecoder {
     }
     if isWhole, case .needsMore = result { return .bad }
     return result
+  }
+
+  /// The first byte of a page, where it can be told for less than the head; `nil`: only `head` tells. If the whole page
+  /// decodes, it begins with this byte; whether it does is not looked at.
+  ///
+  /// - Parameter stored: As for `head`: for LZO and snappy the first of the stored bytes will do.
+  @inline(__always)
+  public func firstByte(_ stored: RawSpan, _ encoding: PageEncoding) -> UInt8? {
+    switch encoding {
+    case .raw: return stored.load(0)
+    case .lzo: return LZOHead.firstByte(stored)
+    case .snappy: return SnappyHead.firstByte(stored)
+    case .zlib: return zlibFirstByte.decode(stored)
+    case .zstd: return ZstdHead.firstByte(stored, zstdFirstByte)
+    }
   }
 
   private func zstdHead(_ stored: RawSpan, _ isWhole: Bool) -> HeadResult {

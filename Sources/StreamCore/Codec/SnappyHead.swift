@@ -40,6 +40,16 @@ enum SnappyHead {
   }
 }
 
+extension SnappyHead {
+  /// The first literal, where the stream says 4096 as short as can be, and then the length of a run in one byte.
+  @inline(__always)
+  static func firstByte(_ stream: RawSpan) -> UInt8? {
+    guard let start: UInt32 = stream.load(0), start & 0xffff == 0x2080 else { return nil }
+    let tag = start >> 16 & 0xff
+    return tag & 3 == 0 && tag >> 2 < 60 ? UInt8(start >> 24) : nil
+  }
+}
+
 extension RawSpan {
   /// The announced size: 7 bits a byte, low first. `nil` when the stream ends inside, or it has more than 5 bytes or 32
   /// bits. It need not be written in as few bytes as possible: the library reads `80 a0 00` as 4096 too.

@@ -57,6 +57,31 @@ import CZstd
 enum ZstdHead {
   /// `nil`: the library must decode the page, or there are too few bytes.
   static func decode(_ stored: RawSpan) -> PageHead? {
+    guard let block = firstBlock(stored), block.size >= HeadBytes.size else { return nil }
+    switch block.type {
+    case 0: return stored.head(block.start)
+    case 1:
+      guard let byte: UInt8 = stored.load(block.start) else { return nil }
+      let word = UInt64(byte) &* 0x0101_0101_0101_0101
+      return PageHead(low: word, high: word)
+    default: return nil
+    }
+  }
+
+  /// The first byte of the page, if it decodes; `nil`: the library must say.
+  static func firstByte(_ stored: RawSpan, _ decoder: ZstdFirstByte) -> UInt8? {
+    guard let block = firstBlock(stored), block.size > 0 else { return nil }
+    switch block.type {
+    case 0, 1: return stored.load(block.start)
+    case 2:
+      guard block.size <= stored.byteCount - block.start else { return nil }
+      return decoder.decode(stored.extracting(block.start..<block.start + block.size))
+    default: return nil
+    }
+  }
+
+  /// Where the contents of the first block begin, its type (0 raw, 1 one byte repeated, 2 compressed) and its size.
+  private static func firstBlock(_ stored: RawSpan) -> (start: Int, type: UInt32, size: Int)? {
     guard let magic: UInt32 = stored.load(0), magic == 0xfd2f_b528,
       let descriptor: UInt8 = stored.load(4), descriptor & dictionaryFlag == 0
     else { return nil }
@@ -72,17 +97,9 @@ enum ZstdHead {
       }
     let block = 5 + window + contentSize
     guard let low: UInt16 = stored.load(block), let high: UInt8 = stored.load(block + 2) else { return nil }
-    // Bit 0: last block; bits 1 and 2: type; the rest: decoded size.
+    // Bit 0: last block; bits 1 and 2: type; the rest: size.
     let header = UInt32(high) << 16 | UInt32(low)
-    guard header >> 3 >= HeadBytes.size else { return nil }
-    switch header >> 1 & 3 {
-    case 0: return stored.head(block + 3)
-    case 1:
-      guard let byte: UInt8 = stored.load(block + 3) else { return nil }
-      let word = UInt64(byte) &* 0x0101_0101_0101_0101
-      return PageHead(low: word, high: word)
-    default: return nil
-    }
+    return (block + 3, header >> 1 & 3, Int(header >> 3))
   }
 
   private static let dictionaryFlag: UInt8 = 0x03

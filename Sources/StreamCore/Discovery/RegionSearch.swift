@@ -19,7 +19,7 @@ public struct RegionSearch: Sendable {
   public struct NearMiss: Sendable, Equatable {
     public var address: HPA
     public var layout: String
-    public var fault: String
+    public var fault: RegionFault
   }
 
   public var findings: [Findings]
@@ -71,7 +71,7 @@ public struct RegionSearch: Sendable {
       case .rejected(let fault):
         findings[index].rejected[fault.rule.rawValue, default: 0] += 1
         if nearMisses.count < Self.keptNearMisses {
-          nearMisses.append(NearMiss(address: HPA(frame: frame), layout: layout.id, fault: "\(fault)"))
+          nearMisses.append(NearMiss(address: HPA(frame: frame), layout: layout.id, fault: fault))
         }
       }
     }

@@ -133,9 +133,27 @@ public protocol HostDump: Sendable {
   func visit(
     _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (StoredEntry) throws -> Void
   ) throws
+
+  /// Brings the stored pages of `frames` into `batch`, in place of what it holds: as `visit`, without a call for each.
+  func load(_ frames: Range<UInt64>, into batch: inout PageBatch) throws
+
+  /// One frame's entry; `nil` unless its presence is `stored`.
+  func entry(_ frame: UInt64) throws -> StoredEntry?
 }
 
 extension HostDump {
+  public func load(_ frames: Range<UInt64>, into batch: inout PageBatch) throws {
+    batch.clear(room: Int(min(UInt64(frames.count), HostDumpLimits.stretch)))
+    try visit(frames, page: { batch.append($0) }, fault: { _ in batch.addFault() })
+  }
+
+  public func entry(_ frame: UInt64) throws -> StoredEntry? {
+    guard frame < .max else { return nil }
+    var found: StoredEntry?
+    try visit(frame..<frame + 1, page: { found = .page($0) }, fault: { found = $0 })
+    return found
+  }
+
   /// The stored pages of `frames`, ascending by frame, one entry for each frame whose presence is `stored`.
   public func entries(in frames: Range<UInt64>) throws -> [StoredEntry] {
     var entries: [StoredEntry] = []

@@ -12,7 +12,7 @@ public final class HostMemory: PhysicalMemory {
   ///   - cachedPages: how many decoded pages are kept for the next who asks.
   public init(
     _ dump: any HostDump, decoders: DecoderPool = DecoderPool(), purpose: ReadPurpose = .structures,
-    cachedPages: Int = 1024
+    cachedPages: Int = 256
   ) {
     self.dump = dump
     self.decoders = decoders
@@ -28,16 +28,15 @@ public final class HostMemory: PhysicalMemory {
   }
 
   private func load(_ frame: UInt64) -> PageResult {
-    guard dump.presence(frame) == .stored, frame < .max else { return .absent }
-    var result = PageResult.absent
     do {
-      try dump.visit(
-        frame..<frame + 1, page: { result = try decode($0) },
-        fault: { if case .bad = $0 { result = .bad } })
+      switch try dump.entry(frame) {
+      case .page(let page): return try decode(page)
+      case .bad: return .bad
+      case .lost, nil: return .absent
+      }
     } catch {
       return .bad
     }
-    return result
   }
 
   private func decode(_ stored: StoredPage) throws -> PageResult {
@@ -53,18 +52,43 @@ public final class HostMemory: PhysicalMemory {
   }
 }
 
-/// Pages by frame, forgotten all at once when there are too many: walks come in bursts over few pages.
+/// Pages by frame, each in one of the few places that its number leads to: walks come in bursts over few pages.
 private struct PageCache {
-  let capacity: Int
-  private var pages: [UInt64: Page] = [:]
+  private static let ways = 4
+  /// No frame: its address would have 76 bits.
+  private static let none = UInt64.max
+  private var frames: [UInt64]
+  private var pages: [Page]
+  private let setMask: UInt64
+  /// Which way of a set is next to be given away.
+  private var turn = 0
 
-  init(capacity: Int) { self.capacity = capacity }
+  /// - Parameter capacity: pages kept at most; the power of two at or below it is.
+  init(capacity: Int) {
+    let sets = 1 << (Int.bitWidth - 1 - max(1, capacity / Self.ways).leadingZeroBitCount)
+    frames = Array(repeating: Self.none, count: sets * Self.ways)
+    pages = Array(repeating: .zero, count: sets * Self.ways)
+    setMask = UInt64(sets - 1)
+  }
 
   subscript(frame: UInt64) -> Page? {
-    get { pages[frame] }
+    get {
+      guard frame != Self.none else { return nil }
+      let first = first(of: frame)
+      for place in first..<first + Self.ways where frames[place] == frame { return pages[place] }
+      return nil
+    }
     set {
-      if pages.count >= capacity { pages.removeAll(keepingCapacity: true) }
-      pages[frame] = newValue
+      guard let newValue, frame != Self.none else { return }
+      let first = first(of: frame)
+      let free = (first..<first + Self.ways).first { frames[$0] == Self.none || frames[$0] == frame }
+      let place = free ?? first + turn
+      turn = (turn + 1) % Self.ways
+      frames[place] = frame
+      pages[place] = newValue
     }
   }
+
+  /// Tables of one guest lie side by side, or 2 MiB apart.
+  private func first(of frame: UInt64) -> Int { Int((frame ^ frame >> 9) & setMask) * Self.ways }
 }

@@ -18,14 +18,22 @@ struct KdumpDescriptors: Sendable {
   /// The descriptor at `at` of `table`, bytes that begin at `base` of the file, as far as it can be used.
   @inline(__always)
   func entry(_ frame: UInt64, _ table: RawSpan, _ at: Int, base: UInt64) -> StoredEntry {
-    if let offset: UInt64 = table.load(at), let size: UInt32 = table.load(at + 8),
-      let flags: UInt32 = table.load(at + 12),
-      let encoding = PageEncoding(rawValue: flags), size <= UInt32(pageSize), offset >= start, offset < fileSize,
-      UInt64(size) <= fileSize - offset, encoding == .raw ? size == UInt32(pageSize) : size > 0
-    {
-      return .page(StoredPage(frame: frame, offset: offset, size: size, encoding: encoding))
-    }
+    if let words = table.loadPair(at), let page = page(frame, words) { return .page(page) }
     return faulty(frame, table, at, base: base)
+  }
+
+  /// The page of a descriptor by its first two quadwords, `nil` where it cannot be used. (0, 0) is none that can.
+  @inline(__always)
+  func page(_ frame: UInt64, _ words: (offset: UInt64, sizeAndFlags: UInt64)) -> StoredPage? {
+    guard let encoding = PageEncoding(rawValue: UInt32(truncatingIfNeeded: words.sizeAndFlags >> 32)) else {
+      return nil
+    }
+    let offset = words.offset
+    let size = UInt32(truncatingIfNeeded: words.sizeAndFlags)
+    guard size <= UInt32(pageSize), offset >= start, offset < fileSize, UInt64(size) <= fileSize - offset,
+      encoding == .raw ? size == UInt32(pageSize) : size > 0
+    else { return nil }
+    return StoredPage(frame: frame, offset: offset, size: size, encoding: encoding)
   }
 
   /// Why the descriptor cannot be used, checked in the order of §5.

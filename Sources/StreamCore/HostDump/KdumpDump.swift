@@ -95,6 +95,50 @@ public struct KdumpDump: HostDump {
     try file.checkIntact()
   }
 
+  public func load(_ frames: Range<UInt64>, into batch: inout PageBatch) throws {
+    let first = stored.rank(frames.lowerBound)
+    let count = Int(stored.rank(frames.upperBound) - first)
+    batch.clear(room: count)
+    guard count > 0 else { return }
+    let base = header.tableOffset + first * KdumpDescriptors.size
+    let bytes = count * Int(KdumpDescriptors.size)
+    file.counters.add(bytes, .descriptors)
+    var neighbours = KdumpDescriptors.Neighbours(descriptors)
+    try file.lend(at: base, count: bytes) { table in
+      var at = 0
+      // Offset, size and flags of a descriptor that was good, as nearly all zero pages have them.
+      var last: (UInt64, UInt64) = (0, 0)
+      stored.forEachRun(in: frames) { run in
+        for frame in run {
+          let words = table.loadPair(at) ?? (0, 0)
+          if words == last {
+            batch.appendAgain()
+          } else if let page = descriptors.page(frame, words) {
+            last = words
+            neighbours.add(page)
+            batch.append(page)
+          } else {
+            last = (0, 0)
+            batch.addFault()
+          }
+          at &+= Int(KdumpDescriptors.size)
+        }
+      }
+    }
+    neighbours.report()
+    try file.checkIntact()
+  }
+
+  /// The caller asks whether the file is intact, once it has the page's bytes.
+  public func entry(_ frame: UInt64) throws -> StoredEntry? {
+    guard stored.contains(frame) else { return nil }
+    let place = header.tableOffset + stored.rank(frame) * KdumpDescriptors.size
+    file.counters.add(Int(KdumpDescriptors.size), .descriptors)
+    return try file.lend(at: place, count: Int(KdumpDescriptors.size)) { table in
+      descriptors.entry(frame, table, 0, base: place)
+    }
+  }
+
   private static func notes(
     _ header: KdumpHeader, _ file: InputFile, _ remarks: inout [String]
   ) throws(HostDumpError) -> [Note] {

@@ -25,20 +25,30 @@ enum DirectMap {
         left -= 1
         let start = base | UInt64(index) << (12 + 9 * UInt64(level - 1))
         if level == 3 {
-          probe(start)
-        } else if let next = tables.memory.page((page.entry(index) & HostKernel.frameMask) >> 12).page {
+          probe(start, page.entry(index))
+        } else if let next = tables.memory.page((page.entry(index) & HostKernel.frameMask) >> 12).page, !next.isZero {
+          // The kernel sets up empty tables for all of its vmalloc area.
           table(next, level: level - 1, base: start, indexes: 0..<512)
         }
       }
     }
 
-    private mutating func probe(_ start: UInt64) {
+    /// - Parameter entry: the third-level entry, present, for the 1 GiB from `start` on.
+    private mutating func probe(_ start: UInt64, _ entry: UInt64) {
       let address = start | known & (1 << 30 - 1)
       let base = address &- known
-      guard address < VMCoreInfo.textMapping, base >> 63 == 1,
-        tables.translate(VirtualAddress(rawValue: address)) == known
-      else { return }
+      guard address < VMCoreInfo.textMapping, base >> 63 == 1, leads(entry, from: address) else { return }
       found.append(base)
+    }
+
+    private func leads(_ entry: UInt64, from address: UInt64) -> Bool {
+      if let size = X86PageTables.leafSize(entry, 3) {
+        return (entry & X86PageTables.addressMask & ~(size - 1)) | (address & (size - 1)) == known
+      }
+      let table = entry & X86PageTables.addressMask
+      guard case .mapped(let physical, _, _) = tables.lookup(VirtualAddress(rawValue: address), in: table, level: 2)
+      else { return false }
+      return physical == known
     }
   }
 }

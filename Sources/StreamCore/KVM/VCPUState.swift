@@ -7,7 +7,16 @@ public enum MPState: UInt32, Sendable, CaseIterable {
   case SIPI_RECEIVED = 4
   case AP_RESET_HOLD = 9
 
-  public var name: String { String(describing: self) }
+  public var name: String {
+    switch self {
+    case .RUNNABLE: "RUNNABLE"
+    case .UNINITIALIZED: "UNINITIALIZED"
+    case .INIT_RECEIVED: "INIT_RECEIVED"
+    case .HALTED: "HALTED"
+    case .SIPI_RECEIVED: "SIPI_RECEIVED"
+    case .AP_RESET_HOLD: "AP_RESET_HOLD"
+    }
+  }
 }
 
 /// What the host kernel knows of a vCPU beyond its VMCS. What is not confirmed is `nil`.

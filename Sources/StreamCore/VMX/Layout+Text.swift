@@ -15,13 +15,15 @@ extension Layout {
     guard text.utf8.count <= Self.maximumTextBytes else { throw .line(1, "more than \(Self.maximumTextBytes) bytes") }
     var headers = Headers()
     var places: [VMCSField: Place] = [:]
-    for (number, line) in Self.logicalLines(text) {
-      guard let first = line.utf8.first, first != UInt8(ascii: "#") else { continue }
-      if (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first) {
-        try Self.addField(line, number, to: &places)
+    places.reserveCapacity(256)
+    let bytes = Array(text.utf8)
+    for line in Self.logicalLines(bytes) where line.first != UInt8(ascii: "#") {
+      if (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(line.first) {
+        try Self.addField(line, bytes, to: &places)
       } else {
-        let words = line.utf8.split(separator: Self.space, maxSplits: 1).map { Substring($0) }
-        try headers.add(String(words[0]), words.count > 1 ? String(words[1]) : "", number, line)
+        let text = line.text(bytes)
+        let words = text.utf8.split(separator: Self.space, maxSplits: 1).map { Substring($0) }
+        try headers.add(String(words[0]), words.count > 1 ? String(words[1]) : "", line.number, text)
       }
     }
     guard let id = headers.id else { throw .missing(header: "id") }
@@ -50,41 +52,79 @@ extension Layout {
 
   // Bytes rather than characters: finding the borders of characters takes most of the time.
   fileprivate static let space = UInt8(ascii: " ")
-  private static let blanks: Set<UInt8> = [space, UInt8(ascii: "\t"), UInt8(ascii: "\r")]
+  /// A line without the blanks around it, with those that continue it, numbered from 1.
+  private struct Line {
+    let number: Int
+    let first: UInt8
+    let range: Range<Int>
+    var continuations: [Range<Int>] = []
 
-  /// Lines with their continuations, numbered from 1 by their first.
-  private static func logicalLines(_ text: String) -> [(number: Int, line: String)] {
-    var lines: [(number: Int, line: String)] = []
-    let all = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    for (index, raw) in all.enumerated() {
-      let line = trimmed(raw)
-      if line.isEmpty { continue }
-      if raw.first == space, !lines.isEmpty {
-        lines[lines.count - 1].line += " " + line
-      } else {
-        lines.append((index + 1, String(line)))
+    func text(_ bytes: [UInt8]) -> String {
+      ([range] + continuations).map { String(decoding: bytes[$0], as: UTF8.self) }.joined(separator: " ")
+    }
+  }
+
+  private static func logicalLines(_ bytes: [UInt8]) -> [Line] {
+    var lines: [Line] = []
+    var start = 0
+    var number = 0
+    while start <= bytes.count {
+      let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+      number += 1
+      var range = start..<end
+      while let first = range.first, isBlank(bytes[first]) { range = first + 1..<range.upperBound }
+      while let last = range.last, isBlank(bytes[last]) { range = range.lowerBound..<last }
+      if let first = range.first {
+        if bytes[start] == space, !lines.isEmpty {
+          lines[lines.count - 1].continuations.append(range)
+        } else {
+          lines.append(Line(number: number, first: bytes[first], range: range))
+        }
       }
+      start = end + 1
     }
     return lines
   }
 
-  private static func trimmed(_ text: Substring.UTF8View) -> Substring {
-    var text = text.drop { blanks.contains($0) }
-    while let last = text.last, blanks.contains(last) { text.removeLast() }
-    return Substring(text)
+  private static func isBlank(_ byte: UInt8) -> Bool {
+    byte == space || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\r")
   }
 
   private static func addField(
-    _ line: String, _ number: Int, to places: inout [VMCSField: Place]
+    _ line: Line, _ bytes: [UInt8], to places: inout [VMCSField: Place]
   ) throws(LayoutError) {
-    let words = line.utf8.split(separator: space).map { Substring($0) }
-    guard words.count == 3, let offset = self.number(words[1]), let width = self.number(words[2]) else {
-      throw .line(number, line)
+    var rest = bytes[line.range]
+    let name = takeWord(&rest)
+    let words = (takeWord(&rest), takeWord(&rest))
+    guard rest.isEmpty, line.continuations.isEmpty, let offset = number(words.0), let width = number(words.1) else {
+      throw .line(line.number, line.text(bytes))
     }
-    guard let field = VMCSField(name: words[0]) else { throw .unknownField(line: number, name: String(words[0])) }
+    guard let field = VMCSField(name: name) else {
+      throw .unknownField(line: line.number, name: String(decoding: name, as: UTF8.self))
+    }
     guard places.updateValue(Place(offset: offset, width: width), forKey: field) == nil else {
-      throw .repeated(line: number, name: field.name)
+      throw .repeated(line: line.number, name: field.name)
     }
+  }
+
+  /// The word that `rest` begins with; it and the spaces behind it are taken off.
+  private static func takeWord(_ rest: inout ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    let end = rest.firstIndex(of: space) ?? rest.endIndex
+    let word = rest[..<end]
+    rest = rest[end...].drop { $0 == space }
+    return word
+  }
+
+  /// As below, of the bytes.
+  private static func number(_ word: ArraySlice<UInt8>) -> Int? {
+    var value = 0
+    for byte in word {
+      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte), value < 1 << 32 else {
+        return number(Substring(decoding: word, as: UTF8.self))
+      }
+      value = value * 10 + Int(byte - UInt8(ascii: "0"))
+    }
+    return word.isEmpty ? nil : value
   }
 
   /// A number without sign, decimal or after "0x".

@@ -1,9 +1,12 @@
 extension VMCSField {
-  /// The field's name as Linux spells it, "GUEST_CR3".
-  public var name: String { String(describing: self) }
-
   public init?(name: some StringProtocol) {
-    guard let field = Self.byName[String(name)] else { return nil }
+    let bytes = Array(name.utf8)
+    self.init(name: bytes[...])
+  }
+
+  /// By the bytes of its name.
+  init?(name: ArraySlice<UInt8>) {
+    guard let field = VMCSFieldNames.all.field(name) else { return nil }
     self = field
   }
 
@@ -16,12 +19,6 @@ extension VMCSField {
     default: 8
     }
   }
-
-  private static let byName: [String: VMCSField] = {
-    var fields: [String: VMCSField] = [:]
-    for field in allCases { fields[field.name] = field }
-    return fields
-  }()
 
   /// Places of a table that any field's `slot` indexes.
   static let slots = 1024

@@ -35,8 +35,13 @@ public struct X86PageTables: Sendable {
 
   public func lookup(_ address: VirtualAddress) -> Lookup {
     guard address.isCanonical(levels: levels) else { return .notCanonical }
-    var table = root
-    for level in stride(from: levels, through: 1, by: -1) {
+    return lookup(address, in: root, level: levels)
+  }
+
+  /// Where the table at the physical address `table`, of this level, leads for an address.
+  func lookup(_ address: VirtualAddress, in table: UInt64, level: Int) -> Lookup {
+    var table = table
+    for level in stride(from: level, through: 1, by: -1) {
       guard let page = memory.page(table >> 12).page else { return .missingTable(frame: table >> 12, level: level) }
       let entry = page.entry(Self.index(address.rawValue, level))
       guard entry & Self.present != 0 else { return .notPresent(entry: entry, level: level) }

@@ -2,9 +2,16 @@ import Testing
 
 @testable import StreamCore
 
-/// The size above which a compressed page is no candidate: no region may be stored in more bytes than that.
+/// The sizes above which a compressed page is not looked at: nothing that is looked for may be stored in more bytes.
 @Suite struct HeadFilterTests {
-  @Test(arguments: PageEncoding.allCases.filter { $0 != .raw })
+  private static let codecs = PageEncoding.allCases.filter { $0 != .raw }
+
+  private func stored(_ page: [UInt8], _ encoding: PageEncoding) -> Int {
+    var stored: [UInt8] = []
+    return page.withBytes { PageEncoder(encoding).encode($0, into: &stored) } ?? pageSize
+  }
+
+  @Test(arguments: codecs)
   func aRegionWithEveryFieldRandomIsStoredFarBelowTheLimit(encoding: PageEncoding) throws {
     var random = RecipeRandom(seed: 5)
     var largest = 0
@@ -16,19 +23,59 @@ import Testing
           let place = try #require(layout[field])
           for at in place.offset..<place.offset + place.width { page[at] = UInt8(1 + random.below(255)) }
         }
-        var stored: [UInt8] = []
-        let size = page.withBytes { PageEncoder(encoding).encode($0, into: &stored) }
-        largest = max(largest, try #require(size, "\(layout.id) is stored raw, which is never ruled out"))
+        largest = max(largest, stored(page, encoding))
       }
     }
     // Real regions take 400 to 600 bytes; a quarter of the limit is margin for fields that no layout here knows.
-    #expect(largest < Int(HeadTest.regionLimit) * 3 / 4, "\(largest)")
+    #expect(largest < Int(StoredSizeLimit.region) * 3 / 4, "\(largest)")
     let page = StoredPage(frame: 0, offset: 0, size: UInt32(largest), encoding: encoding)
-    #expect(HeadTest.canBeRegion(page))
+    #expect(StoredSizeLimit.allowsRegion(page) && StoredSizeLimit.allows(page))
   }
 
-  @Test func rawPagesAreNeverRuledOutAndLargeOnesAre() {
-    #expect(HeadTest.canBeRegion(StoredPage(frame: 0, offset: 0, size: 4096, encoding: .raw)))
-    #expect(!HeadTest.canBeRegion(StoredPage(frame: 0, offset: 0, size: 4000, encoding: .lzo)))
+  /// As long as the kernel's buffer lets it be, with nothing in it that repeats but what every kernel writes.
+  @Test(arguments: codecs)
+  func aPageFullOfVMCOREINFOWithRandomNamesAndValuesIsStoredBelowTheLimit(encoding: PageEncoding) {
+    var random = RecipeRandom(seed: 6)
+    var largest = 0
+    for _ in 0..<50 {
+      var text = "OSRELEASE=6.1.0-28-amd64\nBUILD-ID="
+      for _ in 0..<40 { text += String(random.below(16), radix: 16) }
+      text += "\nPAGESIZE=4096\n"
+      while text.utf8.count < pageSize - 64 {
+        var name = ""
+        for _ in 0..<4 + random.below(16) { name.unicodeScalars.append(UnicodeScalar(UInt8(97 + random.below(26)))) }
+        switch random.below(4) {
+        case 0:
+          text += "SYMBOL(\(name))=ffffffff"
+          for _ in 0..<8 { text += String(random.below(16), radix: 16) }
+          text += "\n"
+        case 1: text += "SIZE(\(name))=\(random.below(4096))\n"
+        case 2: text += "OFFSET(\(name).\(name.reversed().map(String.init).joined()))=\(random.below(4096))\n"
+        default: text += "NUMBER(\(name))=\(random.below(1 << 20))\n"
+        }
+      }
+      for isNote in [false, true] {
+        var page: [UInt8] = []
+        if isNote {
+          page.append(littleEndian: UInt32(11))
+          page.append(littleEndian: UInt32(text.utf8.count))
+          page.append(littleEndian: UInt32(0))
+          page += Array("VMCOREINFO\0\0".utf8)
+        }
+        page += Array(text.utf8)
+        page = Array((page + [UInt8](repeating: 0, count: pageSize)).prefix(pageSize))
+        largest = max(largest, stored(page, encoding))
+      }
+    }
+    #expect(largest < Int(StoredSizeLimit.of(encoding)), "\(largest)")
+  }
+
+  @Test func rawPagesAreNeverRuledOut() {
+    #expect(StoredSizeLimit.allows(StoredPage(frame: 0, offset: 0, size: 4096, encoding: .raw)))
+  }
+
+  @Test(arguments: codecs)
+  func pagesThatTakeNearlyAllTheirBytesAreRuledOut(encoding: PageEncoding) {
+    #expect(!StoredSizeLimit.allows(StoredPage(frame: 0, offset: 0, size: 4000, encoding: encoding)))
   }
 }

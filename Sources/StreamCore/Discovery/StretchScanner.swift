@@ -1,0 +1,133 @@
+/// Looks at the heads of one stretch of frames after the other: one for each worker.
+final class StretchScanner {
+  /// What one stretch holds.
+  struct Found: Sendable {
+    var regions: [(frame: UInt64, revision: UInt32)] = []
+    var vmcoreinfo: [UInt64] = []
+    var scanned: UInt64 = 0
+    var bad: UInt64 = 0
+  }
+
+  private enum Look {
+    case dull
+    case region(revision: UInt32)
+    case vmcoreinfo
+    case bad
+  }
+
+  /// Pages between the one that is looked at and the one whose cache line is asked for.
+  private static let lead = 16
+  /// The system maps the pages of a file in windows of so many bytes. Source: Linux, fault_around_bytes.
+  private static let windowShift: UInt64 = 16
+
+  private let file: InputFile
+  private let test: HeadTest
+  private var batch = PageBatch()
+  /// Where the shared zero page lies, or another that many frames share and that is of no interest.
+  private var dull = UInt64.max
+  /// The window that was mapped last, and what was read to have it mapped.
+  private var window = UInt64.max
+  private var touched: UInt8 = 0
+
+  init(_ file: InputFile, _ test: HeadTest) {
+    self.file = file
+    self.test = test
+  }
+
+  func scan(_ dump: any HostDump, _ frames: Range<UInt64>, _ decoder: PageDecoder) throws -> Found {
+    try dump.load(frames, into: &batch)
+    var found = Found()
+    found.scanned = batch.count
+    found.bad = batch.faults
+    let (shared, asked) = try look(decoder, &found)
+    if !shared.isEmpty { try addSharers(dump, frames, shared, &found) }
+    file.counters.add(asked, .heads)
+    try file.checkIntact()
+    return found
+  }
+
+  /// Looks at the batch's pages.
+  /// - Returns: what is of interest and stands for several frames, by offset; bytes asked for.
+  private func look(_ decoder: PageDecoder, _ found: inout Found) throws -> ([UInt64: Look], Int) {
+    var ofInterest: [UInt64: Look] = [:]
+    var asked = 0
+    let pages = batch.pages
+    var shared = batch.shared[...]
+    for index in pages.indices {
+      if index &+ Self.lead < pages.count { prepare(pages[index &+ Self.lead]) }
+      let page = pages[index]
+      let isShared = shared.first == index
+      if isShared { shared = shared.dropFirst() }
+      if page.offset == dull || !StoredSizeLimit.allows(page) { continue }
+      let look = try look(page, decoder, &asked)
+      switch look {
+      case .dull: if isShared { dull = page.offset }
+      case .region(let revision): found.regions.append((page.frame, revision))
+      case .vmcoreinfo: found.vmcoreinfo.append(page.frame)
+      case .bad: found.bad += 1
+      }
+      if isShared, case .dull = look {} else if isShared { ofInterest[page.offset] = look }
+    }
+    return (ofInterest, asked)
+  }
+
+  /// Has a page's cache line loaded. Only what is mapped can be, so each window is touched once.
+  @inline(__always)
+  private func prepare(_ page: StoredPage) {
+    guard StoredSizeLimit.allows(page), page.offset != dull else { return }
+    if page.offset >> Self.windowShift != window {
+      window = page.offset >> Self.windowShift
+      touched ^= file.touch(page.offset)
+    } else {
+      file.prefetch(at: page.offset)
+    }
+  }
+
+  @inline(__always)
+  private func look(_ page: StoredPage, _ decoder: PageDecoder, _ asked: inout Int) throws -> Look {
+    let size = Int(page.size)
+    // Of the first three the first bytes nearly always hold the head. Source: formats/libs.md §2.
+    let count =
+      switch page.encoding {
+      case .raw: HeadTest.size
+      case .lzo, .snappy: min(size, 64)
+      case .zlib, .zstd: size
+      }
+    asked += count
+    var result: HeadResult? = try file.lend(at: page.offset, count: count) { stored in
+      if let first = decoder.firstByte(stored, page.encoding), !test.canBegin(with: first) { return nil }
+      return decoder.head(stored, page.encoding, storedSize: size)
+    }
+    if result == .needsMore {
+      asked += size - count
+      result = try file.lend(at: page.offset, count: size) { decoder.head($0, page.encoding) }
+    }
+    guard let result else { return .dull }
+    guard case .head(let head) = result else { return .bad }
+    if StoredSizeLimit.allowsRegion(page), test.isRegion(head) {
+      return .region(revision: UInt32(truncatingIfNeeded: head.low) & 0x7fff_ffff)
+    }
+    return test.isVMCoreInfo(head) ? .vmcoreinfo : .dull
+  }
+
+  /// Adds the frames behind the first that share a page of interest.
+  private func addSharers(
+    _ dump: any HostDump, _ frames: Range<UInt64>, _ shared: [UInt64: Look], _ found: inout Found
+  ) throws {
+    var last: StoredPage?
+    try dump.visit(
+      frames,
+      page: { page in
+        defer { last = page }
+        guard let before = last, before.offset == page.offset, before.size == page.size,
+          before.encoding == page.encoding, let look = shared[page.offset]
+        else { return }
+        switch look {
+        case .dull: break
+        case .region(let revision): found.regions.append((page.frame, revision))
+        case .vmcoreinfo: found.vmcoreinfo.append(page.frame)
+        case .bad: found.bad += 1
+        }
+      }, fault: { _ in })
+  }
+}
