@@ -14,6 +14,8 @@ public enum Failure: Error, Sendable, Equatable {
   case noSuchLayout(wanted: String, known: [String])
   /// A layout file that cannot be used, and why.
   case badLayout(path: String, why: String)
+  /// A file or directory that holds no VMCSINFO, and why.
+  case badVMCSInfo(path: String, why: VMCSInfoError)
   case badAddress(guest: String, address: GPA, why: String)
   case cannotCreate(SystemError)
   case exists(path: String)

@@ -82,8 +82,8 @@ extension Manifest {
 
   /// Warnings that say that something is missing or damaged; the others only tell.
   private static let missing: Set<String> = [
-    "bad_pages", "incomplete", "map_incomplete", "map_too_large", "no_vmcs", "unknown_registers", "unseen_vm",
-    "not_written",
+    "bad_pages", "damaged_input", "incomplete", "map_incomplete", "map_too_large", "no_vmcs", "unknown_registers",
+    "unseen_vm", "not_written",
   ]
 
   public var completeness: Completeness {

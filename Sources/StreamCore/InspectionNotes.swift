@@ -5,7 +5,7 @@ struct InspectionNotes {
   private(set) var nearMisses: [String] = []
   private(set) var counters: [String: UInt64] = [:]
 
-  private var remarks: Set<String> = []
+  private var remarks: Set<Remark> = []
 
   init(_ dump: any HostDump) {
     noteRemarks(of: dump)
@@ -20,7 +20,12 @@ struct InspectionNotes {
 
   /// What the dump's reader has found odd and has not said yet.
   mutating func noteRemarks(of dump: any HostDump) {
-    for remark in dump.remarks where remarks.insert(remark).inserted { warn("input", "\(dump.file.path): \(remark)") }
+    for remark in dump.remarks where remarks.insert(remark).inserted {
+      switch remark {
+      case .oddity(let text): warn("input", "\(dump.file.path): \(text)")
+      case .damage(let text): warn("damaged_input", "\(dump.file.path): \(text)")
+      }
+    }
   }
 
   mutating func warn(_ code: String, _ text: String) { warnings.append(Manifest.Warning(code: code, text: text)) }

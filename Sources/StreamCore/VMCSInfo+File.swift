@@ -5,7 +5,7 @@ extension VMCSInfo {
   private static let maximumFileBytes = 64
 
   /// A VMCSINFO from a file (text or binary, with or without the ELF note around it) or from a saved sysfs directory.
-  /// - Throws: `Failure.input` when it cannot be read, `.badLayout` when it holds no VMCSINFO.
+  /// - Throws: `Failure.input` when it cannot be read, `.badVMCSInfo` when it holds no VMCSINFO.
   public init(path: String) throws {
     let files: [(name: String, text: String)]?
     var bytes: [UInt8] = []
@@ -23,7 +23,7 @@ extension VMCSInfo {
         self = try Self.parse(note?.descriptor ?? bytes)
       }
     } catch {
-      throw Failure.badLayout(path: path, why: "\(error)")
+      throw Failure.badVMCSInfo(path: path, why: error)
     }
   }
 

@@ -17,7 +17,7 @@ enum ExitStatus {
     case .input(.system): cannotOpen
     case .input, .noLayout, .unsupportedHost, .nothingStored: unusable
     case .noGuest: noGuest
-    case .noSuchGuest, .noSuchLayout, .badLayout, .badAddress: usage
+    case .noSuchGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .badAddress: usage
     case .cannotCreate, .exists: cannotCreate
     case .io, .output: io
     case .cancelled: ExitCode(128 + Interruption.signal)
@@ -48,6 +48,7 @@ func explain(_ failure: Failure) -> String {
   case .noSuchLayout(let wanted, let known):
     return "no layout \"\(wanted)\"; there are: \(known.joined(separator: ", "))"
   case .badLayout(let path, let why): return "\(path): not a layout: \(why)"
+  case .badVMCSInfo(let path, let why): return "\(path): not a VMCSINFO: expected \(VMCSInfo.forms), found \(why)"
   case .badAddress(let guest, let address, let why): return "\(guest): GPA \(address): \(why)"
   case .cannotCreate(let error): return error.description
   case .exists(let path): return "\(path): exists already; --force replaces it"

@@ -169,15 +169,20 @@ public struct FrameBitmap: Sendable, Equatable {
     return bytes
   }
 
-  /// How many frames of one chunk are not set in `bytes`, the chunk's 4096 bytes in a kdump bitmap.
-  public func count(ofChunk chunk: UInt64, notIn bytes: RawSpan) -> UInt64 {
-    guard let slot = slotOfChunk[chunk] else { return 0 }
+  /// The frames of one chunk that are not set in `bytes`, the chunk's 4096 bytes in a kdump bitmap: how many, and the
+  /// lowest.
+  public func frames(ofChunk chunk: UInt64, notIn bytes: RawSpan) -> (count: UInt64, first: UInt64?) {
+    guard let slot = slotOfChunk[chunk] else { return (0, nil) }
     var count: UInt64 = 0
+    var first: UInt64?
     for word in 0..<Self.wordsPerChunk {
       let other: UInt64 = bytes.load(word * 8) ?? 0
-      count += UInt64((words[slot * Self.wordsPerChunk + word] & ~other).nonzeroBitCount)
+      let strays = words[slot * Self.wordsPerChunk + word] & ~other
+      guard strays != 0 else { continue }
+      count += UInt64(strays.nonzeroBitCount)
+      first = first ?? chunk * Self.framesPerChunk + UInt64(word * 64 + strays.trailingZeroBitCount)
     }
-    return count
+    return (count, first)
   }
 
   /// Index in `order` of the first chunk that is not below `chunk`.

@@ -6,7 +6,7 @@ public struct ElfDump: HostDump {
   public let summary: HostDumpSummary
   public let notes: [Note]
   public let vmcoreinfo: VMCoreInfo?
-  public let remarks: [String]
+  public let remarks: [Remark]
   public let stretches: [Range<UInt64>]
   /// Frames whose bytes are in the file.
   private let stored: FrameRuns
@@ -23,7 +23,7 @@ public struct ElfDump: HostDump {
   init(_ file: InputFile) throws(HostDumpError) {
     let header = try ElfHeader(file)
     self.file = file
-    var remarks: [String] = []
+    var remarks: [Remark] = []
     let notes = try Self.notes(header, file, &remarks)
     self.notes = notes
     remarks += notes.remarks
@@ -40,7 +40,7 @@ public struct ElfDump: HostDump {
     for segment in header.loads where segment.physical != .max {
       let (memoryEnd, overflow) = segment.physical.addingReportingOverflow(segment.memorySize)
       guard !overflow, memoryEnd <= Self.frameLimit << 12 else {
-        remarks.append("PT_LOAD at p_paddr \(hex(segment.physical)) lies above 52 bits: ignored")
+        remarks.append(.damage("PT_LOAD at p_paddr \(hex(segment.physical)) lies above 52 bits: ignored"))
         continue
       }
       whole.append(FrameRun(start: segment.physical >> 12, end: (memoryEnd + 0xfff) >> 12, offset: 0))
@@ -53,7 +53,7 @@ public struct ElfDump: HostDump {
       let run = FrameRun(start: start, end: end, offset: segment.offset + (start << 12 - segment.physical))
       if segment.virtual >= VMCoreInfo.textMapping { image.append(run) } else { data.append(run) }
     }
-    if cut { remarks.append("the file ends inside a PT_LOAD: it is incomplete") }
+    if cut { remarks.append(.damage("the file ends inside a PT_LOAD: it is incomplete")) }
     if header.loads.isEmpty, try ElfSections(header, file).contains(".xen_pages") {
       throw .unsupported(file: file.path, format: "a Xen guest's core", remedy: "Xen hosts are not supported")
     }
@@ -66,9 +66,9 @@ public struct ElfDump: HostDump {
     stored = FrameRuns(preferring: data + image)
     memory = FrameRuns(preferring: whole)
     if conflicts > 0 {
-      remarks.append("\(conflicts) pages lie in two PT_LOADs at different offsets: the first PT_LOAD counts")
+      remarks.append(.damage("\(conflicts) pages lie in two PT_LOADs at different offsets: the first PT_LOAD counts"))
     }
-    if stored.sharesBytes { remarks.append("PT_LOADs of different pages overlap in the file") }
+    if let byte = stored.sharedByte { throw Self.sharing(byte, header, file) }
     guard !stored.runs.isEmpty else {
       throw .format(
         FormatError(
@@ -109,16 +109,32 @@ public struct ElfDump: HostDump {
     }
   }
 
+  /// Two PT_LOADs have the byte at `byte` of the file, for different pages: p_offset, p_filesz or p_paddr of one is
+  /// damaged, and which one cannot be told.
+  private static func sharing(_ byte: UInt64, _ header: ElfHeader, _ file: InputFile) -> HostDumpError {
+    let holders = header.loads.filter { load in
+      load.physical != .max && load.offset <= byte && byte - load.offset < min(load.fileSize, load.memorySize)
+    }
+    let pages = holders.prefix(4).map { hex($0.physical + (byte - $0.offset)) }.joined(separator: " and ")
+    return .format(
+      FormatError(
+        file: file.path, offset: holders.first?.place ?? 0, field: "p_offset",
+        expected: "bytes that no other page has",
+        found: "byte \(hex(byte)) for physical addresses \(pages); a program header is damaged and nothing can say "
+          + "which page is whose: copy the dump again"))
+  }
+
   private static func notes(
-    _ header: ElfHeader, _ file: InputFile, _ remarks: inout [String]
+    _ header: ElfHeader, _ file: InputFile, _ remarks: inout [Remark]
   ) throws(HostDumpError) -> [Note] {
     var notes: [Note] = []
     var room = Note.maximumBytes
     for segment in header.notes.prefix(Note.maximumSegments) {
       guard segment.offset <= file.size, segment.fileSize <= file.size - segment.offset, segment.fileSize <= room else {
         remarks.append(
-          "PT_NOTE at \(hex(segment.offset)) of \(segment.fileSize) bytes lies outside the file or is too large: ignored"
-        )
+          .damage(
+            "PT_NOTE at \(hex(segment.offset)) of \(segment.fileSize) bytes lies outside the file or is too large: ignored"
+          ))
         continue
       }
       room -= segment.fileSize
@@ -128,7 +144,8 @@ public struct ElfDump: HostDump {
       if let remark { remarks.append(remark) }
     }
     if header.notes.count > Note.maximumSegments {
-      remarks.append("\(header.notes.count) PT_NOTEs: those behind the first \(Note.maximumSegments) are ignored")
+      remarks.append(
+        .damage("\(header.notes.count) PT_NOTEs: those behind the first \(Note.maximumSegments) are ignored"))
     }
     return notes
   }

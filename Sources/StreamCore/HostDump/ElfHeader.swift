@@ -7,6 +7,8 @@ struct ElfHeader: Sendable {
 
   /// One program header of type PT_LOAD or PT_NOTE.
   struct Segment: Sendable {
+    /// File offset of p_offset.
+    var place: UInt64
     var offset: UInt64
     var virtual: UInt64
     var physical: UInt64
@@ -87,7 +89,8 @@ struct ElfHeader: Sendable {
         let type: UInt32 = try table.read("p_type", at: at)
         guard type == 1 || type == 4 else { continue }
         let segment = Segment(
-          offset: try table.read("p_offset", at: at + 8), virtual: try table.read("p_vaddr", at: at + 16),
+          place: base + UInt64(at) + 8, offset: try table.read("p_offset", at: at + 8),
+          virtual: try table.read("p_vaddr", at: at + 16),
           physical: try table.read("p_paddr", at: at + 24), fileSize: try table.read("p_filesz", at: at + 32),
           memorySize: try table.read("p_memsz", at: at + 40))
         if type == 1 { loads.append(segment) } else { notes.append(segment) }

@@ -33,11 +33,12 @@ struct FirstBitmap: Sendable {
     (try? file.lend(at: offset + frame / 64 * 8, count: 8) { $0.load(0, as: UInt64.self) ?? 0 }) ?? 0
   }
 
-  /// How many frames of the second bitmap the first one does not have. Reads the blocks that the second has, and no
-  /// others.
-  func missing(_ stored: FrameBitmap) throws(HostDumpError) -> UInt64 {
+  /// Frames of the second bitmap that the first one does not have: how many, and the lowest. Reads the blocks that the
+  /// second has, and no others.
+  func strays(of stored: FrameBitmap) throws(HostDumpError) -> (count: UInt64, first: UInt64?) {
     let chunks = stored.chunks
-    var missing: UInt64 = 0
+    var count: UInt64 = 0
+    var lowest: UInt64?
     var index = 0
     while index < chunks.count {
       let first = chunks[index]
@@ -50,11 +51,13 @@ struct FirstBitmap: Sendable {
         for at in 0..<end - index {
           let start = min(at * pageSize, span.byteCount)
           let block = span.extracting(start..<min(start + pageSize, span.byteCount))
-          missing += stored.count(ofChunk: first + UInt64(at), notIn: block)
+          let strays = stored.frames(ofChunk: first + UInt64(at), notIn: block)
+          count += strays.count
+          lowest = lowest ?? strays.first
         }
       }
       index = end
     }
-    return missing
+    return (count, lowest)
   }
 }

@@ -45,11 +45,11 @@ struct FrameRuns: Sendable {
     self.conflicts = conflicts
   }
 
-  /// Whether some bytes of the file belong to two frames, which no writer does.
-  var sharesBytes: Bool {
+  /// A byte of the file that belongs to two frames, which no writer makes.
+  var sharedByte: UInt64? {
     let places = runs.map { (start: $0.offset, end: $0.offset &+ ($0.end - $0.start) &* UInt64(pageSize)) }
       .sorted { $0.start < $1.start }
-    return zip(places, places.dropFirst()).contains { $0.end > $1.start }
+    return zip(places, places.dropFirst()).first { $0.end > $1.start }?.1.start
   }
 
   /// The run that holds `frame`.

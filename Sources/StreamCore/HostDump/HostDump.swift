@@ -115,8 +115,8 @@ public protocol HostDump: Sendable {
   var notes: [Note] { get }
   /// The host's VMCOREINFO, `nil` when the dump has none that passes the checks.
   var vmcoreinfo: VMCoreInfo? { get }
-  /// What was odd but not fatal, one line each; reading descriptors can add to it.
-  var remarks: [String] { get }
+  /// What was odd or damaged but not fatal, one line each; reading descriptors can add to it.
+  var remarks: [Remark] { get }
 
   func presence(_ frame: UInt64) -> Presence
 

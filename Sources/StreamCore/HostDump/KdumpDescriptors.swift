@@ -120,10 +120,10 @@ final class KdumpOddities: Sendable {
   /// Neighbours that share some bytes and not all.
   fileprivate let overlapping = Atomic<UInt64>(0)
 
-  var remarks: [String] {
-    var remarks: [String] = []
-    if inTable.load(ordering: .relaxed) > 0 { remarks.append("page descriptors point into their own table") }
-    if overlapping.load(ordering: .relaxed) > 0 { remarks.append("page descriptors overlap each other") }
+  var remarks: [Remark] {
+    var remarks: [Remark] = []
+    if inTable.load(ordering: .relaxed) > 0 { remarks.append(.damage("page descriptors point into their own table")) }
+    if overlapping.load(ordering: .relaxed) > 0 { remarks.append(.damage("page descriptors overlap each other")) }
     return remarks
   }
 }

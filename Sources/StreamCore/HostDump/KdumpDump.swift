@@ -11,9 +11,9 @@ public struct KdumpDump: HostDump {
   private let stored: FrameBitmap
   private let known: FirstBitmap
   private let descriptors: KdumpDescriptors
-  private let openRemarks: [String]
+  private let openRemarks: [Remark]
 
-  public var remarks: [String] { openRemarks + descriptors.oddities.remarks }
+  public var remarks: [Remark] { openRemarks + descriptors.oddities.remarks }
 
   /// Opens a file that begins with the format's magic. Throws when a header field cannot be right.
   init(_ file: InputFile) throws(HostDumpError) {
@@ -30,13 +30,12 @@ public struct KdumpDump: HostDump {
     guard stored.count > 0 else { throw bitmapError("at least one page in the file", "no bit set") }
     self.stored = stored
     known = FirstBitmap(file: file, offset: header.bitmapOffset)
-    let strays = try known.missing(stored)
-    if strays > 0 { remarks.append("the 2nd bitmap has \(strays) pages that the 1st one does not have: they are read") }
 
     let descriptors = KdumpDescriptors(fileSize: file.size, start: header.tableOffset, count: stored.count)
     if let count = try descriptors.trueCount(in: file) {
       throw bitmapError("\(count) bits below max_mapnr, one for each page descriptor", "\(stored.count)")
     }
+    try Self.checkAgreement(stored, known, file, secondBitmap)
     self.descriptors = descriptors
 
     notes = try Self.notes(header, file, &remarks)
@@ -44,7 +43,7 @@ public struct KdumpDump: HostDump {
 
     let room = file.size - header.tableOffset
     let missing = stored.count > room / KdumpDescriptors.size
-    if missing { remarks.append("the file ends inside the page descriptor table: it is incomplete") }
+    if missing { remarks.append(.damage("the file ends inside the page descriptor table: it is incomplete")) }
     summary = HostDumpSummary(
       format: "kdump-compressed", headerVersion: Int(header.version), encoding: header.encoding,
       dumpLevel: header.dumpLevel, frames: header.maxMapnr, storedPages: stored.count,
@@ -140,7 +139,7 @@ public struct KdumpDump: HostDump {
   }
 
   private static func notes(
-    _ header: KdumpHeader, _ file: InputFile, _ remarks: inout [String]
+    _ header: KdumpHeader, _ file: InputFile, _ remarks: inout [Remark]
   ) throws(HostDumpError) -> [Note] {
     guard let range = header.notes else { return [] }
     let (notes, remark) = Note.parse(
@@ -152,7 +151,7 @@ public struct KdumpDump: HostDump {
 
   /// The text at offset_vmcoreinfo, else that of the note.
   private static func vmcoreinfo(
-    _ header: KdumpHeader, _ file: InputFile, _ notes: [Note], _ remarks: inout [String]
+    _ header: KdumpHeader, _ file: InputFile, _ notes: [Note], _ remarks: inout [Remark]
   ) throws(HostDumpError) -> VMCoreInfo? {
     let fromNote = notes.vmcoreinfo
     guard let range = header.vmcoreinfo else { return fromNote }
@@ -160,13 +159,30 @@ public struct KdumpDump: HostDump {
       let direct = VMCoreInfo(
         try file.header(at: range.lowerBound, count: Int(range.upperBound - range.lowerBound)))
     else {
-      remarks.append("the text at offset_vmcoreinfo is not VMCOREINFO: ignored")
+      remarks.append(.damage("the text at offset_vmcoreinfo is not VMCOREINFO: ignored"))
       return fromNote
     }
     if let fromNote, direct != fromNote {
-      remarks.append("the VMCOREINFO note differs from the text at offset_vmcoreinfo, which counts")
+      remarks.append(.damage("the VMCOREINFO note differs from the text at offset_vmcoreinfo, which counts"))
     }
     return direct
+  }
+
+  /// Throws when the second bitmap has pages that the first does not have. A bit that is set, cleared or moved in the
+  /// second gives every page behind it the descriptor of another, and nothing in the file says in which of the two the
+  /// damage is. No writer makes such a file: makedumpfile clears bits of a copy of the first bitmap to get the second.
+  private static func checkAgreement(
+    _ stored: FrameBitmap, _ known: FirstBitmap, _ file: InputFile, _ secondBitmap: UInt64
+  ) throws(HostDumpError) {
+    let strays = try known.strays(of: stored)
+    guard let first = strays.first else { return }
+    throw .format(
+      FormatError(
+        file: file.path, offset: secondBitmap + first / 8, field: "2nd bitmap",
+        expected: "pages of the 1st bitmap only",
+        found:
+          "\(strays.count) other \(strays.count == 1 ? "page" : "pages"), the first at pfn \(hex(first)); one of the "
+          + "bitmaps is damaged and nothing can say which page is whose: copy the dump again"))
   }
 
   /// The frames below `frames` of the bitmap at `offset`. Holes of the file are not read, however large they are.

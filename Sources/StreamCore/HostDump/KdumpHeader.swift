@@ -23,8 +23,8 @@ struct KdumpHeader: Sendable {
   /// Places of the VMCOREINFO text and of the ELF notes, where they lie inside the file.
   let vmcoreinfo: Range<UInt64>?
   let notes: Range<UInt64>?
-  /// What was odd but not fatal.
-  let remarks: [String]
+  /// What was odd or damaged but not fatal.
+  let remarks: [Remark]
 
   /// File offset of the page descriptor table.
   var tableOffset: UInt64 { bitmapOffset + 2 * bitmapBytes }
@@ -38,12 +38,12 @@ struct KdumpHeader: Sendable {
   init(_ file: InputFile) throws(HostDumpError) {
     let main = try FieldReader(file, base: 0, count: pageSize)
     try main.require(Self.mainSize, "disk_dump_header")
-    var remarks: [String] = []
+    var remarks: [Remark] = []
     version = try main.read("header_version", at: 8)
     guard version >= 1 else {
       throw main.error("header_version", at: 8, expected: "1 to \(Self.newestVersion)", found: "\(version)")
     }
-    if version > Self.newestVersion { remarks.append("header_version \(version) is unknown, read as 6") }
+    if version > Self.newestVersion { remarks.append(.oddity("header_version \(version) is unknown, read as 6")) }
     let version = min(self.version, Self.newestVersion)
     try Self.checkMachine(main, &remarks)
 
@@ -53,7 +53,7 @@ struct KdumpHeader: Sendable {
       throw main.error("sub_hdr_size", at: 432, expected: "at least 1 block", found: "\(subBlocks)")
     }
     let cpus: Int32 = try main.read("nr_cpus", at: 460)
-    if cpus <= 0 { remarks.append("nr_cpus is \(cpus)") }
+    if cpus <= 0 { remarks.append(.oddity("nr_cpus is \(cpus)")) }
 
     let sub = try FieldReader(file, base: UInt64(pageSize), count: pageSize)
     try sub.require(Self.subSizes[Int(version)], "kdump_sub_header")
@@ -83,14 +83,14 @@ struct KdumpHeader: Sendable {
         "sub_hdr_size", at: 432, expected: "blocks for the notes, which end at \(hex(notes.upperBound))",
         found: "\(subBlocks), so that the bitmaps begin at \(hex(bitmapOffset))")
     }
-    if let notes, notes.lowerBound >= bitmaps.upperBound { remarks.append("the notes lie behind the bitmaps") }
+    if let notes, notes.lowerBound >= bitmaps.upperBound { remarks.append(.oddity("the notes lie behind the bitmaps")) }
     self.remarks = remarks
   }
 
   /// utsname.machine and block_size tell the machine. A writer may leave the name empty, as QEMU does.
-  private static func checkMachine(_ main: FieldReader, _ remarks: inout [String]) throws(HostDumpError) {
+  private static func checkMachine(_ main: FieldReader, _ remarks: inout [Remark]) throws(HostDumpError) {
     let names = (0..<6).map { main.bytes[(12 + 65 * $0)..<(12 + 65 * ($0 + 1))] }
-    if names.contains(where: { !$0.contains(0) }) { remarks.append("a name in utsname has no end: it is cut") }
+    if names.contains(where: { !$0.contains(0) }) { remarks.append(.oddity("a name in utsname has no end: it is cut")) }
     let name = names[4].prefix { $0 != 0 }
     if name.count < names[4].count, !name.isEmpty, Array(name) != Array("x86_64".utf8) {
       let text = String(decoding: name.map { (0x21...0x7e).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
@@ -108,14 +108,14 @@ struct KdumpHeader: Sendable {
   }
 
   private static func maxMapnr(
-    _ main: FieldReader, _ sub: FieldReader, _ version: Int32, _ remarks: inout [String]
+    _ main: FieldReader, _ sub: FieldReader, _ version: Int32, _ remarks: inout [Remark]
   ) throws(HostDumpError) -> UInt64 {
     let short: UInt32 = try main.read("max_mapnr", at: 440)
     var value = UInt64(short)
     if version >= 6 {
       value = try sub.read("max_mapnr_64", at: 96)
       if short != UInt32(clamping: value) {
-        remarks.append("max_mapnr \(short) disagrees with max_mapnr_64 \(value), which counts")
+        remarks.append(.oddity("max_mapnr \(short) disagrees with max_mapnr_64 \(value), which counts"))
       }
     }
     guard (1...frameLimit).contains(value) else {
@@ -159,11 +159,11 @@ struct KdumpHeader: Sendable {
 private struct SubHeaderPlaces {
   let fileSize: UInt64
 
-  func range(_ offset: UInt64, _ size: UInt64, _ name: String, _ remarks: inout [String]) -> Range<UInt64>? {
+  func range(_ offset: UInt64, _ size: UInt64, _ name: String, _ remarks: inout [Remark]) -> Range<UInt64>? {
     guard offset != 0, size != 0 else { return nil }
     let (end, overflow) = offset.addingReportingOverflow(size)
     guard !overflow, end <= fileSize, size <= Note.maximumBytes else {
-      remarks.append("offset_\(name) \(hex(offset)) with size_\(name) \(size) lies outside the file: ignored")
+      remarks.append(.damage("offset_\(name) \(hex(offset)) with size_\(name) \(size) lies outside the file: ignored"))
       return nil
     }
     return offset..<end

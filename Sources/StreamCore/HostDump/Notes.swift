@@ -11,7 +11,7 @@ extension Note {
   /// The notes of an ELF note segment: 12-byte headers, name and descriptor padded to 4 bytes. A note that runs past
   /// the end ends the walk, and so do an all-zero header and the `limit`; `remark` says so for the first and the last
   /// of these. Source: formats/elf.md §1.4.
-  static func parse(_ bytes: [UInt8], limit: Int = maximumCount) -> (notes: [Note], remark: String?) {
+  static func parse(_ bytes: [UInt8], limit: Int = maximumCount) -> (notes: [Note], remark: Remark?) {
     var notes: [Note] = []
     var at = 0
     while at <= bytes.count - 12 {
@@ -19,12 +19,12 @@ extension Note {
         let type: UInt32 = bytes.load(at + 8)
       else { break }
       if nameSize == 0 && descriptorSize == 0 && type == 0 { break }
-      guard notes.count < limit else { return (notes, "more than \(maximumCount) notes: the rest is ignored") }
+      guard notes.count < limit else { return (notes, .damage("more than \(maximumCount) notes: the rest is ignored")) }
       let nameStart = at + 12
       let descriptorStart = nameStart + (Int(nameSize) + 3) & ~3
       let end = descriptorStart + Int(descriptorSize)
       guard end <= bytes.count else {
-        return (notes, "a note runs past the end of the notes: it and those behind it are ignored")
+        return (notes, .damage("a note runs past the end of the notes: it and those behind it are ignored"))
       }
       let name = bytes[nameStart..<nameStart + Int(nameSize)].prefix { $0 != 0 }
       notes.append(
@@ -39,15 +39,15 @@ extension Note {
     name == "CORE" && type == 1 && descriptor.count != Self.processStatusSize
   }
 
-  fileprivate static func remarks(on notes: [Note]) -> [String] {
-    var remarks: [String] = []
+  fileprivate static func remarks(on notes: [Note]) -> [Remark] {
+    var remarks: [Remark] = []
     let odd = notes.filter(\.isOddProcessStatus).count
-    if odd > 0 { remarks.append("\(odd) NT_PRSTATUS notes are not of \(processStatusSize) bytes: ignored") }
+    if odd > 0 { remarks.append(.oddity("\(odd) NT_PRSTATUS notes are not of \(processStatusSize) bytes: ignored")) }
     let texts = notes.filter { $0.name == "VMCOREINFO" }
     if texts.count > 1 {
-      remarks.append("\(texts.count) VMCOREINFO notes: the first that is VMCOREINFO counts")
+      remarks.append(.oddity("\(texts.count) VMCOREINFO notes: the first that is VMCOREINFO counts"))
     } else if let only = texts.first, VMCoreInfo(only.descriptor) == nil {
-      remarks.append("the VMCOREINFO note is not VMCOREINFO: ignored")
+      remarks.append(.damage("the VMCOREINFO note is not VMCOREINFO: ignored"))
     }
     return remarks
   }
@@ -60,5 +60,5 @@ extension [Note] {
   }
 
   /// What is odd about the notes that are read for something.
-  var remarks: [String] { Note.remarks(on: self) }
+  var remarks: [Remark] { Note.remarks(on: self) }
 }

@@ -8,9 +8,9 @@ public struct VCPUShape: Sendable, Equatable {
   /// From `vmcs01.vmcs` to `vcpu_vmx.loaded_vmcs`, the pointer to the `loaded_vmcs` in use.
   public var pointerToLoaded: UInt64?
 
-  /// First guesses for `startToPointer`: 6.1, 6.1 built without modules, 6.12. gprs.md §1. The search goes on without
-  /// them.
-  static let guesses: [UInt64] = [6792, 6784, 6720]
+  /// First guesses for `startToPointer`: 6.1, 6.1 built without modules or from before August 2025, 6.12, 6.12 from
+  /// before March 2025. gprs.md §1; `ArchVote`. The search goes on without them.
+  static let guesses: [UInt64] = [6792, 6784, 6720, 6712]
   /// The pointer is looked for in so many bytes before the MSR-load area.
   static let pointerReach: UInt64 = 2048
   /// The start of the object is looked for in so many bytes before the pointer.

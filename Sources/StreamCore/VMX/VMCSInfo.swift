@@ -13,6 +13,12 @@ public struct VMCSInfo: Sendable, Equatable {
     case directory = "versions 3 to 5, directory"
   }
 
+  /// What a file or directory can hold, for people whose file holds none of it.
+  public static let forms =
+    "version 1 (text: REVISION_ID=HEX, then lines FIELD(NAME)=HEX), version 2 (binary: 4 bytes of revision id, then 12 "
+    + "bytes a field), either with or without its ELF note, or versions 3 to 5 (a directory: a file id, and a file for "
+    + "each field named by its encoding in 4 hexadecimal digits)"
+
   public let form: Form
   /// The places of all fields that could be decoded; its one revision id is the table's.
   public let layout: Layout

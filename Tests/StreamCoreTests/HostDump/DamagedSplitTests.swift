@@ -150,4 +150,36 @@ import Testing
       #expect(pages[gfn] == (gfn == target.gfn ? nil : guest.page(gfn)))
     }
   }
+
+  /// The whole way with a field of the headers damaged: both guests' pages are the truth all the same.
+  private func run(fieldAt offset: Int, _ bytes: [UInt8]) throws -> Manifest {
+    let host = try #require(Self.host)
+    var options = SplitRun.Options()
+    options.input = { host in
+      RecipeKdump(codec: .lzo).bytes(of: host) { file, _ in
+        file.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+      }
+    }
+    let run = try SplitRun(host, options)
+    try run.expectExact(host.guests[0])
+    return run.manifest
+  }
+
+  /// header_version, max_mapnr, nr_cpus, utsname.version.
+  @Test(arguments: [
+    (8, [7, 0, 0, 0]), (440, [7, 0, 0, 0]), (460, [0, 0, 0, 0]), (207, Array(repeating: 0x41, count: 65)),
+  ])
+  func rows10And24And62And63CostNothing(offset: Int, bytes: [UInt8]) throws {
+    let manifest = try run(fieldAt: offset, bytes)
+    #expect(manifest.warnings.contains { $0.code == "input" })
+    #expect(manifest.completeness == .complete)
+  }
+
+  /// offset_vmcoreinfo, offset_note, size_note: something that the host said of itself is not read.
+  @Test(arguments: [(32, [0xff]), (48, [0xff]), (56, [1])] as [(Int, [UInt8])])
+  func rows49To54SayThatSomethingIsMissing(field: Int, top: [UInt8]) throws {
+    let manifest = try run(fieldAt: 4096 + field + 7, top)
+    #expect(manifest.warnings.contains { $0.code == "damaged_input" && $0.text.contains("lies outside the file") })
+    #expect(manifest.completeness == .incomplete)
+  }
 }

@@ -51,7 +51,7 @@ import Testing
     #expect(opened.wrong(Array(0x10..<0x16)) { ElfSample.page(places[Int($0 - 0x10)]) } == [])
     #expect(opened.dump.summary.storedPages == 6)
     #expect(
-      opened.dump.remarks == ["2 pages lie in two PT_LOADs at different offsets: the first PT_LOAD counts"])
+      opened.dump.remarks == [.damage("2 pages lie in two PT_LOADs at different offsets: the first PT_LOAD counts")])
   }
 
   @Test func aSecondSegmentOfTheSameBytesIsNoConflict() throws {

@@ -95,7 +95,7 @@ import Testing
     var sample = ElfSample()
     sample.segments.append(ElfSample.Segment(offset: 0x3000, physical: physical, stored: 0x4000, size: size))
     let opened = try OpenedDump(sample.bytes)
-    #expect(opened.dump.remarks == ["PT_LOAD at p_paddr \(hex(physical)) lies above 52 bits: ignored"])
+    #expect(opened.dump.remarks == [.damage("PT_LOAD at p_paddr \(hex(physical)) lies above 52 bits: ignored")])
     #expect(opened.wrong(Array(0x10..<0x14)) { ElfSample.page(0x3000 + ($0 - 0x10) << 12) } == [])
   }
 
@@ -103,7 +103,7 @@ import Testing
     var bytes = ElfSample().bytes
     bytes.removeSubrange(0x5001...)
     let opened = try OpenedDump(bytes)
-    #expect(opened.dump.remarks == ["the file ends inside a PT_LOAD: it is incomplete"])
+    #expect(opened.dump.remarks == [.damage("the file ends inside a PT_LOAD: it is incomplete")])
     #expect(opened.dump.summary.incomplete)
     #expect((0x10..<0x14).map { opened.dump.presence($0) } == [.stored, .stored, .notStored, .notStored])
     #expect(opened.wrong([0x10, 0x11]) { ElfSample.page(0x3000 + ($0 - 0x10) << 12) } == [])
@@ -114,7 +114,7 @@ import Testing
     var sample = ElfSample()
     sample.segments.append(ElfSample.Segment(offset: offset, physical: 0x20000, stored: 0x1000, size: 0x1000))
     let dump = try OpenedDump(sample.bytes).dump
-    #expect(dump.remarks == ["the file ends inside a PT_LOAD: it is incomplete"])
+    #expect(dump.remarks == [.damage("the file ends inside a PT_LOAD: it is incomplete")])
     #expect(dump.presence(0x20) == .notStored)
   }
 
@@ -135,12 +135,35 @@ import Testing
     #expect(dump.presence(0x12) == .unknown)
   }
 
+  private func sharing(_ header: UInt64, _ byte: UInt64, _ pages: String) -> HostDumpError {
+    format(
+      header + 8, "p_offset", "bytes that no other page has",
+      "byte \(hex(byte)) for physical addresses \(pages); a program header is damaged and nothing can say which page is "
+        + "whose: copy the dump again")
+  }
+
   @Test func twoFramesFromTheSameBytes() throws {
     var sample = ElfSample()
     sample.segments.append(ElfSample.Segment(offset: 0x4000, physical: 0x20000, stored: 0x1000, size: 0x1000))
-    let opened = try OpenedDump(sample.bytes)
-    #expect(opened.dump.remarks == ["PT_LOADs of different pages overlap in the file"])
-    #expect(opened.wrong([0x11, 0x20]) { _ in ElfSample.page(0x4000) } == [])
+    #expect(try OpenedDump.refusal(sample.bytes) == sharing(120, 0x4000, "0x11000 and 0x20000"))
+  }
+
+  /// As makedumpfile -E has what it leaves out: memory beyond p_filesz. One bit in p_filesz, and the pages after it
+  /// would be those of the next segment.
+  @Test func aBitOfFileSizeTakesTheNextSegmentsBytes() throws {
+    var sample = ElfSample()
+    sample.segments[1].size = 0x8000
+    sample.load(0x20000, frames: 4, at: 0x7000)
+    #expect(try OpenedDump.refusal(sample.bytes) == nil)
+    sample.segments[1].stored = 0x5000
+    #expect(try OpenedDump.refusal(sample.bytes) == sharing(120, 0x7000, "0x14000 and 0x20000"))
+  }
+
+  /// The kernel's image stands in /proc/vmcore twice, and QEMU's -p repeats pages: the same page, the same bytes.
+  @Test func thePageItselfMayStandInTwoSegments() throws {
+    var sample = ElfSample()
+    sample.segments.append(ElfSample.Segment(offset: 0x4000, physical: 0x11000, stored: 0x1000, size: 0x1000))
+    #expect(try OpenedDump(sample.bytes).dump.remarks == [])
   }
 
   @Test func incompleteAsTheWriterSays() throws {
@@ -209,7 +232,7 @@ import Testing
     #expect(dump.notes == [])
     #expect(
       dump.remarks
-        == ["PT_NOTE at \(hex(offset)) of \(size) bytes lies outside the file or is too large: ignored"])
+        == [.damage("PT_NOTE at \(hex(offset)) of \(size) bytes lies outside the file or is too large: ignored")])
   }
 
   @Test(arguments: [0, 4])
@@ -218,7 +241,7 @@ import Testing
     sample.pieces[0].bytes.store(UInt32.max, at: field)
     let dump = try OpenedDump(sample.bytes).dump
     #expect(dump.notes == [])
-    #expect(dump.remarks == ["a note runs past the end of the notes: it and those behind it are ignored"])
+    #expect(dump.remarks == [.damage("a note runs past the end of the notes: it and those behind it are ignored")])
   }
 
   @Test func notesOverAndOverDoNotPileUp() throws {
@@ -230,7 +253,7 @@ import Testing
     for _ in 0..<299 { sample.segments.append(sample.segments[1]) }
     let dump = try OpenedDump(sample.bytes).dump
     #expect(dump.notes.count == 63)
-    #expect(dump.remarks.last == "300 PT_NOTEs: those behind the first 256 are ignored")
+    #expect(dump.remarks.last == .damage("300 PT_NOTEs: those behind the first 256 are ignored"))
   }
 
   @Test func fileShrinksWhileItIsRead() throws {

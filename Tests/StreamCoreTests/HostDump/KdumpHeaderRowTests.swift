@@ -48,7 +48,7 @@ import Testing
     var sample = KdumpSample()
     sample.bytes.removeSubrange((sample.table + 24 * 5 + 7)...)
     let opened = try OpenedDump(sample.bytes)
-    #expect(opened.dump.remarks == ["the file ends inside the page descriptor table: it is incomplete"])
+    #expect(opened.dump.remarks == [.damage("the file ends inside the page descriptor table: it is incomplete")])
     #expect(opened.dump.summary.incomplete)
     let memory = HostMemory(opened.dump)
     for frame in KdumpSample.stored { #expect(memory.page(frame).page == nil) }
@@ -95,7 +95,7 @@ import Testing
   @Test(arguments: [7, 99, Int32.max])
   func row10LaterHeaderVersionIsReadAsTheNewest(version: Int32) throws {
     let dump = try accepted { $0.bytes.store(version, at: 8) }
-    #expect(dump.remarks == ["header_version \(version) is unknown, read as 6"])
+    #expect(dump.remarks == [.oddity("header_version \(version) is unknown, read as 6")])
   }
 
   @Test(arguments: [0, -4096, 4095, 8192, 1 << 30, Int32.max])
@@ -132,7 +132,7 @@ import Testing
       sample.bytes.store(UInt64(sample.bytes.count), at: 4096 + 48)
       sample.bytes += sample.notes
     }
-    #expect(dump.remarks == ["the notes lie behind the bitmaps"])
+    #expect(dump.remarks == [.oddity("the notes lie behind the bitmaps")])
     #expect(dump.notes.count == 2)
   }
 
@@ -189,7 +189,7 @@ import Testing
 
   @Test func row24ShortMaxMapnrDisagrees() throws {
     let dump = try accepted { $0.bytes.store(UInt32(7), at: 440) }
-    #expect(dump.remarks == ["max_mapnr 7 disagrees with max_mapnr_64 20, which counts"])
+    #expect(dump.remarks == [.oddity("max_mapnr 7 disagrees with max_mapnr_64 20, which counts")])
   }
 
   @Test func row25MoreBitsThanDescriptors() throws {
@@ -225,10 +225,43 @@ import Testing
         == format(0x3000, "2nd bitmap", "at least one page in the file", "no bit set"))
   }
 
+  private func contradiction(_ offset: UInt64, _ found: String) -> HostDumpError {
+    format(
+      offset, "2nd bitmap", "pages of the 1st bitmap only",
+      "\(found); one of the bitmaps is damaged and nothing can say which page is whose: copy the dump again")
+  }
+
   @Test func row27StoredButNotKnown() throws {
-    let dump = try accepted { $0.bytes[$0.bitmap1] &= 0xf0 }
-    #expect(dump.remarks == ["the 2nd bitmap has 4 pages that the 1st one does not have: they are read"])
-    #expect(dump.presence(0) == .stored)
+    #expect(
+      try refusal { $0.bytes[$0.bitmap1] &= 0xf0 } == contradiction(0x3000, "4 other pages, the first at pfn 0x0"))
+    #expect(
+      try refusal { $0.bytes[$0.bitmap1 + 2] &= 0xf7 } == contradiction(0x3002, "1 other page, the first at pfn 0x13"))
+  }
+
+  /// As many bits as before, so that the place of the data tells nothing: pages 12 to 15 would be their neighbours.
+  @Test func row27AMovedBit() throws {
+    let error = try refusal { sample in
+      sample.bytes[sample.bitmap2 + 1] &= 0x7f
+      sample.bytes[sample.bitmap2 + 1] |= 0x10
+    }
+    #expect(error == contradiction(0x3001, "1 other page, the first at pfn 0xc"))
+  }
+
+  @Test func row27LiesFarAboveTheFirstBlock() throws {
+    var sample = KdumpSample()
+    // Bitmaps of 70,000 frames, so of three blocks each, and one more page in the last.
+    let page: UInt64 = 69_999
+    let empty = [UInt8](repeating: 0, count: 2 * 4096)
+    sample.bytes.insert(contentsOf: empty, at: sample.bitmap2 + 4096)
+    sample.bytes.insert(contentsOf: empty, at: sample.bitmap2)
+    sample.bytes.store(UInt32(6), at: 436)
+    sample.bytes.store(UInt32(70_000), at: 440)
+    sample.bytes.store(UInt64(70_000), at: 4096 + 96)
+    let second = sample.bitmap1 + 3 * 4096
+    sample.bytes[second + Int(page / 8)] |= 1 << UInt8(page % 8)
+    #expect(
+      try OpenedDump.refusal(sample.bytes)
+        == contradiction(UInt64(second) + page / 8, "1 other page, the first at pfn 0x1116f"))
   }
 
   @Test func row28BitsBeyondTheLastFrame() throws {
@@ -251,7 +284,8 @@ import Testing
       sample.bytes.store(size, at: 4096 + 56)
     }
     #expect(dump.notes == [])
-    #expect(dump.remarks == ["offset_note \(hex(offset)) with size_note \(size) lies outside the file: ignored"])
+    #expect(
+      dump.remarks == [.damage("offset_note \(hex(offset)) with size_note \(size) lies outside the file: ignored")])
     #expect(dump.vmcoreinfo?.osrelease == "6.1.0-sample")
   }
 
@@ -259,13 +293,13 @@ import Testing
   func row51NoteLongerThanTheNotes(field: Int) throws {
     let dump = try accepted { $0.bytes.store(UInt32.max, at: $0.notesOffset + 356 + field) }
     #expect(dump.notes.map(\.name) == ["CORE"])
-    #expect(dump.remarks == ["a note runs past the end of the notes: it and those behind it are ignored"])
+    #expect(dump.remarks == [.damage("a note runs past the end of the notes: it and those behind it are ignored")])
   }
 
   @Test func row52ProcessStatusOfAnotherSize() throws {
     let notes = RecipeNotes.note(name: "CORE", type: 1, descriptor: Array(repeating: 0, count: 144))
     let dump = try OpenedDump(KdumpSample(notes: notes).bytes).dump
-    #expect(dump.remarks == ["1 NT_PRSTATUS notes are not of 336 bytes: ignored"])
+    #expect(dump.remarks == [.oddity("1 NT_PRSTATUS notes are not of 336 bytes: ignored")])
   }
 
   @Test func row53MoreNotesThanProcessors() throws {
@@ -276,7 +310,7 @@ import Testing
     for _ in 0..<70_000 { sample.bytes += note }
     let dump = try OpenedDump(sample.bytes).dump
     #expect(dump.notes.count == 65536)
-    #expect(dump.remarks.contains("more than 65536 notes: the rest is ignored"))
+    #expect(dump.remarks.contains(.damage("more than 65536 notes: the rest is ignored")))
   }
 
   @Test(arguments: outside)
@@ -286,14 +320,16 @@ import Testing
       sample.bytes.store(size, at: 4096 + 40)
     }
     #expect(
-      dump.remarks == ["offset_vmcoreinfo \(hex(offset)) with size_vmcoreinfo \(size) lies outside the file: ignored"])
+      dump.remarks == [
+        .damage("offset_vmcoreinfo \(hex(offset)) with size_vmcoreinfo \(size) lies outside the file: ignored")
+      ])
     #expect(dump.vmcoreinfo?.text == KdumpSample.text)
   }
 
   @Test(arguments: ["PAGESIZE=4096\n", "OSRELEASE=6.1\u{80}\n", "\0OSRELEASE=6.1\n"])
   func row55TextThatIsNone(text: String) throws {
     let dump = try OpenedDump(KdumpSample(ownText: Array(text.utf8)).bytes).dump
-    #expect(dump.remarks == ["the text at offset_vmcoreinfo is not VMCOREINFO: ignored"])
+    #expect(dump.remarks == [.damage("the text at offset_vmcoreinfo is not VMCOREINFO: ignored")])
     #expect(dump.vmcoreinfo?.text == KdumpSample.text)
   }
 
@@ -312,7 +348,7 @@ import Testing
     notes += RecipeNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array("OSRELEASE=6.1.0-second\n".utf8))
     let dump = try OpenedDump(KdumpSample(notes: notes, ownText: []).bytes).dump
     #expect(dump.vmcoreinfo?.osrelease == "6.1.0-first")
-    #expect(dump.remarks == ["3 VMCOREINFO notes: the first that is VMCOREINFO counts"])
+    #expect(dump.remarks == [.oddity("3 VMCOREINFO notes: the first that is VMCOREINFO counts")])
   }
 
   @Test(arguments: [(0, 20), (15, 5), (0, 1 << 50)] as [(UInt64, UInt64)])
@@ -332,13 +368,13 @@ import Testing
   @Test(arguments: [0, -1])
   func row62NoProcessors(count: Int32) throws {
     let dump = try accepted { $0.bytes.store(count, at: 460) }
-    #expect(dump.remarks == ["nr_cpus is \(count)"])
+    #expect(dump.remarks == [.oddity("nr_cpus is \(count)")])
   }
 
   @Test(arguments: [2, 4])
   func row63NameWithoutEnd(name: Int) throws {
     let dump = try accepted { $0.replace(12 + 65 * name, with: Array(repeating: 0x1b, count: 65)) }
-    #expect(dump.remarks == ["a name in utsname has no end: it is cut"])
+    #expect(dump.remarks == [.oddity("a name in utsname has no end: it is cut")])
   }
 
   @Test func row64OtherCodecThanTheHeaders() throws {

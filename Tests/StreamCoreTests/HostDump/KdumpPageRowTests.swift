@@ -73,7 +73,7 @@ import Testing
     #expect(
       HostMemory(opened.dump).page(Self.frame).page?.bytes == Array(sample.bytes[sample.table..<sample.table + 4096]))
     try expectOthersRight(opened)
-    #expect(opened.dump.remarks == ["page descriptors point into their own table"])
+    #expect(opened.dump.remarks == [.damage("page descriptors point into their own table")])
   }
 
   @Test(arguments: [0, 4097, 8192, 1 << 31, UInt32.max])
@@ -143,7 +143,7 @@ import Testing
     sample.describe(9, at: sample.offset(10) + 100, size: 4096, flags: 0)
     let opened = try OpenedDump(sample.bytes)
     _ = try opened.dump.entries(in: 0..<20)
-    #expect(opened.dump.remarks == ["page descriptors overlap each other"])
+    #expect(opened.dump.remarks == [.damage("page descriptors overlap each other")])
     #expect(opened.wrong(KdumpSample.stored.filter { $0 != 9 }, KdumpSample.page) == [])
   }
 

@@ -50,7 +50,7 @@ import Testing
     let other = Array("OSRELEASE=6.1.0-other\n".utf8)
     let dump = try OpenedDump(KdumpSample(ownText: other).bytes).dump
     #expect(dump.vmcoreinfo?.osrelease == "6.1.0-other")
-    #expect(dump.remarks == ["the VMCOREINFO note differs from the text at offset_vmcoreinfo, which counts"])
+    #expect(dump.remarks == [.damage("the VMCOREINFO note differs from the text at offset_vmcoreinfo, which counts")])
   }
 
   @Test func theNoteServesWhereThereIsNoOffset() throws {

@@ -90,6 +90,12 @@ struct MutatedView {
     return [header, Int(place.offset)..<Int(place.offset + place.size)]
   }
 
+  /// Whether another frame has the very same place: that of a shared page, as zeros are.
+  func isShared(_ frame: UInt64) -> Bool {
+    guard let place = places[frame] else { return false }
+    return places.contains { $0.key != frame && $0.value == place }
+  }
+
   /// The stored bytes of a frame; `nil`: nothing is there.
   func stream(_ frame: UInt64) -> [UInt8]? {
     guard let place = places[frame], place.size <= 4096, place.offset <= UInt64(bytes.count),

@@ -64,7 +64,6 @@ import Testing
     var pages = 0
     var badPages: UInt64 = 0
     var excused = 0
-    var shifted = 0
     var altered = 0
     var faults: [String] = []
 
@@ -74,7 +73,6 @@ import Testing
       pages += outcome.pages
       badPages += outcome.badPages
       excused += outcome.excused
-      shifted += outcome.shifted
       altered += outcome.altered ? 1 : 0
       if let fault = outcome.fault { faults.append("\(index) \(name): \(fault)") }
     }
@@ -83,7 +81,6 @@ import Testing
       let endings = endings.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
       return
         "\(runs) runs: \(endings); \(pages) pages out, \(badPages) bad, \(excused) as their own damaged bytes have them, "
-        + "\(shifted) as damaged headers have them, with a warning, "
         + "\(altered) runs with an altered host"
     }
   }

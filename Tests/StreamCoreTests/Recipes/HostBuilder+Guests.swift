@@ -129,6 +129,7 @@ extension HostBuilder {
       }
       try ept.setEntry(entry, gpa: bend.gpa, level: 2, in: &space)
     }
+    for flood in image.spec.eptFloods { try ept.flood(flood, in: &space) }
     if !image.spec.devices.contains(where: { $0.range.contains(0xfec0_0000) }) {
       try ept.mapMMIO(0xfec0_0000, generation: 0x56, in: &space)
     }

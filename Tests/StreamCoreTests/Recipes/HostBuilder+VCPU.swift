@@ -52,7 +52,7 @@ extension HostBuilder {
       cpu, controls: controls, host: host, pointers: pointers, vpid: UInt64(vcpuCount), tscOffset: shared.tscOffset)
     space.memory.setWords(layout.region(fields), frame: vmcs >> 12)
     let writer = RecipeVCPUWriter(place: place, shape: shape, kernel: kernel, cpu: cpu)
-    writer.common(kvm: shared.kvm.virtual, hostCPU: hostCPU, number: number, isXAPIC: vcpu.isXAPIC, in: &space)
+    try writer.common(kvm: shared.kvm.virtual, hostCPU: hostCPU, number: number, isXAPIC: vcpu.isXAPIC, in: &space)
     writer.apic(try apicObject(pointers.virtualAPIC, vcpu: place), in: &space)
     writer.registers(&space.random, memory: &space.memory)
     writer.loadedVMCS(vmcs: vmcs, hostCPU: hostCPU, host: host, controls: controls, pointers: pointers, in: &space)

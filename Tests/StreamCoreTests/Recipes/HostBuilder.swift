@@ -51,6 +51,7 @@ struct HostBuilder: Sendable {
       let end = (poke.address + UInt64(poke.bytes.count) + 0xfff) >> 12
       for frame in poke.address >> 12..<end where !space.isUsed(frame) { space.reserve(frame..<frame + 1) }
     }
+    for target in spec.guests.flatMap(\.eptFloods).compactMap(\.target) { space.avoid(target) }
     let image = try space.allocate(HostBuilder.imageSize >> 12, alignment: 512) << 12
     (images, backings, merged) = try HostBuilder.placeGuests(spec, in: &space)
     kernel = try RecipeKernel(

@@ -16,8 +16,8 @@
 /// VCPU …` (in page cache).
 /// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`,
 /// `zero-share`. Guest lines: `vcpu`, `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`, `fake
-/// GPA GUEST VCPU`, `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`, `u64 GPA
-/// VALUE`, `fill GPA BYTE COUNT`.
+/// GPA GUEST VCPU`, `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`,
+/// `ept-flood LEVEL TABLES HPA` (tables full of leaves to HPA), `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
 /// Words of a forgery: `maps host|loop|shared|GUEST`, `complete` (vCPU, VM and page tables of its own), `true-vm` (a vCPU
 /// of its own that names the true VM), `own-kernel` (complete, with a kernel's page tables), `in-registers` (no vCPU of its own: the true one's registers look like a `loaded_vmcs`), `FIELD
 /// VALUE`.
@@ -150,9 +150,20 @@ struct HostRecipe: Sendable {
     case "ept-share":
       let gpa = try words.number("GPA")
       spec.guests[last].bends.append((gpa, try words.number("GPA")))
+    case "ept-flood": spec.guests[last].eptFloods.append(try eptFlood(&words))
     case "u64", "fill": spec.guests[last].pokes.append(try poke(verb, &words))
     default: throw words.mistake("'\(verb)' is not understood")
     }
+  }
+
+  private func eptFlood(_ words: inout RecipeWords) throws(RecipeMistake) -> EPTFloodSpec {
+    let level = try words.number("level")
+    let tables = try words.number("tables")
+    let flood = EPTFloodSpec(level: Int(clamping: level), tables: tables, address: try words.number("HPA"))
+    guard (1...3).contains(level), (1...(level == 3 ? 511 : 511 * 512)).contains(tables),
+      flood.address % (4096 << (9 * (level - 1))) == 0
+    else { throw words.mistake("ept-flood: level 1 to 3, at most 511 tables of level 3, an address that fits") }
+    return flood
   }
 
   private func forgery(at gpa: UInt64?, _ words: inout RecipeWords) throws(RecipeMistake) -> ForgerySpec {

@@ -78,4 +78,15 @@ struct RecipeEPT: Sendable {
     space.memory.setWords([UInt64](repeating: empty, count: 512), frame: frame)
     return frame << 12
   }
+
+  /// Tables full of equal leaves, each in the next 512 GiB, and so on round and round.
+  func flood(_ flood: EPTFloodSpec, in space: inout RecipeSpace) throws(RecipeMistake) {
+    let leaf: UInt64 = 0x0600_0000_0000_0b77 | (flood.level > 1 ? 0x80 : 0) | flood.address | empty
+    for index in 0..<flood.tables {
+      let frame = try space.allocate()
+      space.memory.setWords([UInt64](repeating: leaf, count: 512), frame: frame)
+      let gpa = (1 + index % 511) << 39 | (index / 511) << 30
+      try setEntry(frame << 12 | 0x907 | empty, gpa: gpa, level: flood.level + 1, in: &space)
+    }
+  }
 }

@@ -49,6 +49,7 @@ struct GuestSpec: Sendable {
   var flood: FloodSpec?
   /// Places where EPT leads astray: to its own root, or to the table that serves `from`.
   var bends: [(gpa: UInt64, from: UInt64?)] = []
+  var eptFloods: [EPTFloodSpec] = []
   var pokes: [PokeSpec] = []
 }
 
@@ -134,6 +135,20 @@ struct ForgerySpec: Sendable {
 
   /// Neighbouring frames that region, structures and tables take.
   static let frames: UInt64 = 32
+}
+
+/// Further tables of a guest's true EPT, spread over the address space above its first 512 GiB: every entry is a leaf
+/// that maps the same host memory, so that a page of tables stands for up to 512 GiB of the guest's.
+struct EPTFloodSpec: Sendable {
+  /// 1 to 3: leaves of 4 KiB, 2 MiB or 1 GiB.
+  var level: Int
+  var tables: UInt64
+  /// Where every leaf leads, a multiple of its size.
+  var address: UInt64
+
+  /// The host memory that one leaf maps, which nothing else shall stand in; none where it begins at 0, with all the
+  /// rest.
+  var target: Range<UInt64>? { address == 0 ? nil : address >> 12..<address >> 12 + 1 << UInt64(9 * (level - 1)) }
 }
 
 /// What every page of a guest begins with, or is, where nothing else of it stands.

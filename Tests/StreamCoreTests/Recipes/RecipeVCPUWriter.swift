@@ -16,7 +16,8 @@ struct RecipeVCPUWriter {
 
   private func isCached(_ bit: UInt64) -> Bool { cached.available >> bit & 1 == 1 }
 
-  func common(kvm: UInt64, hostCPU: Int, number: Int, isXAPIC: Bool, in space: inout RecipeSpace) {
+  func common(kvm: UInt64, hostCPU: Int, number: Int, isXAPIC: Bool, in space: inout RecipeSpace) throws(RecipeMistake)
+  {
     let words: [(UInt64, UInt64, Int)] = [
       (0, kvm, 8), (RecipeKVMShape.cpu, UInt64(hostCPU), 4), (RecipeKVMShape.vcpuID, UInt64(number), 4),
       (RecipeKVMShape.vcpuIndex, UInt64(number), 4),
@@ -30,8 +31,14 @@ struct RecipeVCPUWriter {
     // guest_uret_msrs: SYSCALL_MASK, LSTAR, CSTAR, EFER, TSC_AUX, STAR, TSX_CTRL, 24 bytes each, data at 8.
     let systemCall = cpu.isLongMode ? cpu.truth["rip"] & ~0xfff | 0x40 : 0
     let data: [UInt64] = [0x257fd5, systemCall, 0, cpu.truth["efer"], UInt64(number), 0x0023_0010_0000_0000, 0]
+    var entries = place + shape.returnMSRs
+    if shape.hasMSRPage {
+      let page = try space.allocatePage()
+      space.memory.store(kernel.virtual(page), at: entries)
+      entries = page
+    }
     for (slot, value) in data.enumerated() {
-      space.memory.store(value, at: place + shape.returnMSRs + UInt64(slot) * 24 + 8)
+      space.memory.store(value, at: entries + UInt64(slot) * 24 + 8)
     }
   }
 

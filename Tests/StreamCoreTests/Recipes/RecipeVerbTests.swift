@@ -14,6 +14,27 @@ import Testing
     #expect((guest.leaf(0x10_0000)?.entry ?? 0) >> 63 == 1)
   }
 
+  @Test func aFloodMapsTheSameMemoryAllOverTheGuestsAddresses() throws {
+    let host = try HostRecipe(
+      """
+      host ram 0-64M 1G-1G+4M
+      guest a ram 0-4M
+        ept-flood 3 511 0
+      guest b ram 0-4M
+        ept-flood 2 2 0x40000000
+      """
+    ).build()
+    let all = try #require(host.guest("a"))
+    for gpa in [1 << 39, 7 << 39 | 300 << 30, 1 << 48 - 1] as [UInt64] {
+      #expect(all.leaf(gpa).map { $0.address & ~0x3fff_ffff } == 0)
+    }
+    let some = try #require(host.guest("b"))
+    for gpa in [1 << 39, 2 << 39 | 511 << 21] as [UInt64] { #expect(some.leaf(gpa)?.address == 0x4000_0000) }
+    #expect(some.leaf(3 << 39) == nil)
+    // Nothing else stands there.
+    #expect(!(0x40000..<0x40200).contains { host.space.isUsed($0) })
+  }
+
   @Test func fiveLevelsOnBothSides() throws {
     let host = try HostRecipe("host ram 32M la57\nguest a ram 0-4M levels 5 la57 linux 6.1.0-a").build()
     let guest = try #require(host.guests.first)

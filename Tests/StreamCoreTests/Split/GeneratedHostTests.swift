@@ -24,7 +24,7 @@ import Testing
     #expect(run.manifest.layout?.id == layout)
   }
 
-  @Test(arguments: ["4.18", "5.14", "6.1", "6.1-mini", "6.12"])
+  @Test(arguments: ["4.18", "5.14", "6.1-early", "6.1", "6.1-mini", "6.12-early", "6.12"])
   func kernelsWithOtherShapesAreReadWithoutSymbols(shape: String) throws {
     _ = try expectExact(
       """

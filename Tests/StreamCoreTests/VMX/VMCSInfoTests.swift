@@ -162,7 +162,7 @@ import Testing
     #expect(throws: VMCSInfoError.tooLong(bytes: 65537)) { try parse(String(repeating: "x", count: 65537)) }
     let directory = try RecipeDirectory()
     let path = try directory.write([UInt8](repeating: 0x78, count: 1 << 20), as: "long")
-    #expect(throws: Failure.badLayout(path: path, why: "65537 bytes or more, at most 65536 expected")) {
+    #expect(throws: Failure.badVMCSInfo(path: path, why: .tooLong(bytes: 65537))) {
       try VMCSInfo(path: path)
     }
   }
@@ -292,9 +292,9 @@ import Testing
   @Test func filesThatHoldNoneAreRefusedByName() throws {
     let directory = try RecipeDirectory()
     let path = try directory.write(Array("hello\n".utf8), as: "hello")
-    #expect(throws: Failure.badLayout(path: path, why: "no revision id")) { try VMCSInfo(path: path) }
+    #expect(throws: Failure.badVMCSInfo(path: path, why: .noRevision)) { try VMCSInfo(path: path) }
     let empty = directory.path.path
-    #expect(throws: Failure.badLayout(path: empty, why: "no revision id")) { try VMCSInfo(path: empty) }
+    #expect(throws: Failure.badVMCSInfo(path: empty, why: .noRevision)) { try VMCSInfo(path: empty) }
     let missing = empty + "/missing"
     #expect(throws: Failure.input(.system(SystemError(call: "opendir", path: missing, code: 2)))) {
       try VMCSInfo(path: missing)
