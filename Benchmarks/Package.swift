@@ -12,6 +12,8 @@ let package = Package(
   products: [
     .executable(name: "vmcs-bench", targets: ["vmcs-bench"]),
     .executable(name: "kdumpfile-pages", targets: ["kdumpfile-pages"]),
+    .executable(name: "codec-pages", targets: ["codec-pages"]),
+    .executable(name: "host-maker", targets: ["host-maker"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -21,6 +23,18 @@ let package = Package(
       name: "kdumpfile-pages",
       cSettings: [.treatAllWarnings(as: .error)],
       linkerSettings: [.linkedLibrary("dl")]),
+    .target(
+      name: "CPageCodecs",
+      cSettings: [.treatAllWarnings(as: .error)],
+      linkerSettings: [.linkedLibrary("lzo2"), .linkedLibrary("snappy"), .linkedLibrary("z"), .linkedLibrary("zstd")]),
+    .executableTarget(
+      name: "codec-pages",
+      dependencies: ["CPageCodecs"],
+      cSettings: [.treatAllWarnings(as: .error)]),
+    .executableTarget(
+      name: "host-maker",
+      dependencies: ["CPageCodecs", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
     .executableTarget(
       name: "vmcs-bench",
       dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -28,6 +42,10 @@ let package = Package(
     .testTarget(
       name: "VMCSBenchTests",
       dependencies: ["vmcs-bench"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "HostMakerTests",
+      dependencies: ["host-maker", "CPageCodecs"],
       swiftSettings: strict),
   ]
 )

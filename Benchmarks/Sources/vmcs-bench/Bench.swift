@@ -5,8 +5,8 @@ import Foundation
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "vmcs-bench",
-    abstract: "Measures the built vmcs-split against libkdumpfile, cp and makedumpfile.",
-    discussion: "Prints ratios and medians, and writes them to Results/<date>-<commit>.md.")
+    abstract: "Measures the built vmcs-split against libkdumpfile, cp, makedumpfile and the codec libraries.",
+    discussion: "Prints ratios and medians, and writes them to Results/<date>-<commit>[-<race>...].md.")
 
   @Option(help: "The vmcs-split to measure. (default: ../.build/release/vmcs-split beside this package)")
   var program: String?
@@ -22,6 +22,13 @@ struct Bench: ParsableCommand {
 
   @Option(help: "How many rounds count.")
   var rounds = 5
+
+  @Option(
+    help: """
+      What to measure, again for more: haswell (the real host), generated (a host of 4 GiB), growth, transcode, \
+      python (Volatility 3 and a Python copy), scale (a host of 1 TiB). (default: all but scale)
+      """)
+  var race: [RaceKind] = []
 
   /// The package that this file was built from.
   private var package: URL {
@@ -40,24 +47,21 @@ struct Bench: ParsableCommand {
 
   private func measure() throws -> Report {
     let repository = package.deletingLastPathComponent()
-    guard let dumps = dumps ?? ProcessInfo.processInfo.environment["VMCS_SPLIT_DUMPS"] else {
-      throw BenchError.missing(what: "the directory of host dumps", advice: "give --dumps or set VMCS_SPLIT_DUMPS")
-    }
+    let dumps = (dumps ?? ProcessInfo.processInfo.environment["VMCS_SPLIT_DUMPS"]).map { URL(filePath: $0) }
     let scratch = url(scratch, or: package.appending(path: ".build/scratch"))
     let workspace = try Workspace(in: scratch)
     defer { workspace.remove() }
 
     let programs = try Programs(
-      program: url(program, or: repository.appending(path: ".build/release/vmcs-split")), workspace: workspace)
+      program: url(program, or: repository.appending(path: ".build/release/vmcs-split")), package: package,
+      workspace: workspace)
     let circumstances = Circumstances(
       repository: repository, programs: programs, rounds: rounds, workspace: workspace)
     let runner = Runner(workspace: workspace, sync: programs.sync, report: say)
-    let outcomes = try hostFiles.map { file in
-      let race = HostRace(file: file, dumps: URL(filePath: dumps), programs: programs, workspace: workspace)
-      return try runner.run(try race.prepare(), rounds: rounds)
-    }
-
-    return Report(circumstances: circumstances, outcomes: outcomes, ownPeak: Circumstances.ownPeak)
+    let races = Races(programs: programs, workspace: workspace, runner: runner, rounds: rounds)
+    let kinds = race.isEmpty ? RaceKind.allCases.filter { $0 != .scale } : race
+    let sections = try kinds.flatMap { try races.run($0, dumps: dumps) }
+    return Report(circumstances: circumstances, sections: sections, races: race.map(\.rawValue))
   }
 
   private func write(_ report: Report, to directory: URL) throws {

@@ -6,6 +6,8 @@ struct Contender: Sendable {
   let meaning: String
   let commands: [Command]
   let product: Product
+  /// Whether its anonymous memory is sampled while it runs.
+  var isWatched = false
 
   enum Product: Sendable {
     /// Something on standard output; the results quote it when `quoted`.
@@ -34,6 +36,10 @@ struct Comparison: Sendable {
   let title: String
   let over: [String]
   let under: [String]
+  /// What stands in the second column of ratios: all CPU, or user mode alone.
+  var measure = Measure.cpu
+
+  enum Measure: Sendable { case cpu, user }
 }
 
 /// Contenders that are measured in turns, on the same input, and the ratios between them.

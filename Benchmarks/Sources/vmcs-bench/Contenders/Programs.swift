@@ -29,11 +29,23 @@ struct Programs: Sendable {
   let cp: String
   let cpVersion: String
   let sync: String
+  let hostMaker: String
+  let codecPages: String
+  let cmp: String
+  let dd: String
   let pageReader: Peer
   let makedumpfile: Peer
+  let volatility: Peer
+  /// Python with libkdumpfile's bindings, and the script that copies a guest.
+  let python: Peer
+  let copyScript: String
+  /// Codecs that makedumpfile cannot read, as it says itself.
+  let makedumpfileLacks: [String]
 
-  /// - Parameter program: the vmcs-split to measure. It, cp and sync must be there.
-  init(program: URL, workspace: Workspace) throws {
+  /// - Parameters:
+  ///   - program: the vmcs-split to measure. It, cp and sync must be there.
+  ///   - package: this package's directory, for the scripts in it.
+  init(program: URL, package: URL, workspace: Workspace) throws {
     guard FileManager.default.isExecutableFile(atPath: program.path) else {
       throw BenchError.missing(
         what: "vmcs-split", advice: "`swift build -c release --static-swift-stdlib` beside this package, or --program")
@@ -43,6 +55,11 @@ struct Programs: Sendable {
     cp = try Self.need("cp")
     cpVersion = try Self.version(of: cp, "--version", workspace)
     sync = try Self.need("sync")
+    cmp = try Self.need("cmp")
+    dd = try Self.need("dd")
+    hostMaker = try Self.sibling("host-maker")
+    codecPages = try Self.sibling("codec-pages")
+    makedumpfileLacks = Self.disabledCodecs(Self.find("makedumpfile"), workspace)
     makedumpfile =
       if let path = Self.find("makedumpfile") {
         .here(path: path, version: try Self.version(of: path, "-v", workspace))
@@ -50,20 +67,60 @@ struct Programs: Sendable {
         .missing(reason: "makedumpfile is not installed")
       }
     pageReader = try Self.pageReader(workspace)
+    volatility =
+      if let path = Self.find("vol") {
+        .here(path: path, version: try Self.version(of: path, "-h", workspace))
+      } else {
+        .missing(reason: "vol (Volatility 3) is not on PATH")
+      }
+    copyScript = package.appending(path: "Scripts/ept_copy.py").path
+    python = try Self.python(copyScript, workspace)
   }
 
   /// `kdumpfile-pages` is built into the same directory as this program; where libkdumpfile is missing it says so
   /// with exit status 69.
   private static func pageReader(_ workspace: Workspace) throws -> Peer {
-    let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-    let path = own.deletingLastPathComponent().appending(path: "kdumpfile-pages").path
-    guard FileManager.default.isExecutableFile(atPath: path) else {
-      throw BenchError.missing(what: "kdumpfile-pages", advice: "build the whole package: `swift build -c release`")
-    }
+    let path = try sibling("kdumpfile-pages")
     do {
       return .here(path: path, version: try version(of: path, "--version", workspace))
     } catch BenchError.failed(_, _, .exit(69), let said) {
       return .missing(reason: said)
+    }
+  }
+
+  /// The first Python that has libkdumpfile's bindings; the script says so with exit status 69.
+  private static func python(_ script: String, _ workspace: Workspace) throws -> Peer {
+    var reason = "python3 is not installed"
+    for path in [find("python3"), "/usr/bin/python3"].compactMap({ $0 })
+    where FileManager.default.isExecutableFile(atPath: path) {
+      do {
+        let command = Command(program: path, arguments: [script, "--version"])
+        return .here(path: path, version: try workspace.run(command, for: "ept_copy.py --version").output)
+      } catch BenchError.failed(_, _, .exit(69), let said) {
+        reason = said
+      }
+    }
+    return .missing(reason: reason)
+  }
+
+  /// A program of this package, which is built beside this one.
+  private static func sibling(_ name: String) throws(BenchError) -> String {
+    let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+    let path = own.deletingLastPathComponent().appending(path: name).path
+    guard FileManager.default.isExecutableFile(atPath: path) else {
+      throw .missing(what: name, advice: "build the whole package: `swift build -c release`")
+    }
+    return path
+  }
+
+  /// The codecs of lines like `zstd	disabled`, which `makedumpfile -v` prints.
+  private static func disabledCodecs(_ makedumpfile: String?, _ workspace: Workspace) -> [String] {
+    guard let makedumpfile,
+      let said = try? workspace.run(Command(program: makedumpfile, arguments: ["-v"]), for: "makedumpfile -v").output
+    else { return [] }
+    return said.split(separator: "\n").compactMap { line in
+      let words = line.split(whereSeparator: \.isWhitespace)
+      return words.count == 2 && words[1] == "disabled" ? String(words[0]) : nil
     }
   }
 

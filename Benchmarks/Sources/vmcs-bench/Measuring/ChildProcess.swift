@@ -32,24 +32,32 @@ enum ChildProcess {
   }
 
   /// Runs the command to its end: standard input is empty, output and errors go to the named files (made anew), the
-  /// environment is ours with `LC_ALL=C`.
-  static func run(_ command: Command, output: String, errors: String) throws(BenchError) -> (Ending, Sample) {
+  /// environment is ours with `LC_ALL=C`. `isWatched`: its anonymous memory is sampled.
+  static func run(
+    _ command: Command, output: String, errors: String, isWatched: Bool = false
+  ) throws(BenchError) -> (Ending, Sample) {
     var environment = ProcessInfo.processInfo.environment
     environment["LC_ALL"] = "C"
     let variables = environment.map { "\($0.key)=\($0.value)" }
     let clock = ContinuousClock()
     let start = clock.now
     let pid = try spawn(command, environment: variables, output: output, errors: errors)
+    let sampler = isWatched ? AnonSampler(pid: pid) : nil
     var status: Int32 = 0
     var usage = rusage()
     // Both live until the call returns, and the kernel writes within them.
     while unsafe wait4(pid, &status, 0, &usage) < 0 {
-      if errno != EINTR { throw .system(call: "wait4", path: command.program, errno: errno) }
+      let code = errno
+      guard code == EINTR else {
+        _ = sampler?.stop()
+        throw .system(call: "wait4", path: command.program, errno: code)
+      }
     }
     let wall = start.duration(to: clock.now)
     let sample = Sample(
       wall: wall / .seconds(1), user: seconds(usage.ru_utime), system: seconds(usage.ru_stime),
-      maxRSS: usage.ru_maxrss * 1024)
+      maxRSS: usage.ru_maxrss * 1024, maxAnon: sampler?.stop() ?? 0,
+      readBytes: usage.ru_inblock * 512)
     return (Ending(waitStatus: status), sample)
   }
 

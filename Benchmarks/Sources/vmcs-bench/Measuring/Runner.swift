@@ -53,7 +53,7 @@ struct Runner {
     var total = Sample.zero
     var said: [String] = []
     for command in contender.commands {
-      let (sample, output) = try workspace.run(command, for: contender.name)
+      let (sample, output) = try workspace.run(command, for: contender.name, isWatched: contender.isWatched)
       total = total + sample
       said.append(output)
     }

@@ -8,6 +8,10 @@ struct Sample: Equatable, Sendable {
   var system: Double
   /// The largest resident set in bytes, mapped file pages included (`ru_maxrss`).
   var maxRSS: Int
+  /// The largest anonymous resident set seen in bytes (`AnonSampler`); 0 when nobody looked.
+  var maxAnon = 0
+  /// Bytes that the block layer read for it (`ru_inblock`).
+  var readBytes = 0
 
   static let zero = Sample(wall: 0, user: 0, system: 0, maxRSS: 0)
 
@@ -17,6 +21,7 @@ struct Sample: Equatable, Sendable {
   static func + (first: Sample, second: Sample) -> Sample {
     Sample(
       wall: first.wall + second.wall, user: first.user + second.user, system: first.system + second.system,
-      maxRSS: max(first.maxRSS, second.maxRSS))
+      maxRSS: max(first.maxRSS, second.maxRSS),
+      maxAnon: max(first.maxAnon, second.maxAnon), readBytes: first.readBytes + second.readBytes)
   }
 }

@@ -26,10 +26,13 @@ struct Workspace: Sendable {
 
   /// Runs a command that must end with exit status 0.
   /// - Returns: what it took, and what it wrote to standard output.
-  func run(_ command: Command, for contender: String) throws -> (sample: Sample, output: String) {
+  func run(
+    _ command: Command, for contender: String, isWatched: Bool = false
+  ) throws -> (sample: Sample, output: String) {
     let output = root.appending(path: "stdout")
     let errors = root.appending(path: "stderr")
-    let (ending, sample) = try ChildProcess.run(command, output: output.path, errors: errors.path)
+    let (ending, sample) = try ChildProcess.run(
+      command, output: output.path, errors: errors.path, isWatched: isWatched)
     guard ending == .exit(0) else {
       throw BenchError.failed(
         contender: contender, command: command.text, ending: ending, said: String(text(errors).suffix(1000)))

@@ -26,6 +26,8 @@ struct Circumstances: Sendable {
       ["vmcs-split", program.joined(separator: ", ")],
       ["libkdumpfile", programs.pageReader.text],
       ["makedumpfile", programs.makedumpfile.text],
+      ["Volatility", programs.volatility.text],
+      ["Python", programs.python.text],
       ["cp, sync", programs.cpVersion],
       ["rounds", "\(rounds), after one for warming up"],
     ]

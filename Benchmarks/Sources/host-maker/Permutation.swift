@@ -1,0 +1,76 @@
+/// A fixed shuffle of `0 ..< count` that needs no table: a Feistel network over the next power of two, walked until it
+/// lands inside.
+struct Permutation: Sendable {
+  let count: UInt64
+  private let leftBits: UInt64
+  private let rightBits: UInt64
+  private let keys: [4 of UInt64]
+
+  /// - Parameter count: 1 to 2^40.
+  init(count: UInt64, seed: UInt64) {
+    precondition(count > 0 && count <= 1 << 40)
+    self.count = count
+    let bits = UInt64(max(2, 64 - (count - 1).leadingZeroBitCount))
+    leftBits = bits / 2
+    rightBits = bits - bits / 2
+    keys = [mix(seed), mix(seed &+ 1), mix(seed &+ 2), mix(seed &+ 3)]
+  }
+
+  /// Where `index` goes.
+  func callAsFunction(_ index: UInt64) -> UInt64 {
+    var value = index
+    repeat {
+      var left = value >> rightBits
+      var right = value & (1 << rightBits - 1)
+      left ^= noise(right, keys[0]) & (1 << leftBits - 1)
+      right ^= noise(left, keys[1]) & (1 << rightBits - 1)
+      left ^= noise(right, keys[2]) & (1 << leftBits - 1)
+      right ^= noise(left, keys[3]) & (1 << rightBits - 1)
+      value = left << rightBits | right
+    } while value >= count
+    return value
+  }
+
+  /// What goes to `place`.
+  func inverse(_ place: UInt64) -> UInt64 {
+    var value = place
+    repeat {
+      var left = value >> rightBits
+      var right = value & (1 << rightBits - 1)
+      right ^= noise(left, keys[3]) & (1 << rightBits - 1)
+      left ^= noise(right, keys[2]) & (1 << leftBits - 1)
+      right ^= noise(left, keys[1]) & (1 << rightBits - 1)
+      left ^= noise(right, keys[0]) & (1 << leftBits - 1)
+      value = left << rightBits | right
+    } while value >= count
+    return value
+  }
+
+  private func noise(_ value: UInt64, _ key: UInt64) -> UInt64 {
+    let product = (value ^ key) &* 0x9e37_79b9_7f4a_7c15
+    return product >> 29 ^ product >> 47
+  }
+}
+
+/// The finalizer of SplitMix64: a 64-bit hash.
+func mix(_ value: UInt64) -> UInt64 {
+  var z = value &+ 0x9e37_79b9_7f4a_7c15
+  z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
+  z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
+  return z ^ z >> 31
+}
+
+/// SplitMix64: the same numbers for the same seed.
+struct Random: Sendable {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    return mix(state)
+  }
+
+  /// A number below `bound`, which is not 0.
+  mutating func below(_ bound: UInt64) -> UInt64 { next() % bound }
+}

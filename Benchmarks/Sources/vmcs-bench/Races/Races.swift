@@ -1,0 +1,67 @@
+import ArgumentParser
+import Foundation
+
+/// What can be measured, in the order of the results.
+enum RaceKind: String, CaseIterable, ExpressibleByArgument, Sendable {
+  case haswell, generated, growth, transcode, python, scale
+}
+
+/// Runs the races of a kind. One input lies in the scratch directory at a time.
+struct Races {
+  let programs: Programs
+  let workspace: Workspace
+  let runner: Runner
+  let rounds: Int
+
+  /// - Parameter dumps: the directory of real host dumps, which only `haswell` needs.
+  func run(_ kind: RaceKind, dumps: URL?) throws -> [Section] {
+    switch kind {
+    case .haswell:
+      guard let dumps else {
+        throw BenchError.missing(what: "the directory of host dumps", advice: "give --dumps or set VMCS_SPLIT_DUMPS")
+      }
+      return try realDumps.map { dump in
+        let path = "\(dump.host)/\(dump.file)"
+        let input = InputDump(
+          title: "\(dump.host), \(dump.codec)", codec: dump.codec, origin: "`\(path)`",
+          path: dumps.appending(path: path).path)
+        return try peers(input)
+      }
+    case .generated:
+      return try ["lzo", "zlib", "zstd"].map { codec in
+        try HostOrder(gigabytes: 4, codec: codec).with(programs, workspace, peers)
+      }
+    case .growth:
+      return [try GrowthRace(programs: programs, workspace: workspace, runner: runner, rounds: rounds).run()]
+    case .transcode:
+      return try ["lzo", "zlib"].flatMap { codec in
+        try HostOrder(gigabytes: 1, codec: codec).with(programs, workspace, transcoding)
+      }
+    case .python:
+      let image = workspace.root.appending(path: "image").path
+      return try HostOrder(gigabytes: 1).with(programs, workspace, image: image) { input in
+        let race = PythonRace(input: input, image: image, programs: programs, workspace: workspace)
+        return [section(try runner.run(try race.prepare(), rounds: rounds))]
+      }
+    case .scale:
+      return [try ScaleRace(programs: programs, workspace: workspace, runner: runner, rounds: min(rounds, 3)).run()]
+    }
+  }
+
+  private func peers(_ input: InputDump) throws -> Section {
+    let race = HostRace(input: input, programs: programs, workspace: workspace)
+    return section(try runner.run(try race.prepare(), rounds: rounds))
+  }
+
+  private func transcoding(_ input: InputDump) throws -> [Section] {
+    var sections: [Section] = []
+    try TranscodingRace(input: input, programs: programs, workspace: workspace).forEach { race in
+      sections.append(section(try runner.run(race, rounds: rounds)))
+    }
+    return sections
+  }
+
+  private func section(_ outcome: Outcome) -> Section {
+    OutcomeSection(ownPeak: Circumstances.ownPeak).section(outcome)
+  }
+}

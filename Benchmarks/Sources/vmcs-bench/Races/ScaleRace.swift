@@ -1,0 +1,61 @@
+import Foundation
+
+/// `list` of a host of 1 TiB with 64 guests, as a sparse dump: all bitmaps and descriptors, little data.
+struct ScaleRace {
+  let programs: Programs
+  let workspace: Workspace
+  let runner: Runner
+  let rounds: Int
+
+  private static let order = HostOrder(
+    gigabytes: 1024, guests: 64, backing: "half", guestSize: "928G", sharesData: true)
+  private static let diskSpeed = 2e9
+
+  func run() throws -> Section {
+    try Self.order.with(programs, workspace) { input in
+      let arguments = ["list", input.path]
+      let counters = RunCounters.parse(
+        try workspace.run(
+          Command(program: programs.vmcsSplit, arguments: arguments + ["--json"]), for: "counters"
+        ).output)
+      let race = Race(
+        title: Self.order.title, facts: [],
+        entries: [
+          .ready(
+            Contender(
+              name: "list", meaning: "`vmcs-split list DUMP`",
+              commands: [Command(program: programs.vmcsSplit, arguments: arguments)], product: .text(quoted: false),
+              isWatched: true))
+        ], comparisons: [])
+      let samples = try runner.run(race, rounds: rounds).samples["list"] ?? []
+      return Section(
+        title: "scale: \(Self.order.title)",
+        parts: [
+          table(samples, counters).text,
+          """
+          - \(input.origin); the file has \(try input.size()) bytes.
+          - Guests own 928 GiB; their EPT pages and descriptors are all distinct, ordinary pages share stored pages.
+          - Requested: the sum of the `bytes_…` counters of `list --json`.
+          """,
+        ])
+    }
+  }
+
+  private func table(_ samples: [Sample], _ counters: [String: Int]) -> MarkdownTable {
+    let requested = Double(RunCounters.requested(counters))
+    var table = MarkdownTable(header: ["vmcs-split list", "median", "smallest", "largest"])
+    func add(_ name: String, _ places: Int, _ values: [Double]) {
+      guard let spread = Spread(of: values) else { return }
+      table.rows.append([name] + [spread.median, spread.smallest, spread.largest].map { Report.digits($0, places) })
+    }
+    add("wall s", 1, samples.map(\.wall))
+    add("CPU s", 1, samples.map(\.cpu))
+    add("peak RssAnon MiB (sampled)", 1, samples.map { Double($0.maxAnon) / 1048576 })
+    add("peak RSS MiB (mapped file pages too)", 1, samples.map { Double($0.maxRSS) / 1048576 })
+    add("requested GB", 2, [requested / 1e9])
+    add("requested at 2 GB/s, s", 1, [requested / Self.diskSpeed])
+    add("EPT tables", 0, [Double(counters["ept_tables"] ?? 0)])
+    add("EPT leaves", 0, [Double(counters["ept_leaves"] ?? 0)])
+    return table
+  }
+}
