@@ -133,9 +133,15 @@ public struct KdumpDump: HostDump {
     guard stored.contains(frame) else { return nil }
     let place = header.tableOffset + stored.rank(frame) * KdumpDescriptors.size
     file.counters.add(Int(KdumpDescriptors.size), .descriptors)
-    return try file.lend(at: place, count: Int(KdumpDescriptors.size)) { table in
+    let entry = try file.lend(at: place, count: Int(KdumpDescriptors.size)) { table in
       descriptors.entry(frame, table, 0, base: place)
     }
+    if case .page(let page) = entry {
+      var neighbours = KdumpDescriptors.Neighbours(descriptors)
+      neighbours.add(page)
+      neighbours.report()
+    }
+    return entry
   }
 
   private static func notes(

@@ -7,13 +7,13 @@ import Testing
   private static let host = Result { try HostRecipe(recipe).build() }
   private static let recipe = """
     host ram 192M
+    guest b ram 0-8M backing 2M linux 6.1.0-b
+      vcpu running
+      vcpu halted
     guest a ram 0-8M 4G-4G+2M backing 4K shuffled zero-share linux 6.1.0-a
       zero 3M-4M
       filter 5M-5M+64K
-    guest b ram 0-4M backing 2M linux 6.1.0-b
-      vcpu running
-      vcpu halted
-    share a 0x680000 b 0x280000
+    share a 0x680000 b 0x680000
     """
 
   private func expectSame(_ options: SplitRun.Options, _ what: String) throws {
