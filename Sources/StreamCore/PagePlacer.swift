@@ -51,7 +51,6 @@ struct PagePlacer {
     case .stored(let piece, let encoding):
       let content = lanes[owner].content(frame, piece, encoding, placed[owner, frame])
       lanes[owner].pages.append(OutputPage(guestFrame: guestFrame, content: content))
-      if lanes[owner].pages.count >= Self.pagesAtOnce { try flush(owner, true) }
     case .bad(let page):
       writers[owner].markBad(guestFrame)
       tallies[owner].note(FaultyPage(guestFrame: guestFrame, page, isLost: false))
@@ -59,6 +58,7 @@ struct PagePlacer {
       writers[owner].markBad(guestFrame)
       tallies[owner].note(FaultyPage(guestFrame: guestFrame, page, isLost: true))
     }
+    if lanes[owner].pages.count >= Self.pagesAtOnce { try flush(owner, true) }
   }
 
   /// - Parameter remembers: the same host frames can be wanted again.

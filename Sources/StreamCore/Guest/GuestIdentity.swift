@@ -32,6 +32,8 @@ struct IdentitySearch {
   static let maximumTries = 4096
   /// Look-alikes that are kept of a map.
   static let keptPlaces = 4 * maximumTries
+  /// Page tables that may map a kernel's image: one for each 2 MiB of it, and those above.
+  private static let imageTables = 1024
 
   /// - Parameter places: guest frames that begin as a note or its text does, ascending.
   /// - Returns: what most vCPUs agree with, and how many others would have passed with fewer.
@@ -113,26 +115,36 @@ struct IdentitySearch {
       .map(VirtualAddress.init(rawValue:))
   }
 
-  /// The 2 MiB pieces from `_stext` on that the page tables map where VMCOREINFO says, joined.
+  /// The 2 MiB pieces from `_stext` on whose first and last page the page tables map where VMCOREINFO says, joined.
   private func image(
     _ info: VMCoreInfo, _ stext: VirtualAddress, _ tables: X86PageTables
   ) -> [GuestIdentity.ImagePart] {
     let piece: UInt64 = 2 << 20
     let size = UInt64(clamping: info.number("KERNEL_IMAGE_SIZE") ?? 512 << 20)
     let start = stext.rawValue & ~(piece - 1)
-    let end = min(VMCoreInfo.textMapping + size, VMCoreInfo.textMapping + (1 << 30))
+    let end = min(VMCoreInfo.textMapping &+ size, VMCoreInfo.textMapping + (1 << 30)) & ~(piece - 1)
+    guard start < end, let base = info.imagePhysical(VirtualAddress(rawValue: start)) else { return [] }
+    var firsts: Set<UInt64> = []
+    var lasts: Set<UInt64> = []
+    _ = tables.forEachMapping(in: start...end - 1, tableLimit: Self.imageTables) { mapping in
+      guard case .run(let virtual, let physical, let count) = mapping,
+        physical == base &+ (virtual.rawValue - start)
+      else { return }
+      let offset = virtual.rawValue - start
+      for index in offset / piece...(offset + count - 1) / piece {
+        let last = (index + 1) * piece - UInt64(pageSize)
+        if index * piece >= offset { firsts.insert(index) }
+        if last >= offset && last < offset + count { lasts.insert(index) }
+      }
+    }
     var parts: [GuestIdentity.ImagePart] = []
-    for virtual in stride(from: start, to: max(start, end), by: UInt64.Stride(piece)) {
-      let first = VirtualAddress(rawValue: virtual)
-      guard let physical = info.imagePhysical(first), tables.translate(first) == physical,
-        tables.translate(first &+ (piece - UInt64(pageSize))) == physical &+ (piece - UInt64(pageSize))
-      else { continue }
-      if let last = parts.last, last.virtual &+ last.count == first,
-        last.physical &+ last.count == GPA(rawValue: physical)
-      {
+    for index in firsts.intersection(lasts).sorted() {
+      let virtual = VirtualAddress(rawValue: start + index * piece)
+      let physical = GPA(rawValue: base &+ index * piece)
+      if let last = parts.last, last.virtual &+ last.count == virtual, last.physical &+ last.count == physical {
         parts[parts.count - 1].count += piece
       } else {
-        parts.append(.init(virtual: first, physical: GPA(rawValue: physical), count: piece))
+        parts.append(.init(virtual: virtual, physical: physical, count: piece))
       }
     }
     return parts

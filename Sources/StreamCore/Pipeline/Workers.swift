@@ -31,20 +31,21 @@ public struct Workers: Sendable {
     let queue = DispatchQueue(label: "vmcs-split.workers", attributes: .concurrent)
     let group = DispatchGroup()
     let run = Run(first: used)
-    for worker in 0..<used {
-      queue.async(group: group) {
-        var item = worker
-        while item < items, !run.hasFailed {
-          do {
-            if cancellation.isCancelled { throw Cancelled() }
-            try body(worker, item)
-          } catch {
-            run.fail(item, error)
-          }
-          item = run.takeNext()
+    let serve = { @Sendable (worker: Int) in
+      var item = worker
+      while item < items, !run.hasFailed {
+        do {
+          if cancellation.isCancelled { throw Cancelled() }
+          try body(worker, item)
+        } catch {
+          run.fail(item, error)
         }
+        item = run.takeNext()
       }
     }
+    for worker in 1..<used { queue.async(group: group) { serve(worker) } }
+    // The caller works too: a thread less to wake.
+    serve(0)
     group.wait()
     if let error = run.error { throw error }
     return used

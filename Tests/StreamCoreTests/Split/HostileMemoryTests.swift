@@ -55,8 +55,8 @@ import Testing
       recipe: recipe(evil: ["ept-flood 3 511 0x40000000"], host: "0-64M 1G-1G+4M"), status: 1),
     // Maps that fit, of pages that are all the same few.
     Case(
-      name: "2 GiB mapped to the same 2 MiB",
-      recipe: recipe(evil: ["ept-flood 2 2 0x40000000"], host: "0-64M 1G-1G+4M"),
+      name: "8 GiB mapped to the same 2 MiB",
+      recipe: recipe(evil: ["ept-flood 2 8 0x40000000"], host: "0-64M 1G-1G+4M"),
       status: 0),
     Case(
       name: "51,200 pages all over the guest's addresses mapped to the same one",

@@ -20,6 +20,21 @@ struct InputDump: Sendable {
   }
 }
 
+extension InputDump {
+  /// Puts the file out of the page cache and reads it in again from start to end. A file that was just written can lie
+  /// there in small pieces, and to map those costs more than half of a short run.
+  func readIn(_ programs: Programs, _ workspace: Workspace) throws {
+    for command in [
+      Command(program: programs.sync, arguments: ["-d", path]),
+      // Without blocks it only advises the kernel to let go of the file.
+      Command(program: programs.dd, arguments: ["if=\(path)", "iflag=nocache", "count=0", "status=none"]),
+      Command(program: programs.dd, arguments: ["if=\(path)", "of=/dev/null", "bs=1M", "status=none"]),
+    ] {
+      _ = try workspace.run(command, for: "reading in")
+    }
+  }
+}
+
 /// The real host dumps, in the order of the results. One line more measures one dump more.
 let realDumps = [
   (host: "haswell", codec: "lzo", file: "host.lzo.kdump"),

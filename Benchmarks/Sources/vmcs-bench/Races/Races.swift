@@ -49,11 +49,13 @@ struct Races {
   }
 
   private func peers(_ input: InputDump) throws -> Section {
+    try input.readIn(programs, workspace)
     let race = HostRace(input: input, programs: programs, workspace: workspace)
     return section(try runner.run(try race.prepare(), rounds: rounds))
   }
 
   private func transcoding(_ input: InputDump) throws -> [Section] {
+    try input.readIn(programs, workspace)
     var sections: [Section] = []
     try TranscodingRace(input: input, programs: programs, workspace: workspace).forEach { race in
       sections.append(section(try runner.run(race, rounds: rounds)))

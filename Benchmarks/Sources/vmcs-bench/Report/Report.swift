@@ -13,7 +13,7 @@ struct Report {
     var parts = [
       "# vmcs-split, measured",
       """
-      Whole processes, measured in turns in one run on the same files, warm page cache. Ratios: the median of the
+      Whole processes, measured in turns in one run on the same files, page cache warm: inputs read in from start to end. Ratios: the median of the
       rounds' own ratios, with the smallest and the largest. Times of different runs must not be compared.
       """,
       MarkdownTable(header: ["", "measured with"], figures: false, rows: circumstances.rows).text,
