@@ -28,3 +28,8 @@ void clinux_allocate_from_one_arena(void) {
   /* The others switch off that this one adapts itself. */
   mallopt(M_MMAP_THRESHOLD, 4 << 20);
 }
+
+void clinux_keep_large_blocks(void) {
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+}

@@ -30,6 +30,9 @@ struct ExtractedStep: Sendable {
       for frame in extent.host..<extent.host + extent.count { resultOfFrame[Int(frame - base)] = 0 }
     }
     let file = dump.file
+    if transfer.decodesInPlace {
+      payload = [UInt8](unwritten: resultOfFrame.reduce(0) { $0 + ($1 == 0 ? pageSize : 0) })
+    }
     try dump.visit(
       step.frames,
       page: { page in
@@ -47,6 +50,7 @@ struct ExtractedStep: Sendable {
         case .page: break
         }
       })
+    if transfer.decodesInPlace { payload.removeLast(payload.count - transfer.used) }
     passedUnread = transfer.passedUnread
     transcoded = transfer.transcoded
     file.counters.add(transfer.asked, .pages)

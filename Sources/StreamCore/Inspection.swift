@@ -97,7 +97,8 @@ public struct Inspection: Sendable {
     notes.note(result)
     return Inspection(
       dump: dump, memory: memory, guests: result.guests, layout: found.layout, warnings: notes.warnings,
-      defunct: notes.defunct, nearMisses: notes.nearMisses, decoders: decoders, extents: storage.extents, isPlain: options.isPlain,
+      defunct: notes.defunct, nearMisses: notes.nearMisses, decoders: decoders, extents: storage.extents,
+      isPlain: options.isPlain,
       counters: notes.counters)
   }
 

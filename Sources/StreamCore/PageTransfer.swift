@@ -14,6 +14,10 @@ final class PageTransfer {
   /// Compressed pages that went on without having been decoded.
   private(set) var passedUnread: UInt64 = 0
   private(set) var transcoded: UInt64 = 0
+  /// Pages are decoded right into the payload, which has room for all of them.
+  let decodesInPlace: Bool
+  /// Bytes of the payload that are taken then.
+  private(set) var used = 0
   /// Bytes of the input that were asked for.
   private(set) var asked = 0
   /// Where a page of zeros is stored: writers let all of them share one.
@@ -26,6 +30,7 @@ final class PageTransfer {
     keepsStored = extraction.keepsStored
     verifies = extraction.verifies
     leavesInPlace = extraction.dump.file.isMapped
+    decodesInPlace = leavesInPlace && target == .raw && !keepsStored
     self.decoder = decoder
     self.encoder = encoder
     self.knownZero = knownZero
@@ -68,10 +73,13 @@ final class PageTransfer {
       if page.encoding != .raw { passedUnread += 1 }
       return stored(page, bytes, &payload)
     }
-    if let fault = decoder.decode(bytes, page.encoding, into: &decoded) {
-      let reason = "\(page.encoding.name): \(fault)"
-      return .bad(BadPage(frame: page.frame, offset: page.offset, reason: reason))
+    if decodesInPlace && !passes {
+      if let fault = decoder.decode(bytes, page.encoding, into: &payload, at: used) { return bad(page, fault) }
+      if payload.withBytes({ $0.extracting(used..<used + pageSize).isZero }) { return .zero }
+      defer { used += pageSize }
+      return .stored(.buffer(start: used, count: pageSize), .raw)
     }
+    if let fault = decoder.decode(bytes, page.encoding, into: &decoded) { return bad(page, fault) }
     if (!passes || mayBeZero) && decoded.withBytes({ $0.isZero }) { return .zero }
     if passes { return stored(page, bytes, &payload) }
     let start = payload.count
@@ -79,6 +87,10 @@ final class PageTransfer {
       return .stored(.buffer(start: start, count: payload.count - start), target)
     }
     return decoded.withBytes { append($0, .raw, to: &payload) }
+  }
+
+  private func bad(_ page: StoredPage, _ fault: DecodeFault) -> ExtractedStep.Result {
+    .bad(BadPage(frame: page.frame, offset: page.offset, reason: "\(page.encoding.name): \(fault)"))
   }
 
   private func stored(_ page: StoredPage, _ bytes: RawSpan, _ payload: inout [UInt8]) -> ExtractedStep.Result {

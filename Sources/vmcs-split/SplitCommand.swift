@@ -44,6 +44,7 @@ struct SplitCommand: ParsableCommand {
   }
 
   func run() throws {
+    ProcessMemory.keepLargeBlocks()
     try runCommand(common) { workers, progress in
       guard let format = guestDumpFormats.first(where: { $0.name == format }) else { throw ExitStatus.usage }
       let options = try common.inspection(.split, workers, progress)

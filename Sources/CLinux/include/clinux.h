@@ -26,3 +26,6 @@ static inline void clinux_prefetch(const void *address) { __builtin_prefetch(add
    back. By default each thread has an arena of its own, which grows by a system call for every page. Call it before there are
    threads. */
 void clinux_allocate_from_one_arena(void);
+/* malloc keeps freed blocks of up to 32 MiB for the next who asks; by default each of some MiB is mapped anew, and all its
+   pages are faulted in and cleared again. Call it before there are threads. */
+void clinux_keep_large_blocks(void);

@@ -69,3 +69,11 @@ extension Array where Element == UInt8 {
     }
   }
 }
+
+extension [UInt8] {
+  /// Bytes of any value, to be written over: memory that is not written to is not touched.
+  init(unwritten count: Int) {
+    // Safe: any byte is a byte; callers write before they read.
+    unsafe self.init(unsafeUninitializedCapacity: count) { _, initialized in initialized = count }
+  }
+}

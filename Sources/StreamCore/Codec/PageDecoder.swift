@@ -20,9 +20,20 @@ public final class PageDecoder {
   public func decode(_ stored: RawSpan, _ encoding: PageEncoding, into page: inout [UInt8]) -> DecodeFault? {
     guard Self.accepts(stored.byteCount, encoding) else { return .wrongStoredSize(stored.byteCount) }
     if page.count != pageSize { page = Array(repeating: 0, count: pageSize) }
+    return decode(stored, encoding, into: &page, at: 0)
+  }
+
+  /// Decodes one page into the 4096 bytes of `room` from `start` on, which must lie inside. `nil` is success; after a
+  /// fault those bytes mean nothing.
+  func decode(
+    _ stored: RawSpan, _ encoding: PageEncoding, into room: inout [UInt8], at start: Int
+  ) -> DecodeFault? {
+    guard Self.accepts(stored.byteCount, encoding) else { return .wrongStoredSize(stored.byteCount) }
+    precondition(start >= 0 && start <= room.count - pageSize)
     // Safe: both buffers live across the call, and `output` has the 4096 bytes made sure of above.
     return unsafe stored.withUnsafeBytes { input in
-      unsafe page.withUnsafeMutableBytes { output in
+      unsafe room.withUnsafeMutableBytes { room in
+        let output = unsafe UnsafeMutableRawBufferPointer(rebasing: room[start..<start + pageSize])
         switch encoding {
         case .raw:
           unsafe output.copyMemory(from: input)

@@ -28,7 +28,7 @@ struct Races {
         return try peers(input)
       }
     case .generated:
-      return try ["lzo", "zlib", "zstd"].map { codec in
+      return try ["lzo", "snappy", "zlib", "zstd"].map { codec in
         try HostOrder(gigabytes: 4, codec: codec).with(programs, workspace, peers)
       }
     case .growth:
