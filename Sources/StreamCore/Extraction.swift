@@ -49,7 +49,8 @@ struct Extraction {
     var pages: UInt64
   }
 
-  /// Bytes that a step takes: its pages as they go out, unless they are written from where they lie, and who wants them.
+  /// Bytes that a step takes: its pages as they go out, unless they are written from where they lie, and who wants
+  /// them.
   private var stepSize: UInt64 {
     let lists: UInt64 = 256
     let page = keepsStored && dump.file.isMapped ? 0 : UInt64(pageSize)

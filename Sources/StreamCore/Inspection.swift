@@ -26,7 +26,7 @@ public struct Inspection: Sendable {
     fileprivate func storage(_ memory: MemoryBudget) -> MapStorage {
       MapStorage(
         extents: self == .split ? ExtentStore(capacity: memory.extents) : nil, keepsPages: self != .list,
-        limit: self == .list ? Int(clamping: memory.total / 2) : memory.maps)
+        limit: self == .list ? Int(clamping: memory.total / 4) : memory.maps)
     }
   }
 

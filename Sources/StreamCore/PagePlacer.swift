@@ -1,5 +1,5 @@
-/// Hands the pages of one step after the other to the writers, guest by guest, and says what is to be written where: the
-/// part of the pass that must follow the order of the host's frames.
+/// Hands the pages of one step after the other to the writers, guest by guest, and says what is to be written where:
+/// the part of the pass that must follow the order of the host's frames.
 struct PagePlacer {
   /// Bytes of one guest's file.
   struct Write: Sendable {

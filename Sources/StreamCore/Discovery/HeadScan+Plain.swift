@@ -1,6 +1,6 @@
 extension HeadScan {
-  /// What `run` finds, found the plain way: one page after the other, decoded whole, none ruled out. Tests hold the fast
-  /// way against it.
+  /// What `run` finds, found the plain way: one page after the other, decoded whole, none ruled out. Tests hold the
+  /// fast way against it.
   static func plain(
     _ dump: any HostDump, heads: [UInt32: UInt64], decoders: DecoderPool, cancellation: Cancellation
   ) throws -> HeadScan {

@@ -98,8 +98,9 @@ extension GuestDumpError: CustomStringConvertible {
   }
 }
 
-/// Writes one guest's dump. `append` is called serially and says where the bytes go; they follow by `write`, in any order
-/// and from any thread. The file depends on the pages and payloads in their order, not on how they are cut into batches.
+/// Writes one guest's dump. `append` is called serially and says where the bytes go; they follow by `write`, in any
+/// order and from any thread. The file depends on the pages and payloads in their order, not on how they are cut into
+/// batches.
 public protocol GuestDumpWriter: AnyObject, Sendable {
   /// Pages can name bytes of earlier batches.
   var sharesPages: Bool { get }

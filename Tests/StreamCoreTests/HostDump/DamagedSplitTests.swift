@@ -130,10 +130,11 @@ import Testing
     }
   }
 
-  @Test func row29LostPagesAreAbsent() throws {
+  @Test func row29LostPagesAreAbsentAndListedWithTheirPlace() throws {
     let host = try #require(Self.host)
     let target = try Self.target(host)
     var options = SplitRun.Options()
+    let place = try #require(RecipeKdump(codec: .lzo).file(of: host).places.descriptor(target.frame))
     options.input = { host in
       RecipeKdump(codec: .lzo).bytes(of: host) { bytes, places in
         guard let at = places.descriptor(target.frame).map({ Int($0) }) else { return }
@@ -145,6 +146,9 @@ import Testing
     let entry = try run.entry(guest)
     #expect(entry.pages.absent["lost"] == 1)
     #expect(entry.badPages.count == 0)
+    #expect(entry.badPages.runs.map(\.gpa.value) == [target.gfn << 12])
+    #expect(entry.badPages.runs.map(\.offset) == [UInt64(place)])
+    #expect(entry.badPages.runs.map(\.reason) == ["lost: descriptor never written"])
     let pages = try run.pages(guest)
     for gfn in guest.ranges.joined() where guest.status(gfn) == .mapped {
       #expect(pages[gfn] == (gfn == target.gfn ? nil : guest.page(gfn)))

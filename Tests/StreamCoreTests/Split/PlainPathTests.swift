@@ -1,8 +1,8 @@
 import StreamCore
 import Testing
 
-/// The fast way (mapped files, heads alone, stored bytes passed through, workers) against the plain one, which reads and
-/// decodes every page whole, one after the other: the same bytes come out.
+/// The fast way (mapped files, heads alone, stored bytes passed through, workers) against the plain one, which reads
+/// and decodes every page whole, one after the other: the same bytes come out.
 @Suite struct PlainPathTests {
   private static let host = Result { try HostRecipe(recipe).build() }
   private static let recipe = """

@@ -13,8 +13,9 @@ struct Report {
     var parts = [
       "# vmcs-split, measured",
       """
-      Whole processes, measured in turns in one run on the same files, page cache warm: inputs read in from start to end. Ratios: the median of the
-      rounds' own ratios, with the smallest and the largest. Times of different runs must not be compared.
+      Whole processes, measured in turns in one run on the same files, page cache warm: inputs read in from start to
+      end. Ratios: the median of the rounds' own ratios, with the smallest and the largest. Times of different runs
+      must not be compared.
       """,
       MarkdownTable(header: ["", "measured with"], figures: false, rows: circumstances.rows).text,
     ]
