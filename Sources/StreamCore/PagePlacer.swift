@@ -67,8 +67,8 @@ struct PagePlacer {
     guard !batch.pages.isEmpty else { return }
     let places = try writers[owner].append(OutputBatch(payloadCount: batch.payloadCount, pages: batch.pages))
     for place in places {
-      let first = batch.starts.firstIndex(notBelow: place.range.lowerBound)
-      let end = batch.starts.firstIndex(notBelow: place.range.upperBound)
+      let first = batch.starts.partitioningIndex { $0 >= place.range.lowerBound }
+      let end = batch.starts.partitioningIndex { $0 >= place.range.upperBound }
       writes.append(Write(owner: owner, pieces: batch.pieces[first..<end], offset: place.offset))
     }
     if remembers, writers[owner].sharesPages, let base = places.first?.offset {
@@ -165,18 +165,5 @@ private struct PlacedPages {
   subscript(owner: Int, frame: UInt64) -> OutputPage.Content? {
     get { contents.isEmpty ? nil : contents[Key(owner: owner, frame: frame)] }
     set { contents[Key(owner: owner, frame: frame)] = newValue }
-  }
-}
-
-extension [Int] {
-  /// Index of the first element that is not below `value`, in an ascending array.
-  fileprivate func firstIndex(notBelow value: Int) -> Int {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if self[middle] < value { low = middle + 1 } else { high = middle }
-    }
-    return low
   }
 }

@@ -47,10 +47,6 @@ final class PageTransfer {
     if zeroPage == place { return .zero }
     asked += Int(page.size)
     let passes = passesThrough(page)
-    if passes && leavesInPlace && !verifies && page.encoding != .raw && page.size > Self.zeroLimit {
-      passedUnread += 1
-      return .stored(.input(offset: page.offset, count: Int(page.size)), page.encoding)
-    }
     if !passes { transcoded += 1 }
     let result = try file.lend(at: page.offset, count: Int(page.size)) { bytes in
       look(page, bytes, passes: passes, into: &payload)

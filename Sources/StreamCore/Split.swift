@@ -91,7 +91,7 @@ public struct Split: Sendable {
   private func plan(_ guests: [Guest], _ workers: Workers) throws -> ExtractionPlan {
     let again = HostMemory(inspection.dump, decoders: inspection.decoders, purpose: .maps)
     return try ExtractionPlan(
-      guests, kept: inspection.extents?.take(), capacity: memory.extents, memory: again, workers: workers)
+      guests, kept: inspection.extents, capacity: memory.extents, memory: again, workers: workers)
   }
 
   /// Syncing waits for the disk: several files do that side by side.

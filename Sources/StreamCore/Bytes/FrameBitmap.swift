@@ -124,7 +124,7 @@ public struct FrameBitmap: Sendable, Equatable {
     let chunk = frame / Self.framesPerChunk
     guard let slot = slotOfChunk[chunk] else {
       // Empty stretch: everything in the chunks below it.
-      let index = orderIndex(of: chunk)
+      let index = order.partitioningIndex { $0 >= chunk }
       guard index < order.count, let next = slotOfChunk[order[index]] else { return count }
       return before[next]
     }
@@ -185,17 +185,6 @@ public struct FrameBitmap: Sendable, Equatable {
     return (count, first)
   }
 
-  /// Index in `order` of the first chunk that is not below `chunk`.
-  private func orderIndex(of chunk: UInt64) -> Int {
-    var low = 0
-    var high = order.count
-    while low < high {
-      let middle = (low + high) / 2
-      if order[middle] < chunk { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-
   /// Whether `frame` is in the set, and how far that holds for the frames behind it, at most up to `limit`.
   public func sameRun(from frame: UInt64, limit: UInt64) -> (isIn: Bool, end: UInt64) {
     let isIn = contains(frame)
@@ -219,7 +208,8 @@ public struct FrameBitmap: Sendable, Equatable {
     precondition(frozen, "forEachRun needs freeze()")
     let range = range ?? 0..<UInt64.max
     var open: Range<UInt64>?
-    for chunk in order[orderIndex(of: range.lowerBound / Self.framesPerChunk)...] {
+    let first = order.partitioningIndex { $0 >= range.lowerBound / Self.framesPerChunk }
+    for chunk in order[first...] {
       if chunk * Self.framesPerChunk >= range.upperBound { break }
       guard let slot = slotOfChunk[chunk] else { continue }
       for word in 0..<Self.wordsPerChunk {

@@ -18,7 +18,6 @@ public final class PageDecoder {
   /// Decodes one page into `page`, which is brought to 4096 bytes if it has another size. `nil` is success; after a
   /// fault the bytes of `page` mean nothing.
   public func decode(_ stored: RawSpan, _ encoding: PageEncoding, into page: inout [UInt8]) -> DecodeFault? {
-    guard Self.accepts(stored.byteCount, encoding) else { return .wrongStoredSize(stored.byteCount) }
     if page.count != pageSize { page = Array(repeating: 0, count: pageSize) }
     return decode(stored, encoding, into: &page, at: 0)
   }

@@ -9,17 +9,18 @@ extension HeadScan {
     let test = HeadTest(heads)
     for stretch in dump.stretches {
       if cancellation.isCancelled { throw Cancelled() }
+      var found = StretchScanner.Found()
       try decoders.borrow { decoder in
         try dump.forEachPage(in: stretch, decoder, for: .heads) { frame, page in
           guard let head = page.withBytes({ PageHead(page: $0) }) else { return }
           if test.isRegion(head) {
-            scan.regions.insert(frame)
-            scan.revisions[UInt32(truncatingIfNeeded: head.low) & 0x7fff_ffff, default: 0] += 1
+            found.regions.append((frame, UInt32(truncatingIfNeeded: head.low) & 0x7fff_ffff))
           }
-          if test.isVMCoreInfo(head) { scan.vmcoreinfo.insert(frame) }
-          scan.pagesScanned += 1
+          if test.isVMCoreInfo(head) { found.vmcoreinfo.append(frame) }
+          found.scanned += 1
         }
       }
+      scan.add(found)
     }
     scan.badPages = dump.summary.storedPages - scan.pagesScanned
     scan.regions.freeze()

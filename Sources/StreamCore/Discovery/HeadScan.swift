@@ -39,7 +39,7 @@ public struct HeadScan: Sendable {
     }
   }
 
-  private mutating func add(_ found: StretchScanner.Found) {
+  mutating func add(_ found: StretchScanner.Found) {
     for (frame, revision) in found.regions {
       regions.insert(frame)
       revisions[revision, default: 0] += 1

@@ -6,9 +6,18 @@ final class StretchScanner {
     var vmcoreinfo: [UInt64] = []
     var scanned: UInt64 = 0
     var bad: UInt64 = 0
+
+    fileprivate mutating func add(_ look: Look, _ frame: UInt64) {
+      switch look {
+      case .dull: break
+      case .region(let revision): regions.append((frame, revision))
+      case .vmcoreinfo: vmcoreinfo.append(frame)
+      case .bad: bad += 1
+      }
+    }
   }
 
-  private enum Look {
+  fileprivate enum Look {
     case dull
     case region(revision: UInt32)
     case vmcoreinfo
@@ -60,13 +69,9 @@ final class StretchScanner {
       if isShared { shared = shared.dropFirst() }
       if page.offset == dull || !StoredSizeLimit.allows(page) { continue }
       let look = try look(page, decoder, &asked)
-      switch look {
-      case .dull: if isShared { dull = page.offset }
-      case .region(let revision): found.regions.append((page.frame, revision))
-      case .vmcoreinfo: found.vmcoreinfo.append(page.frame)
-      case .bad: found.bad += 1
-      }
-      if isShared, case .dull = look {} else if isShared { ofInterest[page.offset] = look }
+      found.add(look, page.frame)
+      guard isShared else { continue }
+      if case .dull = look { dull = page.offset } else { ofInterest[page.offset] = look }
     }
     return (ofInterest, asked)
   }
@@ -122,12 +127,7 @@ final class StretchScanner {
         guard let before = last, before.offset == page.offset, before.size == page.size,
           before.encoding == page.encoding, let look = shared[page.offset]
         else { return }
-        switch look {
-        case .dull: break
-        case .region(let revision): found.regions.append((page.frame, revision))
-        case .vmcoreinfo: found.vmcoreinfo.append(page.frame)
-        case .bad: found.bad += 1
-        }
+        found.add(look, page.frame)
       }, fault: { _ in })
   }
 }

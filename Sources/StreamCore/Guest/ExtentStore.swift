@@ -27,6 +27,9 @@ final class ExtentStore: Sendable {
     }
   }
 
+  /// All that was added is still here.
+  var isWhole: Bool { state.withLock { !$0.overflowed } }
+
   /// All that was added, in no order; `nil` when it was too much. Whoever takes it owns it: nothing is left here.
   func take() -> [[Extent]]? {
     state.withLock { state in

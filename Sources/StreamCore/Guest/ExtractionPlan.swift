@@ -16,27 +16,27 @@ struct ExtractionPlan: Sendable {
   let windows: [Window]
   /// Guests in the order of their owners' numbers.
   private let guests: [Guest]
-  private let kept: ExtentsOnce?
+  private let kept: ExtentStore?
   private let capacity: Int
   private let workers: Workers
 
   /// - Parameters:
   ///   - guests: those that are wanted.
-  ///   - kept: the extents that the first walk kept, by `mapIndex`; `nil`: it could not.
+  ///   - kept: the extents that the first walk found, by `mapIndex`, if it could keep them.
   ///   - capacity: extents of one window, which stand in memory twice while they are sorted.
   ///   - memory: what the maps are read through when they are walked again.
   init(
-    _ guests: [Guest], kept: [[Extent]]?, capacity: Int, memory: any PhysicalMemory, workers: Workers
+    _ guests: [Guest], kept: ExtentStore?, capacity: Int, memory: any PhysicalMemory, workers: Workers
   ) throws {
     self.guests = guests.map { guest in
       var guest = guest
       guest.mapper = guest.mapper?.reading(from: memory)
       return guest
     }
-    self.kept = kept.map(ExtentsOnce.init)
+    self.kept = kept
     self.capacity = max(1, capacity)
     self.workers = workers
-    if kept != nil {
+    if kept?.isWhole == true {
       windows = [Window(frames: 0..<UInt64.max)]
     } else {
       let maps = GuestMaps(guests: self.guests, workers: workers)
@@ -56,20 +56,6 @@ struct ExtractionPlan: Sendable {
       parts.withLock { $0.append(extents) }
     }
     return PlanSteps(parts.withLock { $0 }, owners: Array(guests.indices))
-  }
-
-  /// Extents that one caller may have.
-  private final class ExtentsOnce: Sendable {
-    private let parts: Mutex<[[Extent]]?>
-
-    init(_ parts: [[Extent]]) { self.parts = Mutex(parts) }
-
-    func take() -> [[Extent]]? {
-      parts.withLock { parts in
-        defer { parts = nil }
-        return parts
-      }
-    }
   }
 }
 

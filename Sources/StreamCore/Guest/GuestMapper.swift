@@ -225,16 +225,3 @@ extension GuestMap {
     counts.add(part.counts)
   }
 }
-
-extension [UInt64] {
-  /// Index of the first element that satisfies `belongs`, in an array that is sorted by it.
-  func partitioningIndex(where belongs: (UInt64) -> Bool) -> Int {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if belongs(self[middle]) { high = middle } else { low = middle + 1 }
-    }
-    return low
-  }
-}

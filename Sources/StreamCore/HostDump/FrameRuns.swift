@@ -60,15 +60,7 @@ struct FrameRuns: Sendable {
   }
 
   /// Index of the first run that ends above `frame`.
-  func firstIndex(endingAbove frame: UInt64) -> Int {
-    var low = 0
-    var high = runs.count
-    while low < high {
-      let middle = (low + high) / 2
-      if runs[middle].end <= frame { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
+  func firstIndex(endingAbove frame: UInt64) -> Int { runs.partitioningIndex { $0.end > frame } }
 }
 
 /// A binary min-heap of small integers.

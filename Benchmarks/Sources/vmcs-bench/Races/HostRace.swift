@@ -19,7 +19,7 @@ struct HostRace {
       facts: [
         "the host dump, \(input.origin), has \(size) bytes; `split` writes \(written.count) files, \(bytes) bytes"
       ],
-      entries: [list(), pages(), split(written), copy(reference, written), refilter()],
+      entries: [input.list(programs), pages(), split(written), copy(reference, written), refilter()],
       comparisons: [
         Comparison(title: "libkdumpfile ÷ list", over: ["libkdumpfile"], under: ["list"]),
         Comparison(title: "split ÷ (list + cp)", over: ["split"], under: ["list", "cp"]),
@@ -30,14 +30,6 @@ struct HostRace {
 
   private func splitCommand(into directory: URL) -> Command {
     Command(program: programs.vmcsSplit, arguments: ["split", input.path, "--output", directory.path])
-  }
-
-  private func list() -> Entry {
-    .ready(
-      Contender(
-        name: "list", meaning: "`vmcs-split list DUMP`",
-        commands: [Command(program: programs.vmcsSplit, arguments: ["list", input.path])],
-        product: .text(quoted: false)))
   }
 
   private func pages() -> Entry {

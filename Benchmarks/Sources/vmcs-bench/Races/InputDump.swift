@@ -21,6 +21,14 @@ struct InputDump: Sendable {
 }
 
 extension InputDump {
+  /// `vmcs-split list` of it.
+  func list(_ programs: Programs) -> Entry {
+    .ready(
+      Contender(
+        name: "list", meaning: "`vmcs-split list DUMP`",
+        commands: [Command(program: programs.vmcsSplit, arguments: ["list", path])], product: .text(quoted: false)))
+  }
+
   /// Puts the file out of the page cache and reads it in again from start to end. A file that was just written can lie
   /// there in small pieces, and to map those costs more than half of a short run.
   func readIn(_ programs: Programs, _ workspace: Workspace) throws {

@@ -24,19 +24,11 @@ struct PythonRace {
     return Race(
       title: "\(input.title), Python",
       facts: ["the host dump, \(input.origin), has \(try input.size()) bytes"],
-      entries: [list(), volatility(), try split(), copy(pointer)],
+      entries: [input.list(programs), volatility(), try split(), copy(pointer)],
       comparisons: [
         Comparison(title: "volatility ÷ list", over: ["volatility"], under: ["list"]),
         Comparison(title: "ept_copy ÷ split", over: ["ept_copy"], under: ["split"]),
       ])
-  }
-
-  private func list() -> Entry {
-    .ready(
-      Contender(
-        name: "list", meaning: "`vmcs-split list DUMP`",
-        commands: [Command(program: programs.vmcsSplit, arguments: ["list", input.path])],
-        product: .text(quoted: false)))
   }
 
   private func volatility() -> Entry {
