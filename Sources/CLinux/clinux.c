@@ -15,6 +15,10 @@ int64_t clinux_next_data(int file, int64_t from) {
   return lseek(file, from, SEEK_DATA);
 }
 
+void clinux_begin_writeout(int file, int64_t offset, int64_t count) {
+  (void)sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE);
+}
+
 int clinux_error_text(int code, char *text, size_t size) {
   const char *known = strerrordesc_np(code);
   if (known == NULL || size == 0) return -1;

@@ -58,9 +58,10 @@ struct Extraction {
   }
 
   func run(workers: Workers, progress: Progress) throws -> Outcome {
-    let inFlight = max(1, Int(clamping: memory / stepSize))
+    let waiting = memory / 8
+    let inFlight = max(1, Int(clamping: (memory - waiting) / stepSize))
     let outcome = Mutex(Outcome(tallies: [], windows: plan.windows.count))
-    let placer = Mutex(PagePlacer(writers))
+    let placer = Mutex(PagePlacer(writers, memory: waiting))
     let encoders = EncoderPool(target)
     let zero = KnownZeroPage()
     for part in plan.windows {
@@ -83,19 +84,23 @@ struct Extraction {
           return Job(writes: writes, payload: step.payload, pages: UInt64(step.results.count))
         },
         finish: { job in
-          for write in job.writes {
-            try writers[write.owner].write(
-              GatheredBytes(write.pieces, input: dump.file, buffer: job.payload), at: write.offset)
-          }
+          for write in job.writes { try put(write, payload: job.payload) }
           progress.advance(job.pages)
         })
       try stage.run(steps.count)
       outcome.withLock { $0.workers = max($0.workers, steps.count == 0 ? 0 : count) }
     }
+    let rest = try placer.withLock { try $0.end() }
+    try workers.forEach(rest.count) { _, index in try put(rest[index], payload: []) }
     return outcome.withLock { outcome in
       outcome.tallies = placer.withLock { $0.tallies }
       return outcome
     }
+  }
+
+  private func put(_ write: PagePlacer.Write, payload: [UInt8]) throws {
+    try writers[write.owner].write(
+      GatheredBytes(write.pieces, input: dump.file, buffer: payload), at: write.offset)
   }
 }
 

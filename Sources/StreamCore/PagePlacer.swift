@@ -1,5 +1,6 @@
 /// Hands the pages of one step after the other to the writers, guest by guest, and says what is to be written where:
-/// the part of the pass that must follow the order of the host's frames.
+/// the part of the pass that must follow the order of the host's frames. What a guest has of one step waits for more of
+/// the next ones until it is worth a write: with many guests of scattered pages a step has a few for each.
 struct PagePlacer {
   /// Bytes of one guest's file.
   struct Write: Sendable {
@@ -10,7 +11,11 @@ struct PagePlacer {
 
   /// Pages that a writer is given at once: one frame can stand at any number of guest frames.
   private static let pagesAtOnce = 32_768
+  /// Pages that a guest gathers at most. Nine of ten may be zero.
+  private static let mostWaiting = 2048
 
+  /// Pages that a guest gathers before they go to its writer.
+  private let waiting: Int
   private let writers: [any GuestDumpWriter]
   private var lanes: [Lane]
   private var writes: [Write] = []
@@ -18,8 +23,11 @@ struct PagePlacer {
   private var placed = PlacedPages()
   private(set) var tallies: [Extraction.Tally]
 
-  init(_ writers: [any GuestDumpWriter]) {
+  /// - Parameter memory: for the pages that wait, bytes.
+  init(_ writers: [any GuestDumpWriter], memory: UInt64) {
     self.writers = writers
+    let page = MemoryLayout<OutputPage>.stride + Lane.bytesPerPiece
+    waiting = min(Self.mostWaiting, Int(clamping: memory) / max(1, writers.count) / page)
     lanes = writers.map { Lane(sharesPages: $0.sharesPages) }
     tallies = Array(repeating: .init(), count: writers.count)
   }
@@ -34,11 +42,24 @@ struct PagePlacer {
       }
     }
     for extent in step.step.extents where lanes[extent.owner].isOpen {
-      try flush(extent.owner, isPart)
+      if isPart || lanes[extent.owner].isWorthWriting(pages: waiting) { try flush(extent.owner, isPart) }
       lanes[extent.owner].end()
     }
+    // Bytes of the step's own go with it, whoever has them.
+    if !step.payload.isEmpty { try flushAll() }
     defer { writes = [] }
     return writes
+  }
+
+  /// What still waits, after the last step.
+  mutating func end() throws -> [Write] {
+    try flushAll()
+    defer { writes = [] }
+    return writes
+  }
+
+  private mutating func flushAll() throws {
+    for owner in lanes.indices { try flush(owner, false) }
   }
 
   private mutating func add(
@@ -81,7 +102,7 @@ struct PagePlacer {
   }
 }
 
-/// What goes to one guest of a step.
+/// What goes to one guest.
 private struct Lane {
   struct Batch {
     var pages: [OutputPage] = []
@@ -93,13 +114,18 @@ private struct Lane {
     var payloadCount = 0
   }
 
+  /// What a stored page takes in a batch besides the page itself.
+  static let bytesPerPiece =
+    MemoryLayout<GatheredBytes.Piece>.stride + MemoryLayout<UInt64>.stride + MemoryLayout<PageEncoding>.stride
+    + MemoryLayout<Int>.stride
+
   let sharesPages: Bool
   private(set) var isOpen = false
   /// One past the last host frame of the extents so far.
   private var lastEnd: UInt64 = 0
   private var repeats = false
   private var batch = Batch()
-  /// Where a host frame's bytes stand in the batch; kept only where a frame is wanted twice.
+  /// Where bytes of the step's host frames stand in the batch; kept only where a frame is wanted twice.
   private var contents: [UInt64: OutputPage.Content] = [:]
 
   init(sharesPages: Bool) { self.sharesPages = sharesPages }
@@ -108,6 +134,9 @@ private struct Lane {
     get { batch.pages }
     _modify { yield &batch.pages }
   }
+
+  /// So many pages, or 256 KiB.
+  func isWorthWriting(pages: Int) -> Bool { batch.pages.count >= pages || batch.payloadCount >= 256 << 10 }
 
   /// Extents come in the order of their host frames, so that one that begins before another's end repeats frames.
   mutating func announce(_ extent: Extent) {
@@ -145,6 +174,7 @@ private struct Lane {
     isOpen = false
     lastEnd = 0
     repeats = false
+    contents = [:]
   }
 }
 

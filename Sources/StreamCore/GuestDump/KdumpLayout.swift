@@ -5,6 +5,8 @@ struct KdumpLayout: Sendable {
   /// struct kdump_sub_header of version 6; the notes follow.
   static let subHeaderSize = 104
   static let descriptorSize: UInt64 = 24
+  /// Bytes that a file has at most: 64 TiB, four times what ext4 takes, so that a descriptor can be kept in 8 bytes.
+  static let limit: UInt64 = 1 << 46
   private static let headerVersion: Int32 = 6
 
   /// One past the highest frame that the bitmaps describe.
@@ -27,16 +29,17 @@ struct KdumpLayout: Sendable {
   /// File offset of the first byte of stored pages.
   var data: UInt64 { zeroPage + Self.block }
 
-  /// `nil` when the memory is more than the format's fields can tell: 2^46 frames or 2^31 blocks of notes.
+  /// `nil` when the memory is more than the format's fields can tell, 2^46 frames or 2^31 blocks of notes, or its pages
+  /// are more than a file is given room for.
   init?(_ image: GuestImage, notes: GuestNotes) {
     frames = max(image.known.end, image.present.end)
     pages = image.present.count
     self.notes = notes
     subHeaderBlocks = (UInt64(Self.subHeaderSize + notes.bytes.count) + Self.block - 1) / Self.block
     bitmapBlocks = max(1, (frames + FrameBitmap.framesPerChunk - 1) / FrameBitmap.framesPerChunk)
-    guard frames <= 1 << 46, bitmapBlocks * 2 <= UInt64(UInt32.max), subHeaderBlocks <= UInt64(Int32.max) else {
-      return nil
-    }
+    guard frames <= 1 << 46, bitmapBlocks * 2 <= UInt64(UInt32.max), subHeaderBlocks <= UInt64(Int32.max),
+      pages <= Self.limit / (Self.block + Self.descriptorSize), data + pages * Self.block <= Self.limit
+    else { return nil }
   }
 
   /// The main header, one block: struct disk_dump_header. The time is 0: the same input gives the same bytes, and

@@ -6,10 +6,8 @@ public final class KdumpWriter: GuestDumpWriter {
   public static let format = GuestDumpFormat(
     name: "kdump", fileExtension: "kdump", encodings: PageEncoding.allCases,
     open: { image, path, memory throws(GuestDumpError) in
-      try KdumpWriter(image, path: path, descriptorsInMemory: memory / Int(KdumpLayout.descriptorSize))
+      try KdumpWriter(image, path: path, memory: memory)
     })
-  /// Descriptors gathered before they are written, unless there is room for fewer only: 6 MiB.
-  public static let descriptorsInMemory = 256 << 10
 
   private struct State {
     var ledger: PageLedger
@@ -22,10 +20,9 @@ public final class KdumpWriter: GuestDumpWriter {
   private let file: OutputFile
   private let state: Mutex<State>
 
-  /// - Parameter descriptorsInMemory: how many descriptors are gathered, 24 bytes each.
+  /// - Parameter memory: bytes for the descriptors that are gathered before they are written.
   public init(
-    _ image: GuestImage, path: String, descriptorsInMemory: Int = KdumpWriter.descriptorsInMemory,
-    temporaries: TemporaryFiles = .shared
+    _ image: GuestImage, path: String, memory: Int, temporaries: TemporaryFiles = .shared
   ) throws(GuestDumpError) {
     let notes = GuestNotes(vcpus: image.vcpus, vmcoreinfo: image.vmcoreinfo)
     guard let layout = KdumpLayout(image, notes: notes) else { throw .tooLarge(path: path) }
@@ -38,8 +35,7 @@ public final class KdumpWriter: GuestDumpWriter {
       State(
         ledger: PageLedger(image.present), dataEnd: layout.data,
         table: PageDescriptorTable(
-          file, at: layout.descriptors, count: layout.pages,
-          capacity: min(descriptorsInMemory, Self.descriptorsInMemory))))
+          file, at: layout.descriptors, count: layout.pages, memory: memory)))
   }
 
   public let sharesPages = true

@@ -1,12 +1,11 @@
-/// The page descriptors of a kdump file in the making. They come in any order and are gathered, sorted and written in
-/// runs, so that memory stays bounded however many there are.
+/// The page descriptors of a kdump file in the making, which come in any order. A table that fits into memory is kept
+/// there whole; else descriptors are gathered, sorted and written in runs, so that memory stays bounded however many
+/// there are.
 struct PageDescriptorTable: Sendable {
-  /// One descriptor and its place. Source: page_desc_t of makedumpfile diskdump_mod.h; page_flags is always 0.
-  fileprivate struct Entry {
+  /// A descriptor and its place in the table.
+  private struct Entry {
     var index: UInt64
-    var offset: UInt64
-    var size: UInt32
-    var flags: UInt32
+    var descriptor: PackedDescriptor
   }
   private static let size = Int(KdumpLayout.descriptorSize)
   /// Descriptors that one write or read covers at most (1.5 MiB).
@@ -22,32 +21,46 @@ struct PageDescriptorTable: Sendable {
   private let capacity: Int
   private var entries: [Entry] = []
   /// The whole table, where it fits: then nothing needs to be sorted.
-  private var whole: [UInt8]?
+  private var whole: [PackedDescriptor]?
 
   /// - Parameters:
   ///   - count: descriptors that the table has.
-  ///   - capacity: descriptors gathered, 24 bytes each.
-  init(_ file: OutputFile, at start: UInt64, count: UInt64, capacity: Int) {
+  ///   - memory: bytes for what is gathered.
+  init(_ file: OutputFile, at start: UInt64, count: UInt64, memory: Int) {
     self.file = file
     self.start = start
-    self.capacity = max(1, capacity)
-    if count <= UInt64(self.capacity) { whole = Array(repeating: 0, count: Int(count) * Self.size) }
+    // Sorting takes half as much again.
+    capacity = max(1, memory / (MemoryLayout<Entry>.stride + MemoryLayout<Entry>.stride / 2))
+    if count <= UInt64(max(0, memory) / MemoryLayout<PackedDescriptor>.stride) {
+      whole = Array(repeating: PackedDescriptor(), count: Int(count))
+    }
   }
 
   /// - Parameters:
   ///   - index: rank of the page's frame among those in the file.
-  ///   - offset: of the stored bytes in the file.
+  ///   - offset: of the stored bytes in the file, below `KdumpLayout.limit`.
+  ///   - size: 1 to 4096.
   mutating func add(index: UInt64, offset: UInt64, size: Int, encoding: PageEncoding) throws(SystemError) {
-    let entry = Entry(index: index, offset: offset, size: UInt32(size), flags: encoding.rawValue)
-    if whole?.store(entry, at: Int(index) * Self.size) != nil { return }
-    entries.append(entry)
+    let descriptor = PackedDescriptor(offset: offset, size: size, encoding: encoding)
+    if whole != nil {
+      whole?[Int(index)] = descriptor
+      return
+    }
+    entries.append(Entry(index: index, descriptor: descriptor))
     if entries.count >= capacity { try flush() }
   }
 
   mutating func flush() throws(SystemError) {
     if let whole {
-      try file.write(whole, at: start)
       self.whole = nil
+      var index = 0
+      while index < whole.count {
+        let block = whole[index..<min(whole.count, index + Int(Self.perBlock))]
+        var bytes = [UInt8](repeating: 0, count: block.count * Self.size)
+        for (place, descriptor) in block.enumerated() { descriptor.store(into: &bytes, at: place * Self.size) }
+        try file.write(bytes, at: position(UInt64(index)))
+        index += block.count
+      }
       return
     }
     entries.sort { $0.index < $1.index }
@@ -72,9 +85,7 @@ struct PageDescriptorTable: Sendable {
     var bytes: [UInt8] = []
     if run.count < count { bytes = try file.read(at: at, count: count * Self.size) }
     bytes += repeatElement(0, count: count * Self.size - bytes.count)
-    for entry in run {
-      bytes.store(entry, at: Int(entry.index - first.index) * Self.size)
-    }
+    for entry in run { entry.descriptor.store(into: &bytes, at: Int(entry.index - first.index) * Self.size) }
     try file.write(bytes, at: at)
   }
 
@@ -119,10 +130,25 @@ struct PageDescriptorTable: Sendable {
   }
 }
 
-extension [UInt8] {
-  fileprivate mutating func store(_ entry: PageDescriptorTable.Entry, at place: Int) {
-    store(entry.offset, at: place)
-    store(entry.size, at: place + 8)
-    store(entry.flags, at: place + 12)
+/// A page descriptor in 8 bytes: offset, size less one, and encoding. All zeros: none.
+private struct PackedDescriptor {
+  private static let sizeBits: UInt64 = 12
+  /// Flags of a page descriptor that are in use. Source: makedumpfile diskdump_mod.h.
+  private static let flagBits: UInt64 = 6
+
+  private var bits: UInt64 = 0
+
+  init() {}
+
+  init(offset: UInt64, size: Int, encoding: PageEncoding) {
+    bits = (offset << Self.sizeBits | UInt64(size - 1)) << Self.flagBits | UInt64(encoding.rawValue)
+  }
+
+  /// As the file has it; page_flags is always 0. Source: page_desc_t of makedumpfile diskdump_mod.h.
+  func store(into bytes: inout [UInt8], at place: Int) {
+    guard bits != 0 else { return }
+    bytes.store(bits >> (Self.sizeBits + Self.flagBits), at: place)
+    bytes.store(UInt32(bits >> Self.flagBits & (1 << Self.sizeBits - 1)) + 1, at: place + 8)
+    bytes.store(UInt32(bits & (1 << Self.flagBits - 1)), at: place + 12)
   }
 }

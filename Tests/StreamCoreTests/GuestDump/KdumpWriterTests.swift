@@ -6,11 +6,11 @@ import Testing
   init() throws { directory = try ScratchDirectory() }
 
   private func write(
-    _ guest: SampleGuest, _ name: String = "g.kdump", descriptorsInMemory: Int = 1 << 18, bad: [UInt64] = [],
+    _ guest: SampleGuest, _ name: String = "g.kdump", memory: Int = 1 << 20, bad: [UInt64] = [],
     batches: [SampleBatch]? = nil
   ) throws -> (path: String, summary: OutputSummary) {
     let path = directory.file(name)
-    let writer = try KdumpWriter(guest.image, path: path, descriptorsInMemory: descriptorsInMemory)
+    let writer = try KdumpWriter(guest.image, path: path, memory: memory)
     for batch in batches ?? [guest.batch] { try writer.append(batch) }
     for frame in bad { writer.markBad(frame) }
     return (path, try writer.finish(force: false))
@@ -85,14 +85,14 @@ import Testing
     #expect(dump.file.size == offsets.min().map { $0 + 4096 + UInt64(guest.batch.payload.count) })
   }
 
-  @Test(arguments: [1, 3, 50], [1, 7, 64, 1 << 18])
-  func theFileDoesNotTellHowPagesCame(pieces: Int, descriptorsInMemory: Int) throws {
+  @Test(arguments: [1, 3, 50], [0, 24, 168, 1536, 1 << 20])
+  func theFileDoesNotTellHowPagesCame(pieces: Int, memory: Int) throws {
     let guest = SampleGuest(codec: .zlib)
     let whole = try InputFile(path: try write(guest).path)
     let batches = guest.pieces(of: pieces)
     #expect(batches.count > 4)
     let cut = try InputFile(
-      path: try write(guest, "cut.kdump", descriptorsInMemory: descriptorsInMemory, batches: batches).path)
+      path: try write(guest, "cut.kdump", memory: memory, batches: batches).path)
     let bytes = try whole.read(at: 0, count: Int(whole.size), for: .pages)
     #expect(try cut.read(at: 0, count: Int(cut.size), for: .pages) == bytes)
   }
@@ -101,7 +101,7 @@ import Testing
   func aBadPageLosesItsDescriptorAndNoOther(bad: [UInt64]) throws {
     let guest = SampleGuest(codec: .snappy)
     let hit = bad.filter { guest.pages[$0] != nil }
-    let (path, summary) = try write(guest, descriptorsInMemory: 20, bad: bad)
+    let (path, summary) = try write(guest, memory: 480, bad: bad)
     let dump = try WrittenDump.kdump(path)
     #expect(dump.pages == guest.pages.filter { !hit.contains($0.key) })
     #expect(dump.known == Set(guest.image.known.runs.flatMap { Array($0) }))
@@ -129,7 +129,7 @@ import Testing
       batch.pages.append(OutputPage(guestFrame: frame, content: frame % 1000 == 999 ? content : .zero))
     }
     let path = directory.file("g.kdump")
-    let writer = try KdumpWriter(SampleGuest.image(frames), path: path, descriptorsInMemory: 1000)
+    let writer = try KdumpWriter(SampleGuest.image(frames), path: path, memory: 24_000)
     try writer.append(batch)
     for frame in frames where frame % 3 == 1 { writer.markBad(frame) }
     _ = try writer.finish(force: false)
@@ -155,7 +155,7 @@ import Testing
     let guest = SampleGuest(codec: .raw)
     let path = directory.file("g.kdump")
     func outcome(_ change: (inout SampleBatch) -> Void) throws -> GuestDumpError? {
-      let writer = try KdumpWriter(guest.image, path: path)
+      let writer = try KdumpWriter(guest.image, path: path, memory: 1 << 20)
       var batch = guest.batch
       change(&batch)
       try writer.append(batch)
@@ -185,7 +185,7 @@ import Testing
   @Test func frameNumbersBeyondTheFormatAreRefused() {
     let guest = SampleGuest(known: [1 << 50..<(1 << 50) + 1], codec: .raw, isPresent: { _ in true })
     let path = directory.file("g.kdump")
-    #expect(throws: GuestDumpError.tooLarge(path: path)) { try KdumpWriter(guest.image, path: path) }
+    #expect(throws: GuestDumpError.tooLarge(path: path)) { try KdumpWriter(guest.image, path: path, memory: 1 << 20) }
     #expect(directory.names.isEmpty)
   }
 }
