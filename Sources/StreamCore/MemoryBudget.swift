@@ -5,12 +5,12 @@ public struct MemoryBudget: Sendable, Equatable {
 
   public init(total: UInt64 = 256 << 20) {
     self.total = total
-    extents = Int(clamping: total / 4) / (2 * MemoryLayout<Extent>.stride)
+    extents = Int(clamping: total / 16 * 5) / MemoryLayout<Extent>.stride
   }
 
   /// Bytes for the bitmaps of the guests' maps; their writers need as much again at most. For a TiB it is 33 MB.
   var maps: Int { Int(clamping: total / 16 * 3) }
-  /// Extents of one window, which stand in memory twice while they are sorted. Tests give fewer.
+  /// Extents of one window. They stand in memory twice while they are sorted, before there are steps. Tests give fewer.
   var extents: Int
   /// Bytes for what the writers of all guests gather.
   var writers: Int { Int(clamping: total / 8) }

@@ -13,7 +13,8 @@ struct OutputDirectory {
     for name in files where FileSystem.exists(self.path(of: name)) { throw .exists(path: self.path(of: name)) }
   }
 
-  /// Writes a small file whole: under a temporary name, synced, renamed.
+  /// Writes a small file whole: under a temporary name, synced, renamed, and the directory synced, for what was renamed
+  /// before it too.
   func write(_ bytes: [UInt8], to name: String) throws {
     let file = try OutputFile(path: path(of: name))
     try file.write(bytes, at: 0)

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// The way through the house: an inspected host dump in, one dump per guest and a manifest out (design §3.6 to §3.8).
 public struct Split: Sendable {
   public let inspection: Inspection
@@ -41,7 +43,7 @@ public struct Split: Sendable {
 
     let target = outputEncoding
     let room = memory.writers / stored.count
-    let writers = try stored.map { guest in
+    let writers = try workers.map(stored) { guest in
       do throws(GuestDumpError) {
         return try format.open(image(of: guest, target), output.path(of: fileName(guest)), room)
       } catch .system(let error) {
@@ -55,8 +57,26 @@ public struct Split: Sendable {
     progress.begin(.extract, total: stored.reduce(0) { $0 + $1.map.presentPages })
     let outcome = try extraction.run(workers: workers, progress: progress)
 
+    let dumps = try workers.map(writers) { try $0.complete() }
+    let manifest = manifest(outcome, of: stored, among: wanted, dumps.map(\.summary))
+    let text = Mutex<[UInt8]>([])
+    // Syncing waits for the disk: several files do that side by side, while the text is made.
+    try workers.forEach(dumps.count + 1) { _, index in
+      if index == 0 {
+        let json = try manifest.json()
+        text.withLock { $0 = json }
+      } else {
+        try dumps[index - 1].commit(force: force)
+      }
+    }
+    try output.write(text.withLock { $0 }, to: OutputDirectory.manifestName)
+    return manifest
+  }
+
+  private func manifest(
+    _ outcome: Extraction.Outcome, of stored: [Guest], among wanted: [Guest], _ summaries: [OutputSummary]
+  ) -> Manifest {
     var manifest = inspection.manifest()
-    let summaries = try finish(writers, workers)
     manifest.add(outcome, of: stored, summaries, names: stored.map(fileName))
     for guest in stored where format.storesAnyEncoding && guest.identity?.isKernelInFirstCR3 == false {
       // Seen with drgn 0.3.0: a kdump's virtual addresses go through the first QEMU note's CR3, an ELF core's do not.
@@ -68,7 +88,6 @@ public struct Split: Sendable {
       let text = "\(guest.name): none of its \(guest.map.knownPages) pages is in the host dump: not written"
       manifest.warnings.append(.init(code: "not_written", text: text))
     }
-    try output.write(manifest.json(), to: OutputDirectory.manifestName)
     return manifest
   }
 
@@ -92,14 +111,6 @@ public struct Split: Sendable {
     let again = HostMemory(inspection.dump, decoders: inspection.decoders, purpose: .maps)
     return try ExtractionPlan(
       guests, kept: inspection.extents, capacity: memory.extents, memory: again, workers: workers)
-  }
-
-  /// Syncing waits for the disk: several files do that side by side.
-  private func finish(_ writers: [any GuestDumpWriter], _ workers: Workers) throws -> [OutputSummary] {
-    let summaries = PartList<OutputSummary>(count: writers.count)
-    let force = force
-    try workers.forEach(writers.count) { _, index in summaries.put(try writers[index].finish(force: force), at: index) }
-    return summaries.take()
   }
 
   private func image(of guest: Guest, _ encoding: PageEncoding) -> GuestImage {

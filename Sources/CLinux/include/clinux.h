@@ -7,8 +7,8 @@
 int clinux_rename_noreplace(const char *from, const char *to);
 /* lseek(2) with SEEK_DATA: the first byte at or after `from` that is not in a hole, or -1 with errno set (ENXIO: none). */
 int64_t clinux_next_data(int file, int64_t from);
-/* sync_file_range(2) with SYNC_FILE_RANGE_WRITE: the kernel begins to write a range of an open file to the disk. A hint: what
-   cannot be done so is left to fsync. */
+/* sync_file_range(2) with SYNC_FILE_RANGE_WRITE: the kernel begins to write a range of an open file to the disk; a count
+   of 0 goes to its end. A hint: what cannot be done so is left to fsync. */
 void clinux_begin_writeout(int file, int64_t offset, int64_t count);
 /* The system's text for an errno, ended by NUL, cut to size: 0, or nonzero when there is none. */
 int clinux_error_text(int code, char *text, size_t size);

@@ -212,7 +212,10 @@ public struct FrameBitmap: Sendable, Equatable {
     for chunk in order[first...] {
       if chunk * Self.framesPerChunk >= range.upperBound { break }
       guard let slot = slotOfChunk[chunk] else { continue }
-      for word in 0..<Self.wordsPerChunk {
+      let low = max(range.lowerBound, chunk * Self.framesPerChunk)
+      let high = min(range.upperBound - 1, (chunk + 1) * Self.framesPerChunk - 1)
+      guard low <= high else { continue }
+      for word in Self.word(low)...Self.word(high) {
         var bits = words[slot * Self.wordsPerChunk + word]
         guard bits != 0 else { continue }
         let base = chunk * Self.framesPerChunk + UInt64(word) * 64

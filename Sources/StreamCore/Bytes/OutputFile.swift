@@ -111,17 +111,22 @@ public final class OutputFile: Sendable {
     }
   }
 
+  /// The disk begins with all that it has not yet.
+  func beginWriteout() { clinux_begin_writeout(descriptor, 0, 0) }
+
   /// Syncs the file, gives it its name and syncs the directory. After an error before the renaming, the final name is
   /// as it was and `discard` still works; an error of the last sync leaves the whole file under its name.
-  /// - Parameter force: replace a file that carries the name.
+  /// - Parameters:
+  ///   - force: replace a file that carries the name.
+  ///   - syncsDirectory: of several files in one directory the last can do it for all.
   /// - Throws: `.exists` without `force` when the name is taken, by whoever came first.
-  public func commit(force: Bool) throws(OutputError) {
+  public func commit(force: Bool, syncsDirectory: Bool = true) throws(OutputError) {
     do throws(SystemError) {
       try check(fsync(descriptor), "fsync")
       try rename(force: force)
       temporaries.forget(temporaryPath)
       pending.withLock { $0 = false }
-      try syncDirectory()
+      if syncsDirectory { try syncDirectory() }
     } catch {
       if error.code == EEXIST && !force { throw .exists(path: path) }
       throw .system(error)

@@ -33,7 +33,7 @@ struct GuestFinder {
     var guests = group(host)
     progress.begin(.map, total: UInt64(guests.count))
     let watch = GuestMapper.Watch(
-      evidence: guests.flatMap(\.evidenceFrames).sorted(), vmcoreinfo: scan.vmcoreinfo)
+      evidence: guests.flatMap(\.evidenceFrames), vmcoreinfo: scan.vmcoreinfo)
     var taken = 0
     var refused: Set<Int> = []
     var tooLarge: [(vmcs: HPA, limit: Int)] = []
@@ -55,19 +55,29 @@ struct GuestFinder {
     }
     let (kept, dropped) = Self.settleClaims(guests.filter { !refused.contains($0.mapIndex) })
     guests = kept
-    var others: [Int: Int] = [:]
-    for index in guests.indices {
-      guests[index].id = index + 1
-      guard let memory = guests[index].memory else { continue }
-      let search = IdentitySearch(memory: memory, vcpus: guests[index].vcpus.map(\.state))
-      let (identity, other) = search.run(guests[index].map.places)
-      guests[index].identity = identity
-      if other > 0 { others[guests[index].id] = other }
-    }
+    let others = try identify(&guests)
     let seen = Set(host.regions.compactMap { try? host.evidence.evidence(for: $0.address).get().kvm })
     return Result(
       guests: guests, dropped: dropped, tooLarge: tooLarge, otherIdentities: others,
       unseen: host.evidence.kvms.map(\.address).filter { !seen.contains($0) })
+  }
+
+  /// Numbers the guests and asks each who it is.
+  /// - Returns: look-alikes, as in the result.
+  private func identify(_ guests: inout [Guest]) throws -> [Int: Int] {
+    for index in guests.indices { guests[index].id = index + 1 }
+    let answers = try workers.map(guests) { guest in
+      guest.memory.map { memory in
+        IdentitySearch(memory: memory, vcpus: guest.vcpus.map(\.state)).run(guest.map.places)
+      }
+    }
+    var others: [Int: Int] = [:]
+    for (index, answer) in answers.enumerated() {
+      guard let answer else { continue }
+      guests[index].identity = answer.identity
+      if answer.others > 0 { others[guests[index].id] = answer.others }
+    }
+    return others
   }
 
   /// No guest's memory holds what proves a guest. A map that reaches what proves it is not believed in anything; a

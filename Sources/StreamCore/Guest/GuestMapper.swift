@@ -9,10 +9,22 @@ struct GuestMapper: Sendable {
 
   /// What a map is looked through for while it is made.
   struct Watch: Sendable {
-    /// Host frames, ascending, that the evidence for guests stands in.
-    var evidence: [UInt64] = []
+    /// Host frames that the evidence for guests stands in.
+    let evidence: FrameBitmap
     /// Host frames whose pages begin as VMCOREINFO does.
-    var vmcoreinfo = FrameBitmap()
+    let vmcoreinfo: FrameBitmap
+    /// Both: nearly every run is in neither.
+    fileprivate let frames: FrameBitmap
+
+    init(evidence: [UInt64] = [], vmcoreinfo: FrameBitmap = FrameBitmap()) {
+      var marks = FrameBitmap()
+      for frame in evidence { marks.insert(frame) }
+      self.evidence = marks
+      self.vmcoreinfo = vmcoreinfo
+      var both = marks.union(vmcoreinfo)
+      both.freeze()
+      frames = both
+    }
   }
 
   /// A map whose bitmaps take more memory than they may: a guest can name the same RAM at any number of its addresses.
@@ -34,30 +46,15 @@ struct GuestMapper: Sendable {
       let before = index == 0 ? nil : map.present.union(missing)
       let merged = Mutex(Part())
       let used = try workers.forEach(subtrees.count) { _, item in
-        var part = Part()
-        func merge() throws {
-          let done = part
-          part = Part()
+        var found = Found(before: before, owner: owner, store: store) { part in
           let size = merged.withLock { merged in
-            merged.add(done)
+            merged.add(part)
             return merged.byteCount
           }
           if size > limit { throw TooLarge(limit: limit) }
         }
-        var extents = ExtentBuffer { store?.add($0) }
-        let counts = try walk.walk(subtrees[item]) { run in
-          part.look(at: run, watch)
-          try lacking(run, in: before) { run in
-            try forEachPresence(of: run) { piece, presence in
-              part.add(piece, presence)
-              if presence == .stored && store != nil { try extents.add(piece, owner: owner) }
-              if part.byteCount >= Part.room { try merge() }
-            }
-          }
-        }
-        part.counts.add(counts)
-        try extents.flush()
-        try merge()
+        let counts = try walk.walk(subtrees[item]) { run in try take(run, watch, into: &found) }
+        try found.end(counts)
       }
       map.workers = max(map.workers, used)
       merged.withLock { part in
@@ -67,6 +64,13 @@ struct GuestMapper: Sendable {
     }
     map.freeze(absent: missing)
     return map
+  }
+
+  private func take(_ run: EPTRun, _ watch: Watch, into found: inout Found) throws {
+    found.part.look(at: run, watch)
+    try lacking(run, in: found.before) { run in
+      try forEachPresence(of: run) { piece, presence in try found.add(piece, presence) }
+    }
   }
 
   /// The same, its tables read through another view of the host's memory.
@@ -149,6 +153,37 @@ struct GuestMapper: Sendable {
   }
 }
 
+/// What a worker finds in one subtree.
+private struct Found {
+  /// What the roots before this one map.
+  let before: FrameBitmap?
+  var part = Part()
+  private let owner: Int
+  private var extents: ExtentBuffer?
+  private let merge: (Part) throws -> Void
+
+  init(before: FrameBitmap?, owner: Int, store: ExtentStore?, merge: @escaping (Part) throws -> Void) {
+    self.before = before
+    self.owner = owner
+    extents = store.map { store in ExtentBuffer { store.add($0) } }
+    self.merge = merge
+  }
+
+  mutating func add(_ run: EPTRun, _ presence: Presence) throws {
+    part.add(run, presence)
+    if presence == .stored { try extents?.add(run, owner: owner) }
+    guard part.byteCount >= Part.room else { return }
+    try merge(part)
+    part = Part()
+  }
+
+  mutating func end(_ counts: EPTCounts) throws {
+    part.counts.add(counts)
+    try extents?.flush()
+    try merge(part)
+  }
+}
+
 /// What the subtrees of one root map; the sum does not depend on their order.
 private struct Part: Sendable {
   /// Bytes of bitmaps that a worker keeps to itself.
@@ -165,24 +200,24 @@ private struct Part: Sendable {
   var byteCount: Int { present.byteCount + missing.byteCount }
 
   mutating func look(at run: EPTRun, _ watch: GuestMapper.Watch) {
-    var index = watch.evidence.partitioningIndex { $0 >= run.hostFrame }
-    while index < watch.evidence.count, watch.evidence[index] - run.hostFrame < run.count {
-      reached.insert(watch.evidence[index])
-      index += 1
-    }
     if run.count == 1 {
-      if watch.vmcoreinfo.contains(run.hostFrame) { note(run.gpaFrame) }
+      if watch.frames.contains(run.hostFrame) { note(run.hostFrame, at: run.gpaFrame, watch) }
       return
     }
     let frames = run.hostFrame..<run.hostFrame + run.count
-    guard watch.vmcoreinfo.rank(frames.upperBound) > watch.vmcoreinfo.rank(frames.lowerBound) else { return }
-    watch.vmcoreinfo.forEachRun(in: frames) { marked in
-      for frame in marked { note(run.gpaFrame + (frame - run.hostFrame)) }
+    guard watch.frames.rank(frames.upperBound) > watch.frames.rank(frames.lowerBound) else { return }
+    watch.frames.forEachRun(in: frames) { marked in
+      for frame in marked { note(frame, at: run.gpaFrame + (frame - run.hostFrame), watch) }
     }
   }
 
+  private mutating func note(_ frame: UInt64, at guestFrame: UInt64, _ watch: GuestMapper.Watch) {
+    if watch.evidence.contains(frame) { reached.insert(frame) }
+    if watch.vmcoreinfo.contains(frame) { note(place: guestFrame) }
+  }
+
   /// A guest can fill its memory with look-alikes: the first are kept, whatever the order they come in.
-  private mutating func note(_ guestFrame: UInt64) {
+  private mutating func note(place guestFrame: UInt64) {
     places.append(guestFrame)
     if places.count >= 2 * IdentitySearch.keptPlaces {
       places = Array(places.sorted().prefix(IdentitySearch.keptPlaces))

@@ -67,7 +67,7 @@ public final class ElfWriter: GuestDumpWriter {
 
   public func markBad(_ guestFrame: UInt64) { ledger.withLock { $0.markBad(guestFrame) } }
 
-  public func finish(force: Bool) throws(GuestDumpError) -> OutputSummary {
+  public func complete() throws(GuestDumpError) -> CompletedDump {
     try ledger.withLock { ledger throws(GuestDumpError) in
       try ledger.close(file.path)
       guard ledger.kept.count > 0 else { throw .noPages(path: file.path) }
@@ -79,10 +79,11 @@ public final class ElfWriter: GuestDumpWriter {
         try writeHeaders(ledger.kept, segments: segments)
         try file.truncate(to: layout.end)
       } catch { throw .system(error) }
-      try file.finish(force: force)
-      return OutputSummary(
-        bytes: layout.end, pages: ledger.kept.count, badPages: ledger.badPages, format: Self.format.name,
-        codec: PageEncoding.raw.name)
+      return CompletedDump(
+        file,
+        OutputSummary(
+          bytes: layout.end, pages: ledger.kept.count, badPages: ledger.badPages, format: Self.format.name,
+          codec: PageEncoding.raw.name))
     }
   }
 

@@ -115,9 +115,33 @@ public protocol GuestDumpWriter: AnyObject, Sendable {
   /// A page of `present` that turned out damaged: the dump will not have it. Frames outside `present` do not matter.
   func markBad(_ guestFrame: UInt64)
 
-  /// Completes the file and gives it its name, once.
+  /// Writes what is left, once: the file is whole, under its temporary name.
+  func complete() throws(GuestDumpError) -> CompletedDump
+}
+
+/// A guest's dump that is whole and waits for its name.
+public struct CompletedDump: Sendable {
+  public let summary: OutputSummary
+  private let file: OutputFile
+
+  init(_ file: OutputFile, _ summary: OutputSummary) {
+    self.file = file
+    self.summary = summary
+    file.beginWriteout()
+  }
+
+  /// Gives it its name, once it is on the disk. The name itself is there when the directory is synced.
   /// - Parameter force: replace a file that carries the name.
-  func finish(force: Bool) throws(GuestDumpError) -> OutputSummary
+  public func commit(force: Bool) throws(GuestDumpError) {
+    do throws(OutputError) {
+      try file.commit(force: force, syncsDirectory: false)
+    } catch {
+      switch error {
+      case .exists(let path): throw .exists(path: path)
+      case .system(let error): throw .system(error)
+      }
+    }
+  }
 }
 
 /// A format that guests are written in.

@@ -94,18 +94,19 @@ public final class KdumpWriter: GuestDumpWriter {
 
   public func markBad(_ guestFrame: UInt64) { state.withLock { $0.ledger.markBad(guestFrame) } }
 
-  public func finish(force: Bool) throws(GuestDumpError) -> OutputSummary {
+  public func complete() throws(GuestDumpError) -> CompletedDump {
     try state.withLock { state throws(GuestDumpError) in
       try state.ledger.close(file.path)
-      do throws(SystemError) { try complete(&state) } catch { throw .system(error) }
-      try file.finish(force: force)
-      return OutputSummary(
-        bytes: state.dataEnd, pages: state.ledger.kept.count, badPages: state.ledger.badPages,
-        format: Self.format.name, codec: image.encoding.name)
+      do throws(SystemError) { try writeRest(&state) } catch { throw .system(error) }
+      return CompletedDump(
+        file,
+        OutputSummary(
+          bytes: state.dataEnd, pages: state.ledger.kept.count, badPages: state.ledger.badPages,
+          format: Self.format.name, codec: image.encoding.name))
     }
   }
 
-  private func complete(_ state: inout State) throws(SystemError) {
+  private func writeRest(_ state: inout State) throws(SystemError) {
     try state.table.flush()
     if state.ledger.badPages > 0 {
       try state.table.compact(image.present, keeping: state.ledger.kept)
@@ -121,20 +122,6 @@ public final class KdumpWriter: GuestDumpWriter {
   private func write(_ bitmap: FrameBitmap, at offset: UInt64) throws(SystemError) {
     for chunk in bitmap.chunks {
       try file.write(bitmap.chunkBytes(chunk), at: offset + chunk * KdumpLayout.block)
-    }
-  }
-}
-
-extension OutputFile {
-  /// `commit` in the terms of a writer.
-  func finish(force: Bool) throws(GuestDumpError) {
-    do throws(OutputError) {
-      try commit(force: force)
-    } catch {
-      switch error {
-      case .exists(let path): throw .exists(path: path)
-      case .system(let error): throw .system(error)
-      }
     }
   }
 }

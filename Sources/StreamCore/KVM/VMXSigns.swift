@@ -23,12 +23,10 @@ struct VMXSigns: Sendable {
   static func find(
     _ dump: any HostDump, memory: HostMemory, kernel: HostKernel?, decoders: DecoderPool, workers: Workers
   ) throws -> VMXSigns {
-    let stretches = dump.stretches
-    let parts = PartList<Part>(count: stretches.count)
-    try workers.forEach(stretches.count) { _, item in
+    let parts = try workers.map(dump.stretches) { frames in
       var part = Part()
       try decoders.borrow { decoder in
-        try dump.forEachPage(in: stretches[item], decoder, for: .structures) { _, bytes in
+        try dump.forEachPage(in: frames, decoder, for: .structures) { _, bytes in
           guard let page = Page(bytes) else { return }
           let revision = page.u32(0)
           if part.regions[revision] != nil || part.regions.count < revisionLimit, isRegion(page, memory, kernel) {
@@ -37,11 +35,11 @@ struct VMXSigns: Sendable {
           if isVMCB(page) { part.vmcbs += 1 }
         }
       }
-      parts.put(part, at: item)
+      return part
     }
     var regions: [UInt32: UInt64] = [:]
     var signs = VMXSigns()
-    for part in parts.take() {
+    for part in parts {
       for (revision, count) in part.regions where regions[revision] != nil || regions.count < revisionLimit {
         regions[revision, default: 0] += count
       }

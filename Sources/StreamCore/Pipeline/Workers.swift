@@ -50,6 +50,18 @@ public struct Workers: Sendable {
     if let error = run.error { throw error }
     return used
   }
+
+  /// What `body` makes of each element, in their order.
+  public func map<Element: Sendable, Result: Sendable>(
+    _ elements: [Element], _ body: @escaping @Sendable (Element) throws -> Result
+  ) throws -> [Result] {
+    let results = Mutex<[Result?]>(Array(repeating: nil, count: elements.count))
+    try forEach(elements.count) { _, index in
+      let result = try body(elements[index])
+      results.withLock { $0[index] = result }
+    }
+    return results.withLock { $0.compactMap { $0 } }
+  }
 }
 
 /// What the workers of one run share.

@@ -22,6 +22,14 @@ extension GuestDumpWriter {
   }
 }
 
+extension GuestDumpWriter {
+  func finish(force: Bool) throws(GuestDumpError) -> OutputSummary {
+    let dump = try complete()
+    try dump.commit(force: force)
+    return dump.summary
+  }
+}
+
 extension GuestDumpFormat {
   func open(_ image: GuestImage, _ path: String) throws(GuestDumpError) -> any GuestDumpWriter {
     try open(image, path, 1 << 20)
