@@ -19,11 +19,12 @@ let package = Package(
     .systemLibrary(name: "CLzo2", providers: [.apt(["liblzo2-dev"])]),
     .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinux"),
     .target(
       name: "StreamCore",
-      dependencies: ["CLzo2", "CSnappy", "CZlib", "CZstd", "CLinux"],
+      dependencies: ["CLzo2", "CSnappy", "CZlib", "CDeflate", "CZstd", "CLinux"],
       exclude: ["VMX/Layouts/sources"],
       swiftSettings: strict),
     .executableTarget(

@@ -14,7 +14,8 @@ final class PageTransfer {
   /// Compressed pages that went on without having been decoded.
   private(set) var passedUnread: UInt64 = 0
   private(set) var transcoded: UInt64 = 0
-  /// Pages are decoded right into the payload, which has room for all of them.
+  /// Pages are decoded right into the payload, which has room for all of them; raw ones go there too, so that
+  /// neighbours are one range.
   let decodesInPlace: Bool
   /// Bytes of the payload that are taken then.
   private(set) var used = 0
@@ -30,7 +31,7 @@ final class PageTransfer {
     keepsStored = extraction.keepsStored
     verifies = extraction.verifies
     leavesInPlace = extraction.dump.file.isMapped
-    decodesInPlace = leavesInPlace && target == .raw && !keepsStored
+    decodesInPlace = leavesInPlace && target == .raw && headerEncoding != .raw
     self.decoder = decoder
     self.encoder = encoder
     self.knownZero = knownZero
@@ -67,14 +68,10 @@ final class PageTransfer {
     }
     if passes, page.encoding == .raw ? !bytes.isZero : !verifies && !mayBeZero {
       if page.encoding != .raw { passedUnread += 1 }
+      if decodesInPlace { return decodedInPlace(page, bytes, &payload) }
       return stored(page, bytes, &payload)
     }
-    if decodesInPlace && !passes {
-      if let fault = decoder.decode(bytes, page.encoding, into: &payload, at: used) { return bad(page, fault) }
-      if payload.withBytes({ $0.extracting(used..<used + pageSize).isZero }) { return .zero }
-      defer { used += pageSize }
-      return .stored(.buffer(start: used, count: pageSize), .raw)
-    }
+    if decodesInPlace && !passes { return decodedInPlace(page, bytes, &payload) }
     if let fault = decoder.decode(bytes, page.encoding, into: &decoded) { return bad(page, fault) }
     if (!passes || mayBeZero) && decoded.withBytes({ $0.isZero }) { return .zero }
     if passes { return stored(page, bytes, &payload) }
@@ -83,6 +80,15 @@ final class PageTransfer {
       return .stored(.buffer(start: start, count: payload.count - start), target)
     }
     return decoded.withBytes { append($0, .raw, to: &payload) }
+  }
+
+  private func decodedInPlace(
+    _ page: StoredPage, _ bytes: RawSpan, _ payload: inout [UInt8]
+  ) -> ExtractedStep.Result {
+    if let fault = decoder.decode(bytes, page.encoding, into: &payload, at: used) { return bad(page, fault) }
+    if payload.withBytes({ $0.extracting(used..<used + pageSize).isZero }) { return .zero }
+    defer { used += pageSize }
+    return .stored(.buffer(start: used, count: pageSize), .raw)
   }
 
   private func bad(_ page: StoredPage, _ fault: DecodeFault) -> ExtractedStep.Result {

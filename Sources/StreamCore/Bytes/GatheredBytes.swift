@@ -66,15 +66,18 @@ extension OutputFile {
       }
       open = piece
     }
-    if let open { try put(open, of: gathered, &room, at: &end) }
+    if let open { try put(open, of: gathered, &room, at: &end, isLast: true) }
     try flush(&room, at: &end)
     try gathered.input?.checkIntact()
   }
 
   private func put(
-    _ piece: GatheredBytes.Piece, of gathered: GatheredBytes, _ room: inout [UInt8], at end: inout UInt64
+    _ piece: GatheredBytes.Piece, of gathered: GatheredBytes, _ room: inout [UInt8], at end: inout UInt64,
+    isLast: Bool = false
   ) throws(SystemError) {
-    if room.count + piece.count > Self.room || piece.count >= Self.large { try flush(&room, at: &end) }
+    // Alone it need not be copied, however small.
+    let large = isLast && room.isEmpty ? 0 : Self.large
+    if room.count + piece.count > Self.room || piece.count >= large { try flush(&room, at: &end) }
     var place = end
     var full = room
     room = []
@@ -83,10 +86,10 @@ extension OutputFile {
       case .input(let offset, let count):
         try gathered.input?.lend(at: offset, count: count) { bytes in
           guard bytes.byteCount == count else { throw SystemError(call: "read", path: path, code: EIO) }
-          try put(bytes, &full, at: &place)
+          try put(bytes, &full, at: &place, large)
         }
       case .buffer(let start, let count):
-        try gathered.buffer.withBytes { try put($0.extracting(start..<start + count), &full, at: &place) }
+        try gathered.buffer.withBytes { try put($0.extracting(start..<start + count), &full, at: &place, large) }
       }
     } catch let error as SystemError {
       throw error
@@ -97,8 +100,10 @@ extension OutputFile {
     room = full
   }
 
-  private func put(_ bytes: RawSpan, _ room: inout [UInt8], at end: inout UInt64) throws(SystemError) {
-    if bytes.byteCount >= Self.large {
+  private func put(
+    _ bytes: RawSpan, _ room: inout [UInt8], at end: inout UInt64, _ large: Int
+  ) throws(SystemError) {
+    if bytes.byteCount >= large {
       try write(bytes, at: end)
       end += UInt64(bytes.byteCount)
     } else {

@@ -7,6 +7,7 @@
 /// them.
 public final class PageDecoder {
   private lazy var inflater = Inflater()
+  private lazy var deflate = inflater.flatMap(DeflateDecoder.init)
   private lazy var zstd = ZstdDecoder()
   private lazy var zlibFirstByte = ZlibFirstByte()
   private lazy var zstdFirstByte = ZstdFirstByte()
@@ -38,8 +39,8 @@ public final class PageDecoder {
           unsafe output.copyMemory(from: input)
           return nil
         case .zlib:
-          guard let inflater else { return .unavailable }
-          return unsafe inflater.decode(input, into: output)
+          guard let deflate else { return .unavailable }
+          return unsafe deflate.decode(input, into: output)
         case .lzo: return unsafe LZO.decode(input, into: output)
         case .snappy: return unsafe Snappy.decode(input, into: output)
         case .zstd:

@@ -5,7 +5,7 @@ public final class PageEncoder {
 
   private enum Codec {
     case none
-    case zlib(Deflater)
+    case zlib(DeflateEncoder)
     case lzo(LZOEncoder)
     case snappy
     case zstd(ZstdEncoder)
@@ -24,8 +24,9 @@ public final class PageEncoder {
       codec = .none
       worstSize = 0
     case .zlib:
-      codec = Deflater().map(Codec.zlib) ?? .none
-      worstSize = Deflater.worstSize
+      let deflate = DeflateEncoder()
+      codec = deflate.map(Codec.zlib) ?? .none
+      worstSize = deflate?.worstSize ?? 0
     case .lzo:
       codec = .lzo(LZOEncoder())
       worstSize = LZO.worstSize
@@ -48,7 +49,7 @@ public final class PageEncoder {
       unsafe scratch.withUnsafeMutableBytes { room in
         switch codec {
         case .none: nil
-        case .zlib(let deflater): unsafe deflater.encode(input, into: room)
+        case .zlib(let encoder): unsafe encoder.encode(input, into: room)
         case .lzo(let encoder): unsafe encoder.encode(input, into: room)
         case .snappy: unsafe Snappy.encode(input, into: room)
         case .zstd(let encoder): unsafe encoder.encode(input, into: room)

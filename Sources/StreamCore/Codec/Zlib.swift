@@ -1,6 +1,7 @@
 import CZlib
 
-/// One zlib stream for decoding, used again for every page.
+/// zlib, for what libdeflate cannot do: the head of a page without the rest, and to say what is wrong with a stream. One
+/// stream, used again for every page.
 @safe final class Inflater {
   /// zlib keeps the address, so the stream must not move.
   private let stream: UnsafeMutablePointer<z_stream>
@@ -64,43 +65,5 @@ import CZlib
     unsafe stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
     unsafe stream.pointee.avail_out = UInt32(output.count)
     return unsafe inflate(stream, flush)
-  }
-}
-
-/// One zlib stream for encoding at level 1, used again for every page.
-@safe final class Deflater {
-  static let worstSize = Int(compressBound(uLong(pageSize)))
-
-  private let stream: UnsafeMutablePointer<z_stream>
-
-  /// `nil` when there is no memory for it.
-  init?() {
-    let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
-    // Safe: as for Inflater.
-    unsafe stream.initialize(to: z_stream())
-    guard unsafe vmcs_deflate_init(stream, Z_BEST_SPEED) == Z_OK else {
-      unsafe stream.deallocate()
-      return nil
-    }
-    unsafe self.stream = stream
-  }
-
-  deinit {
-    // Safe: initialised once and owned by this object alone.
-    unsafe deflateEnd(stream)
-    unsafe stream.deallocate()
-  }
-
-  /// Bytes written, `nil` when they do not fit.
-  func encode(_ page: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Int? {
-    // Safe: as for Inflater.
-    guard unsafe deflateReset(stream) == Z_OK else { return nil }
-    unsafe stream.pointee.next_in = UnsafeMutablePointer(
-      mutating: page.baseAddress?.assumingMemoryBound(to: UInt8.self))
-    unsafe stream.pointee.avail_in = UInt32(page.count)
-    unsafe stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
-    unsafe stream.pointee.avail_out = UInt32(output.count)
-    guard unsafe deflate(stream, Z_FINISH) == Z_STREAM_END else { return nil }
-    return unsafe output.count - Int(stream.pointee.avail_out)
   }
 }

@@ -9,6 +9,8 @@ struct PageLedger: Sendable {
   private var failure: SystemError?
   /// One bit a page, by rank.
   private var arrived: [UInt64]
+  /// The frame behind the last that came, and what its rank is if it is present: pages come in runs.
+  private var next: (frame: UInt64, rank: UInt64) = (.max, 0)
 
   init(_ present: FrameBitmap) {
     self.present = present
@@ -24,7 +26,8 @@ struct PageLedger: Sendable {
       note(.unexpected(frame: frame))
       return nil
     }
-    let rank = present.rank(frame)
+    let rank = frame == next.frame ? next.rank : present.rank(frame)
+    next = (frame &+ 1, rank + 1)
     let word = Int(rank / 64)
     let bit = UInt64(1) << (rank & 63)
     guard arrived[word] & bit == 0 else {
