@@ -26,7 +26,10 @@ let package = Package(
     .target(
       name: "CPageCodecs",
       cSettings: [.treatAllWarnings(as: .error)],
-      linkerSettings: [.linkedLibrary("lzo2"), .linkedLibrary("snappy"), .linkedLibrary("z"), .linkedLibrary("zstd")]),
+      linkerSettings: [
+        .linkedLibrary("lzo2"), .linkedLibrary("snappy"), .linkedLibrary("z"), .linkedLibrary("zstd"),
+        .linkedLibrary("deflate"),
+      ]),
     .executableTarget(
       name: "codec-pages",
       dependencies: ["CPageCodecs"],

@@ -1,5 +1,6 @@
 #include "page_codecs.h"
 
+#include <libdeflate.h>
 #include <lzo/lzo1x.h>
 #include <snappy-c.h>
 #include <stdlib.h>
@@ -10,6 +11,9 @@
 struct page_codecs {
   z_stream deflate;
   z_stream inflate;
+  /* NULL: zlib does it. */
+  struct libdeflate_compressor *fast_deflate;
+  struct libdeflate_decompressor *fast_inflate;
   ZSTD_CCtx *compress;
   ZSTD_DCtx *decompress;
   void *lzo_work;
@@ -33,13 +37,23 @@ void page_codecs_free(page_codecs *codecs) {
   if (!codecs) return;
   deflateEnd(&codecs->deflate);
   inflateEnd(&codecs->inflate);
+  libdeflate_free_compressor(codecs->fast_deflate);
+  libdeflate_free_decompressor(codecs->fast_inflate);
   ZSTD_freeCCtx(codecs->compress);
   ZSTD_freeDCtx(codecs->decompress);
   free(codecs->lzo_work);
   free(codecs);
 }
 
+int page_codecs_use_libdeflate(page_codecs *codecs) {
+  codecs->fast_deflate = libdeflate_alloc_compressor(1);
+  codecs->fast_inflate = libdeflate_alloc_decompressor();
+  return codecs->fast_deflate && codecs->fast_inflate;
+}
+
 static size_t compress_zlib(page_codecs *codecs, const void *page, void *stored) {
+  if (codecs->fast_deflate)
+    return libdeflate_zlib_compress(codecs->fast_deflate, page, page_codec_page_size, stored, page_codec_room);
   z_stream *stream = &codecs->deflate;
   if (deflateReset(stream) != Z_OK) return 0;
   stream->next_in = (unsigned char *)page;
@@ -50,6 +64,9 @@ static size_t compress_zlib(page_codecs *codecs, const void *page, void *stored)
 }
 
 static int decompress_zlib(page_codecs *codecs, const void *stored, size_t size, void *page) {
+  if (codecs->fast_inflate)
+    return libdeflate_zlib_decompress(codecs->fast_inflate, stored, size, page, page_codec_page_size, NULL) ==
+           LIBDEFLATE_SUCCESS;
   z_stream *stream = &codecs->inflate;
   if (inflateReset(stream) != Z_OK) return 0;
   stream->next_in = (unsigned char *)stored;

@@ -1,10 +1,11 @@
 /* Calls the codec libraries on the pages of kdump-compressed files and does nothing else with them: what transcoding
  * costs at least, for one thread.
  *
- *     codec-pages none|raw|zlib|lzo|snappy|zstd DUMP...
+ *     codec-pages [--zlib] none|raw|zlib|lzo|snappy|zstd DUMP...
  *
  * Every stored page is decoded; with a codec other than none it is encoded into that one too. The shared zero page is
- * left alone, as a transcoder needs to do it but once. The files are read into memory first.
+ * left alone, as a transcoder needs to do it but once. The files are read into memory first. zlib streams go through
+ * libdeflate, as vmcs-split's do; with --zlib through zlib.
  *
  * Exit: 0, 64 wrong usage, 65 no such file or a damaged one, 70 out of memory. */
 #include "page_codecs.h"
@@ -108,15 +109,18 @@ static void run(const char *path, uint32_t codec, page_codecs *libraries, struct
 }
 
 int main(int argc, char **argv) {
+  int by_zlib = argc > 1 && strcmp(argv[1], "--zlib") == 0;
+  argc -= by_zlib;
+  argv += by_zlib;
   size_t choice = 0;
   size_t choices = sizeof codecs / sizeof *codecs;
   while (argc >= 3 && choice < choices && strcmp(argv[1], codecs[choice].name) != 0) choice++;
   if (argc < 3 || choice == choices) {
-    fprintf(stderr, "usage: codec-pages none|raw|zlib|lzo|snappy|zstd DUMP...\n");
+    fprintf(stderr, "usage: codec-pages [--zlib] none|raw|zlib|lzo|snappy|zstd DUMP...\n");
     return usage;
   }
   page_codecs *libraries = page_codecs_new();
-  if (!libraries) return no_memory;
+  if (!libraries || (!by_zlib && !page_codecs_use_libdeflate(libraries))) return no_memory;
   struct totals totals = {0};
   for (int index = 2; index < argc; index++) run(argv[index], codecs[choice].flag, libraries, &totals);
   page_codecs_free(libraries);

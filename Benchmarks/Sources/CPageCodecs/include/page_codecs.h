@@ -20,6 +20,8 @@ typedef struct page_codecs page_codecs;
 /* NULL when a library cannot start. */
 page_codecs *page_codecs_new(void);
 void page_codecs_free(page_codecs *codecs);
+/* From now on zlib streams go through libdeflate, as vmcs-split's do, both ways. 0 when it cannot start. */
+int page_codecs_use_libdeflate(page_codecs *codecs);
 
 /* Compresses a page into `stored`, which has page_codec_room bytes, as makedumpfile does: level 1, raw LZO1X-1, and
  * the raw page where that does not make it smaller. Returns the bytes stored and sets `flag` to what they are; 0 when

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Our own tool on hosts that grow: what it takes by the host's size, the number of guests, their backing, threads and
-/// memory. One input lies on disk at a time, so inputs are not measured in turns.
+/// memory. One input lies on disk at a time, so inputs are not measured in turns; `GrowthPairs` does that.
 struct GrowthRace {
   let programs: Programs
   let workspace: Workspace
@@ -44,10 +44,9 @@ struct GrowthRace {
     return Section(
       title: "growing hosts",
       parts: [
-        ratios(growths).text, figures(growths).text,
+        figures(growths).text,
         """
-        - Made by `host-maker`, LZO, guests own three quarters of the host. Ratios of medians: the inputs were not
-          measured in turns.
+        - Made by `host-maker`, LZO, guests own three quarters of the host. One input after the other.
         - RssAnon: the largest of all rounds, sampled. The default of --memory is 256M. Index: one bit a frame.
         - Cold file: the input is dropped from the page cache before (`dd iflag=nocache count=0`). Read: what the block
           layer read (`ru_inblock`).
@@ -125,38 +124,6 @@ struct GrowthRace {
   private func counters(_ arguments: [String]) throws -> [String: Int] {
     let command = Command(program: programs.vmcsSplit, arguments: arguments + ["--json"])
     return RunCounters.parse(try workspace.run(command, for: "counters").output)
-  }
-
-  private func ratios(_ growths: [Growth]) -> MarkdownTable {
-    var table = MarkdownTable(header: ["growth", "list wall", "list CPU", "split wall", "split CPU"])
-    for backing in ["huge", "shuffled"] {
-      let pairs = [((4, 8), (1, 8)), ((16, 8), (4, 8)), ((4, 64), (4, 1))]
-      for (over, under) in pairs {
-        let find = { (key: (Int, Int)) in
-          growths.first { $0.order.backing == backing && ($0.order.gigabytes, $0.order.guests) == key }
-        }
-        guard let over = find(over), let under = find(under) else { continue }
-        let what =
-          over.order.guests == under.order.guests
-          ? "\(over.order.gigabytes) ÷ \(under.order.gigabytes) GiB" : "\(over.order.guests) ÷ 1 guest, 4 GiB"
-        table.rows.append(
-          ["\(what), \(backing)"]
-            + [Self.list, Self.split].flatMap { name in
-              [\Sample.wall, \Sample.cpu].map { measure in
-                Self.ratio(over.outcome, under.outcome, name, measure)
-              }
-            })
-      }
-    }
-    return table
-  }
-
-  private static func ratio(
-    _ over: Outcome, _ under: Outcome, _ name: String, _ measure: KeyPath<Sample, Double>
-  ) -> String {
-    let medians = [over, under].compactMap { Spread(of: ($0.samples[name] ?? []).map { $0[keyPath: measure] })?.median }
-    guard medians.count == 2, medians[1] > 0 else { return "too short" }
-    return Report.ratio(medians[0] / medians[1])
   }
 
   private func figures(_ growths: [Growth]) -> MarkdownTable {

@@ -77,12 +77,15 @@ struct HostOrder: Sendable {
 
   var title: String { "generated \(gigabytes) GiB, \(codec), \(guests) guests, \(backingText)" }
 
-  /// Makes the dump, lends it, and removes it: one input on disk at a time.
-  /// - Parameter image: physical memory as it is, made and removed with the dump.
+  /// Makes the dump, lends it, and removes it.
+  /// - Parameters:
+  ///   - name: of the file; inputs that are there at one time need two.
+  ///   - image: physical memory as it is, made and removed with the dump.
   func with<Result>(
-    _ programs: Programs, _ workspace: Workspace, image: String? = nil, _ body: (InputDump) throws -> Result
+    _ programs: Programs, _ workspace: Workspace, name: String = "input", image: String? = nil,
+    _ body: (InputDump) throws -> Result
   ) throws -> Result {
-    let path = workspace.root.appending(path: "input.kdump").path
+    let path = workspace.root.appending(path: "\(name).kdump").path
     let image = image.map { ["--image", $0] } ?? []
     defer { for file in [path] + image.dropFirst() { try? FileManager.default.removeItem(atPath: file) } }
     let made = try workspace.run(

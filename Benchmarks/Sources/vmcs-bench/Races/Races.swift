@@ -6,7 +6,7 @@ enum RaceKind: String, CaseIterable, ExpressibleByArgument, Sendable {
   case haswell, generated, growth, transcode, python, scale
 }
 
-/// Runs the races of a kind. One input lies in the scratch directory at a time.
+/// Runs the races of a kind. One input lies in the scratch directory at a time, or two that are measured in turns.
 struct Races {
   let programs: Programs
   let workspace: Workspace
@@ -32,10 +32,13 @@ struct Races {
         try HostOrder(gigabytes: 4, codec: codec).with(programs, workspace, peers)
       }
     case .growth:
-      return [try GrowthRace(programs: programs, workspace: workspace, runner: runner, rounds: rounds).run()]
+      return [
+        try GrowthPairs(programs: programs, workspace: workspace, runner: runner, rounds: rounds).run(),
+        try GrowthRace(programs: programs, workspace: workspace, runner: runner, rounds: min(rounds, 3)).run(),
+      ]
     case .transcode:
       return try ["lzo", "zlib"].flatMap { codec in
-        try HostOrder(gigabytes: 1, codec: codec).with(programs, workspace, transcoding)
+        try HostOrder(gigabytes: 4, codec: codec).with(programs, workspace, transcoding)
       }
     case .python:
       let image = workspace.root.appending(path: "image").path

@@ -41,6 +41,7 @@ struct TranscodingRace {
     let bytes = written.reduce(0) { $0 + $1.size }
     let one = "split, 1 thread"
     let two = "split, 2 threads"
+    let byZlib = input.codec == "zlib" || target.codec == "zlib"
     return Race(
       title: "\(input.title) → \(target.name)",
       facts: [
@@ -50,14 +51,16 @@ struct TranscodingRace {
       entries: [
         contender(one, target, threads: 1, written), contender(two, target, threads: 2, written),
         codecs(target, same), copy(reference, written),
-      ],
+      ] + (byZlib ? [codecs(target, same, byZlib: true)] : []),
       comparisons: [
         Comparison(title: "split, 1 thread ÷ codecs", over: [one], under: ["codecs"], measure: .user),
         Comparison(title: "split, 2 threads ÷ codecs", over: [two], under: ["codecs"], measure: .user),
         Comparison(title: "split, 1 thread ÷ (codecs + cp)", over: [one], under: ["codecs", "cp"]),
         Comparison(title: "split, 2 threads ÷ (codecs + cp)", over: [two], under: ["codecs", "cp"]),
         Comparison(title: "2 threads ÷ 1 thread", over: [two], under: [one]),
-      ])
+      ]
+        + (byZlib
+          ? [Comparison(title: "split, 1 thread ÷ codecs, zlib", over: [one], under: [Self.zlib], measure: .user)] : []))
   }
 
   private func split(_ options: [String], into directory: URL) -> Command {
@@ -76,13 +79,18 @@ struct TranscodingRace {
         product: .guests(directory: "split", written)))
   }
 
-  private func codecs(_ target: Target, _ guests: [String]) -> Entry {
-    .ready(
+  private static let zlib = "codecs, zlib"
+
+  /// - Parameter byZlib: zlib streams go through zlib, not libdeflate.
+  private func codecs(_ target: Target, _ guests: [String], byZlib: Bool = false) -> Entry {
+    let arguments = (byZlib ? ["--zlib"] : []) + [target.codec]
+    return .ready(
       Contender(
-        name: "codecs",
+        name: byZlib ? Self.zlib : "codecs",
         meaning:
-          "`codec-pages \(target.codec) GUEST...`: the codec libraries alone, one thread, on the same stored pages",
-        commands: [Command(program: programs.codecPages, arguments: [target.codec] + guests)],
+          "`codec-pages \(arguments.joined(separator: " ")) GUEST...`: the codec libraries alone, one thread, on the "
+          + "same stored pages" + (byZlib ? ", zlib streams through zlib" : ""),
+        commands: [Command(program: programs.codecPages, arguments: arguments + guests)],
         product: .text(quoted: true)))
   }
 

@@ -17,12 +17,13 @@ struct OutcomeSection {
     var table = MarkdownTable(header: ["ratio", "wall", "(spread)", "CPU", "(spread)"])
     for comparison in outcome.race.comparisons {
       let title = comparison.title + (comparison.measure == .user ? " (CPU: user alone)" : "")
-      table.rows.append([title] + figures(comparison, in: outcome))
+      table.rows.append([title] + Self.figures(comparison, in: outcome))
     }
     return table
   }
 
-  private func figures(_ comparison: Comparison, in outcome: Outcome) -> [String] {
+  /// Wall and CPU (or user mode) ratios, each the median and its spread.
+  static func figures(_ comparison: Comparison, in outcome: Outcome) -> [String] {
     guard let over = outcome.sums(comparison.over), let under = outcome.sums(comparison.under) else {
       return ["skipped", "", "skipped", ""]
     }
