@@ -60,7 +60,8 @@ struct TranscodingRace {
         Comparison(title: "2 threads ÷ 1 thread", over: [two], under: [one]),
       ]
         + (byZlib
-          ? [Comparison(title: "split, 1 thread ÷ codecs, zlib", over: [one], under: [Self.zlib], measure: .user)] : []))
+          ? [Comparison(title: "split, 1 thread ÷ codecs, zlib", over: [one], under: [Self.zlib], measure: .user)] : [])
+    )
   }
 
   private func split(_ options: [String], into directory: URL) -> Command {
