@@ -19,6 +19,22 @@ import Testing
     #expect(compressed >= 500)
   }
 
+  /// What reads a dump elsewhere is the codec's own library; for zlib it is not the one that encodes here.
+  @Test(arguments: [(PageEncoding.zlib, RecipeCodec.zlib), (.lzo, .lzo), (.snappy, .snappy), (.zstd, .zstd)])
+  func theCodecsOwnLibraryReadsWhatWasEncodedAndIsRead(_ encoding: PageEncoding, _ codec: RecipeCodec) throws {
+    let encoder = PageEncoder(encoding)
+    let decoder = PageDecoder()
+    var read = 0
+    for page in CodecSamples.pages(300, seed: 5) {
+      let (stored, kind) = CodecSamples.stored(page, encoder)
+      guard kind == encoding else { continue }
+      #expect(RecipeBytes.expand(stored, codec) == page)
+      if let theirs = RecipeBytes.compress(page, codec) { #expect(try decoder.page(theirs, encoding).get() == page) }
+      read += 1
+    }
+    #expect(read >= 200)
+  }
+
   @Test func aRawPageIsItself() throws {
     let decoder = PageDecoder()
     for page in CodecSamples.pages(12, seed: 2) {

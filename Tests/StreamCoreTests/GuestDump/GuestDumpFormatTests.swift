@@ -29,6 +29,22 @@ import Testing
   }
 
   @Test(arguments: guestDumpFormats.map(\.name))
+  func aWholeDumpHasNoNameBeforeItIsCommitted(name: String) throws {
+    let format = try #require(guestDumpFormats.first { $0.name == name })
+    let directory = try ScratchDirectory()
+    let guest = SampleGuest(codec: .raw)
+    for commits in [false, true] {
+      let writer = try format.open(guest.image, directory.file("g"))
+      try writer.append(guest.batch)
+      let dump = try writer.complete()
+      #expect(directory.names.count == 1)
+      #expect(directory.names.allSatisfy { $0.hasPrefix(".") })
+      if commits { try dump.commit(force: false) }
+    }
+    #expect(directory.names == ["g"])
+  }
+
+  @Test(arguments: guestDumpFormats.map(\.name))
   func aWriterThatIsGivenUpLeavesNothing(name: String) throws {
     let format = try #require(guestDumpFormats.first { $0.name == name })
     let directory = try ScratchDirectory()

@@ -21,6 +21,18 @@ import Testing
     }
   }
 
+  @Test(arguments: [1, 4])
+  func resultsStandInTheOrderOfTheirElements(workers: Int) throws {
+    let results = try Workers(count: workers).map(Array(0..<300)) { number in
+      usleep(UInt32.random(in: 0..<50))
+      return number * number
+    }
+    #expect(results == (0..<300).map { $0 * $0 })
+    #expect(throws: Broken(item: 7)) {
+      try Workers(count: workers).map([7]) { number -> Int in throw Broken(item: number) }
+    }
+  }
+
   @Test func anErrorEndsTheWorkersAndIsThrown() {
     let done = Atomic<Int>(0)
     #expect(throws: Broken(item: 10)) {

@@ -38,6 +38,17 @@ import Testing
     }
   }
 
+  /// Pages of a guest wait until they are worth a write: how many may, nobody sees.
+  @Test(arguments: [512 << 10, 2 << 20, 16 << 20] as [UInt64])
+  func whatWaitsLeavesNoTrace(memory: UInt64) throws {
+    let host = try HostRecipe(Self.recipe).build()
+    let whole = try run(host, extents: nil)
+    var options = SplitRun.Options()
+    options.memory = MemoryBudget(total: memory)
+    let little = try SplitRun(host, options)
+    #expect(try little.files() == whole.files())
+  }
+
   /// One frame at more places of a guest than one window may have.
   @Test(arguments: ["kdump", "elf"])
   func aFrameAtVeryManyPlacesIsCutByThem(format: String) throws {
