@@ -124,7 +124,8 @@ struct HostFinder {
       }
     }
     let have = Set(passed.map(\.address))
-    let leftovers = passed.isEmpty ? nil : EvidenceLeftovers(HostEvidence(kernel: kernel, regions: passed))
+    // Most hosts have no leftovers, and need not prove their vCPUs for them.
+    lazy var leftovers = passed.isEmpty ? nil : EvidenceLeftovers(HostEvidence(kernel: kernel, regions: passed))
     var dead: [RegionFacts] = []
     var sample: [RegionFacts] = []
     forEach(finding.accepted, finding.layout) { region in
