@@ -70,7 +70,7 @@ public struct Inspection: Sendable {
   public static func run(path: String, _ options: Options) throws -> Inspection {
     let dump = try openHostDump(path: path, mapped: !options.isPlain)
     let decoders = DecoderPool()
-    let memory = HostMemory(dump, decoders: decoders)
+    let memory = HostMemory(dump, decoders: decoders, cachedPages: options.memory.cachedPages)
     var notes = InspectionNotes(dump)
 
     let note = VMCSInfo.note(in: dump.notes)

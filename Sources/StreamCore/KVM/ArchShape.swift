@@ -37,4 +37,6 @@ struct VCPUObject: Sendable {
   let own: RegionFacts
   /// The region whose guest the registers belong to, where it is known.
   let active: RegionFacts?
+  /// No other region is its vCPU's.
+  let isLone: Bool
 }

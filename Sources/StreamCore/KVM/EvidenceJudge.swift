@@ -18,11 +18,11 @@ struct EvidenceJudge {
   private var stray: [HPA: LoadedVMCS] = [:]
   private var starts: [UInt64] = []
 
-  init(kernel: HostKernel, regions: [RegionFacts], search: (any PointerSearch)?) {
-    self.kernel = kernel
+  init(_ finder: VCPUFinder, regions: [RegionFacts], search: (any PointerSearch)?) {
+    kernel = finder.kernel
+    self.finder = finder
     var seen: Set<HPA> = []
     self.regions = regions.filter { seen.insert($0.address).inserted }
-    finder = VCPUFinder(kernel: kernel)
     let hopeful = self.regions.filter { $0.hostFieldFault(kernel) == nil }
     proveByMSRLoad(hopeful)
     findNested(

@@ -5,7 +5,7 @@
 /// for each vCPU of the host, whatever guests write.
 struct EvidenceSieve {
   let kernel: HostKernel
-  private var finder: VCPUFinder
+  private(set) var finder: VCPUFinder
   private var tries = EvidenceSieve.tryLimit
 
   /// Regions looked at most whose `struct kvm` may lie in the direct map, as before 4.16: there each look can cost a

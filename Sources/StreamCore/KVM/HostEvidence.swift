@@ -14,8 +14,13 @@ public struct HostEvidence: Sendable {
 
   /// - Parameter search: asked once, for regions that do not lead into their vCPU by themselves.
   public init(kernel: HostKernel, regions: [RegionFacts], search: (any PointerSearch)? = nil) {
-    let judge = EvidenceJudge(kernel: kernel, regions: regions, search: search)
-    self.kernel = kernel
+    self.init(VCPUFinder(kernel: kernel), regions: regions, search: search)
+  }
+
+  /// - Parameter finder: may have looked at the regions before.
+  init(_ finder: VCPUFinder, regions: [RegionFacts], search: (any PointerSearch)? = nil) {
+    let judge = EvidenceJudge(finder, regions: regions, search: search)
+    kernel = finder.kernel
     shape = judge.shape
     var finder = judge.finder
     var verdicts: [HPA: Result<VCPUEvidence, EvidenceFault>] = [:]
@@ -26,7 +31,7 @@ public struct HostEvidence: Sendable {
     var seen: Set<VirtualAddress> = []
     let led = judge.places.values.map(\.kvm).sorted { $0.address < $1.address }
     for object in led where seen.insert(object.address).inserted { kvms.append(object) }
-    let siblings = led.first { $0.list != nil && $0.list?.head == judge.list?.head }?.siblings ?? []
+    let siblings = led.first { $0.list != nil && $0.list?.head == judge.list?.head }?.vmList?.members ?? []
     for address in siblings.prefix(Self.siblingLimit) where !seen.contains(address) {
       if case .success(let object) = finder.kvm(at: address.rawValue) { kvms.append(object) }
     }

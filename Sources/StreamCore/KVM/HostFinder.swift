@@ -73,9 +73,9 @@ struct HostFinder {
     } else {
       kernel = try HostKernel(regions: voters(finding), memory: memory)
     }
-    let facts = hopeful(finding, kernel)
+    let (facts, finder) = hopeful(finding, kernel)
     let evidence = HostEvidence(
-      kernel: kernel, regions: facts, search: PointerScan(dump: dump, decoders: decoders, workers: workers))
+      finder, regions: facts, search: PointerScan(dump: dump, decoders: decoders, workers: workers))
     var proven: [VMCSRegion] = []
     var rejected: [(HPA, EvidenceFault)] = []
     for region in facts {
@@ -108,7 +108,10 @@ struct HostFinder {
   }
 
   /// Of the accepted regions, those that may have evidence, and a sample of the others: all that is ever kept of them.
-  private func hopeful(_ finding: RegionSearch.Findings, _ kernel: HostKernel) -> [RegionFacts] {
+  /// - Returns: with them who looked for their vCPUs, and knows the host's VMs by now.
+  private func hopeful(
+    _ finding: RegionSearch.Findings, _ kernel: HostKernel
+  ) -> (regions: [RegionFacts], finder: VCPUFinder) {
     var sieve = EvidenceSieve(kernel: kernel)
     var pointed = FrameBitmap()
     forEach(finding.accepted, finding.layout) { region in
@@ -125,7 +128,7 @@ struct HostFinder {
     }
     let have = Set(passed.map(\.address))
     // Most hosts have no leftovers, and need not prove their vCPUs for them.
-    lazy var leftovers = passed.isEmpty ? nil : EvidenceLeftovers(HostEvidence(kernel: kernel, regions: passed))
+    lazy var leftovers = passed.isEmpty ? nil : EvidenceLeftovers(HostEvidence(sieve.finder, regions: passed))
     var dead: [RegionFacts] = []
     var sample: [RegionFacts] = []
     forEach(finding.accepted, finding.layout) { region in
@@ -138,7 +141,7 @@ struct HostFinder {
         sample.append(region)
       }
     }
-    return (passed + dead + sample).sorted { $0.address < $1.address }
+    return ((passed + dead + sample).sorted { $0.address < $1.address }, sieve.finder)
   }
 
   private func forEach(_ frames: FrameBitmap, _ layout: Layout, _ body: (RegionFacts) -> Void) {

@@ -21,9 +21,8 @@ public struct KVMObject: Sendable, Equatable {
   public let address: VirtualAddress
   /// Its vCPUs, by index.
   public let vcpus: [VCPUPointer]
-  /// The host's list of VMs, where this one's place in it was found, and that place's offset in bytes.
-  public let list: KernelList?
-  public let listOffset: Int?
+  /// The list of the host's VMs, where this one's place in it was found.
+  let vmList: VMList?
   /// Frames that this rests on: the object's own, its table's nodes and its vCPUs' first.
   public let frames: [UInt64]
 
@@ -32,20 +31,21 @@ public struct KVMObject: Sendable, Equatable {
   /// List nodes visited at most while one object is searched.
   static let listBudget = 1 << 13
 
-  init(at address: VirtualAddress, kernel: HostKernel) throws(KVMFault) {
+  /// - Parameter vmList: the host's, where it is known to hold this object.
+  init(at address: VirtualAddress, kernel: HostKernel, vmList: VMList? = nil) throws(KVMFault) {
     try Self.check(address, kernel: kernel)
-    let (bytes, pages) = kernel.bytes(address, upTo: Self.size)
-    let found = Self.vmList(in: bytes, kvm: address, kernel: kernel)
-    guard found != nil || !kernel.isDirectMap(address) else { throw .inDirectMap(address) }
-    guard let table = VCPUTable(in: bytes, kvm: address, list: found?.offset, kernel: kernel) else {
+    var object = KernelStretch(address, limit: Self.size, kernel)
+    let vmList = vmList ?? Self.vmList(in: &object, kernel: kernel)
+    guard vmList != nil || !kernel.isDirectMap(address) else { throw .inDirectMap(address) }
+    object.read(upTo: vmList.map { $0.offset + 16 } ?? Self.size)
+    guard let table = VCPUTable(in: object.bytes, kvm: address, list: vmList?.offset, kernel: kernel) else {
       throw .noVCPUTable(address)
     }
     self.address = address
     vcpus = table.vcpus
-    list = found?.list
-    listOffset = found?.offset
+    self.vmList = vmList
     // What was not looked at behind the list is not evidence; its frames may belong to others.
-    let used = pages.prefix(((found?.offset ?? table.offset) + address.pageOffset) / pageSize + 1)
+    let used = object.frames.prefix(((vmList?.offset ?? table.offset) + address.pageOffset) / pageSize + 1)
     let own = table.vcpus.compactMap { kernel.translate($0.address)?.frame }
     frames = used + table.frames + own
   }
@@ -61,23 +61,28 @@ public struct KVMObject: Sendable, Equatable {
   }
 
   /// `vm_list`: the one list head of the object whose list passes through a head in the kernel image or a module.
-  private static func vmList(
-    in bytes: [UInt8], kvm: VirtualAddress, kernel: HostKernel
-  ) -> (offset: Int, list: KernelList)? {
+  private static func vmList(in object: inout KernelStretch, kernel: HostKernel) -> VMList? {
     var budget = listBudget
-    for offset in stride(from: 8, to: bytes.count, by: 8) {
-      let node = kvm.rawValue &+ UInt64(offset)
-      guard let next: UInt64 = bytes.load(offset), let previous: UInt64 = bytes.load(offset + 8),
-        kernel.isLinked(node, next: next, previous: previous)
-      else { continue }
-      if let list = KernelList(from: node, kernel: kernel, budget: &budget) { return (offset, list) }
+    for offset in stride(from: 8, to: size, by: 8) {
+      guard let next = object.u64(offset), let previous = object.u64(offset + 8) else { return nil }
+      let node = object.address.rawValue &+ UInt64(offset)
+      guard kernel.isLinked(node, next: next, previous: previous) else { continue }
+      if let list = KernelList(from: node, kernel: kernel, budget: &budget) {
+        return VMList(list: list, offset: offset)
+      }
     }
     return nil
   }
 
-  /// Where the host's `struct kvm`s begin, this one among them; only its own where the list is not known.
-  var siblings: [VirtualAddress] {
-    guard let list, let listOffset else { return [address] }
-    return list.nodes.map { $0 &- UInt64(listOffset) }
-  }
+  public var list: KernelList? { vmList?.list }
+}
+
+/// The host's `vm_list`.
+struct VMList: Sendable, Equatable {
+  let list: KernelList
+  /// Of the list's node in a `struct kvm`, bytes.
+  let offset: Int
+
+  /// Where the host's `struct kvm`s begin.
+  var members: [VirtualAddress] { list.nodes.map { $0 &- UInt64(offset) } }
 }

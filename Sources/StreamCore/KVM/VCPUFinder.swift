@@ -6,7 +6,8 @@ struct VCPUFinder {
   private(set) var kvms: [UInt64: Result<KVMObject, KVMFault>] = [:]
   /// The VMs of the host, once one of them has led to the kernel's list: from then on no other address is looked at, so
   /// that forged ones cost nothing.
-  private(set) var members: Set<UInt64>?
+  private var members: Set<UInt64>?
+  private var vmList: VMList?
 
   init(kernel: HostKernel) { self.kernel = kernel }
 
@@ -27,7 +28,7 @@ struct VCPUFinder {
       try KVMObject.check(address, kernel: kernel)
       throw kernel.isDirectMap(address) ? .inDirectMap(address) : .notListed(address)
     }
-    return try KVMObject(at: address, kernel: kernel)
+    return try KVMObject(at: address, kernel: kernel, vmList: vmList)
   }
 
   /// Places before the region's MSR-load area that hold its direct-map address and look like a `loaded_vmcs`, nearest
@@ -91,7 +92,10 @@ struct VCPUFinder {
     else { return nil }
     let own = VirtualAddress(rawValue: kernel.directMapped(HPA(rawValue: start)))
     guard kernel.isDirectMap(own), let vcpu = object.vcpus.first(where: { $0.address == own }) else { return nil }
-    if members == nil, object.list != nil { members = Set(object.siblings.map(\.rawValue)) }
+    if members == nil, let list = object.vmList {
+      members = Set(list.members.map(\.rawValue))
+      vmList = list
+    }
     return VCPUPlace(start: start, pointer: loaded.address, loaded: loaded, kvm: object, index: vcpu.index)
   }
 }

@@ -14,14 +14,16 @@ public struct VCPUStates: Sendable {
     }
     var objects: [HPA: VCPUObject] = [:]
     if let shape {
+      let families = Dictionary(grouping: found) { $0.0.vcpu }
       for (proof, region) in found {
         guard let start = kernel.physical(ofDirectMap: proof.vcpu.rawValue) else { continue }
-        let family = found.filter { $0.0.vcpu == proof.vcpu }
+        let family = families[proof.vcpu] ?? []
         objects[proof.region] = VCPUObject(
           evidence: proof, start: start.rawValue,
           window: PhysicalWindow(kernel.memory, from: start.rawValue, count: shape.startToPointer + 8),
           own: family.first { $0.0.role == .vmcs01 }?.1 ?? region,
-          active: family.first { $0.0.isActive == true }?.1 ?? (proof.isActive == nil ? region : nil))
+          active: family.first { $0.0.isActive == true }?.1 ?? (proof.isActive == nil ? region : nil),
+          isLone: family.count == 1)
       }
     }
     self.objects = objects
@@ -40,8 +42,7 @@ public struct VCPUStates: Sendable {
     if arch.hasIdentity { state.vcpuID = object.window.u32(start + 36) }
     if let place = arch.mpState { state.mpState = object.window.u32(regs + place).flatMap(MPState.init(rawValue:)) }
     // Where the pointer to the VMCS in use is not known, only a vCPU without a nested guest can be told.
-    let isLone = !objects.values.contains { $0.evidence.vcpu == object.evidence.vcpu && $0.evidence.region != region }
-    let isActive = object.evidence.isActive ?? (object.evidence.role == .vmcs01 && isLone)
+    let isActive = object.evidence.isActive ?? (object.evidence.role == .vmcs01 && object.isLone)
     if isActive, let active = object.active {
       state.registers = KVMRegisters(in: object.window, arch: regs, efer: arch.efer, region: active)
       // The place is 24 bytes before the pointer in 6.1 and 6.12; elsewhere nobody has looked. gprs.md §6.
