@@ -71,8 +71,8 @@ enum StoredSizeLimit {
 
   /// Of regions and VMCOREINFO.
   @inline(__always)
-  static func of(_ encoding: PageEncoding) -> UInt32 {
-    switch encoding {
+  static func of(_ codec: PageCodec) -> UInt32 {
+    switch codec {
     case .raw: UInt32(pageSize)
     case .lzo, .snappy: 3584
     case .zlib, .zstd: 2560
@@ -81,8 +81,8 @@ enum StoredSizeLimit {
 
   /// Whether a page can be of interest by its size.
   @inline(__always)
-  static func allows(_ page: StoredPage) -> Bool { page.size <= of(page.encoding) }
+  static func allows(_ page: StoredPage) -> Bool { page.size <= of(page.codec) }
 
   @inline(__always)
-  static func allowsRegion(_ page: StoredPage) -> Bool { page.encoding == .raw || page.size <= region }
+  static func allowsRegion(_ page: StoredPage) -> Bool { page.codec == .raw || page.size <= region }
 }

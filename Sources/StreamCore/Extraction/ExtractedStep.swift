@@ -2,10 +2,9 @@
 struct ExtractedStep: Sendable {
   enum Result: Sendable {
     case zero
-    /// Where the bytes are, and their encoding.
-    case stored(GatheredBytes.Piece, PageEncoding)
-    case bad(BadPage)
-    case lost(BadPage)
+    /// Where the bytes are, and their codec.
+    case stored(GatheredBytes.Piece, PageCodec)
+    case fault(PageFault)
   }
 
   let step: PlanSteps.Step
@@ -29,7 +28,7 @@ struct ExtractedStep: Sendable {
     for extent in step.extents {
       for frame in extent.host..<extent.host + extent.count { resultOfFrame[Int(frame - base)] = 0 }
     }
-    let file = dump.file
+    let source = dump.input.source
     if transfer.decodesInPlace {
       payload = [UInt8](unwritten: resultOfFrame.reduce(0) { $0 + ($1 == 0 ? pageSize : 0) })
     }
@@ -38,23 +37,18 @@ struct ExtractedStep: Sendable {
       page: { page in
         guard resultOfFrame[Int(page.frame - base)] == 0 else { return }
         resultOfFrame[Int(page.frame - base)] = results.count
-        results.append(try transfer.transfer(page, of: file, into: &payload))
+        results.append(try transfer.transfer(page, of: source, into: &payload))
       },
-      fault: { entry in
-        let frame = entry.frame
-        guard resultOfFrame[Int(frame - base)] == 0 else { return }
-        resultOfFrame[Int(frame - base)] = results.count
-        switch entry {
-        case .bad(let page): results.append(.bad(page))
-        case .lost(let page): results.append(.lost(page))
-        case .page: break
-        }
+      fault: { fault in
+        guard resultOfFrame[Int(fault.frame - base)] == 0 else { return }
+        resultOfFrame[Int(fault.frame - base)] = results.count
+        results.append(.fault(fault))
       })
     if transfer.decodesInPlace { payload.removeLast(payload.count - transfer.used) }
     passedUnread = transfer.passedUnread
     transcoded = transfer.transcoded
-    file.counters.add(transfer.asked, .pages)
-    try file.checkIntact()
+    dump.input.counters.add(transfer.asked, .pages)
+    try source.check()
   }
 
   /// Index in `results` of a frame that some extent of the step has.

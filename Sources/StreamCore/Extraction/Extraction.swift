@@ -1,13 +1,18 @@
 import Synchronization
 
+/// A guest that is written, by its index, and what writes it.
+struct GuestOutput: Sendable {
+  let owner: Int
+  let writer: any GuestDumpWriter
+}
+
 /// The single pass over the stored pages (design §3.7): each page that a guest wants is read once, passed through as
 /// stored or transcoded, and goes to every guest that maps it.
 struct Extraction {
   let dump: any HostDump
   let plan: ExtractionPlan
-  /// One writer a guest, by owner.
-  let writers: [any GuestDumpWriter]
-  let target: PageEncoding
+  let outputs: [GuestOutput]
+  let target: PageCodec
   /// Pages stay as stored, whatever their codec, because input and output are of one codec.
   let keepsStored: Bool
   /// Decode every page that is passed through.
@@ -16,23 +21,9 @@ struct Extraction {
   let memory: UInt64
   let decoders: DecoderPool
 
-  /// What the pass saw of one guest.
-  struct Tally: Sendable {
-    var zero: UInt64 = 0
-    var lost: UInt64 = 0
-    var bad: UInt64 = 0
-    /// The first of the lost and the bad pages.
-    private(set) var faults: [FaultyPage] = []
-
-    mutating func note(_ page: FaultyPage) {
-      if page.isLost { lost += 1 } else { bad += 1 }
-      // More than the manifest lists are counted only.
-      if faults.count < Manifest.maximumBadRuns { faults.append(page) }
-    }
-  }
-
   struct Outcome: Sendable {
-    var tallies: [Tally]
+    /// By the guests' indices.
+    var tallies: [Int: GuestTally] = [:]
     var workers = 0
     var windows: Int
     /// Distinct host pages that were handed on.
@@ -53,22 +44,22 @@ struct Extraction {
   /// them.
   private var stepSize: UInt64 {
     let lists: UInt64 = 256
-    let page = keepsStored && dump.file.isMapped ? 0 : UInt64(pageSize)
+    let page = keepsStored && dump.input.source.isMapped ? 0 : UInt64(pageSize)
     return StepCounts.framesPerStep * (page + lists)
   }
 
   func run(workers: Workers, progress: Progress) throws -> Outcome {
     let waiting = memory / 8
     let inFlight = max(1, Int(clamping: (memory - waiting) / stepSize))
-    let outcome = Mutex(Outcome(tallies: [], windows: plan.windows.count))
-    let placer = Mutex(PagePlacer(writers, memory: waiting))
+    let outcome = Mutex(Outcome(windows: plan.windows.count))
+    let placer = Mutex(PagePlacer(outputs, memory: waiting))
     let encoders = EncoderPool(target)
     let zero = KnownZeroPage()
     for part in plan.windows {
       let steps = try plan.steps(of: part)
       let count = min(workers.count, max(1, steps.count), inFlight)
       let stage = OrderedStage<ExtractedStep, Job>(
-        workers: count, window: min(4 * count, inFlight), cancellation: workers.cancellation,
+        workers: count, inFlight: min(4 * count, inFlight), cancellation: workers.cancellation,
         work: { _, index in
           try decoders.borrow { decoder in
             try encoders.borrow { encoder in
@@ -99,25 +90,8 @@ struct Extraction {
   }
 
   private func put(_ write: PagePlacer.Write, payload: [UInt8]) throws {
-    try writers[write.owner].write(
-      GatheredBytes(write.pieces, input: dump.file, buffer: payload), at: write.offset)
-  }
-}
-
-/// A bad or lost page as a guest sees it.
-struct FaultyPage: Sendable, Equatable {
-  var guestFrame: UInt64
-  /// In the input, bytes.
-  var offset: UInt64
-  var reason: String
-  /// The writer of the host's dump never got to it; else it is damaged.
-  var isLost: Bool
-
-  init(guestFrame: UInt64, _ page: BadPage, isLost: Bool) {
-    self.guestFrame = guestFrame
-    offset = page.offset
-    reason = isLost ? "lost: \(page.reason)" : page.reason
-    self.isLost = isLost
+    try write.writer.write(
+      GatheredBytes(write.pieces, input: dump.input.source, buffer: payload), at: write.offset)
   }
 }
 

@@ -14,24 +14,21 @@ struct ExtractionPlan: Sendable {
   }
 
   let windows: [Window]
-  /// Guests in the order of their owners' numbers.
-  private let guests: [Guest]
+  private let guests: [MappedGuest]
   private let kept: ExtentStore?
   private let capacity: Int
   private let workers: Workers
 
   /// - Parameters:
   ///   - guests: those that are wanted.
-  ///   - kept: the extents that the first walk found, by `mapIndex`, if it could keep them.
+  ///   - kept: the extents that the first walk found, if it could keep them.
   ///   - capacity: extents of one window, which stand in memory twice while they are sorted.
   ///   - memory: what the maps are read through when they are walked again.
   init(
-    _ guests: [Guest], kept: ExtentStore?, capacity: Int, memory: any PhysicalMemory, workers: Workers
+    _ guests: [MappedGuest], kept: ExtentStore?, capacity: Int, memory: any PhysicalMemory, workers: Workers
   ) throws {
     self.guests = guests.map { guest in
-      var guest = guest
-      guest.mapper = guest.mapper?.reading(from: memory)
-      return guest
+      MappedGuest(group: guest.group, mapper: guest.mapper.reading(from: memory), map: guest.map)
     }
     self.kept = kept
     self.capacity = max(1, capacity)
@@ -46,31 +43,28 @@ struct ExtractionPlan: Sendable {
 
   /// The steps of one window.
   func steps(of window: Window) throws -> PlanSteps {
-    if let parts = kept?.take() {
-      var owners: [Int?] = Array(repeating: nil, count: (guests.map(\.mapIndex).max() ?? 0) + 1)
-      for (owner, guest) in guests.enumerated() { owners[guest.mapIndex] = owner }
-      return PlanSteps(parts, owners: owners)
-    }
+    let owners = Set(guests.map(\.group.index))
+    if let parts = kept?.take() { return PlanSteps(parts, owners: owners) }
     let parts = Mutex<[[Extent]]>([])
     try GuestMaps(guests: guests, workers: workers).forEachExtent(in: window) { extents in
       parts.withLock { $0.append(extents) }
     }
-    return PlanSteps(parts.withLock { $0 }, owners: Array(guests.indices))
+    return PlanSteps(parts.withLock { $0 }, owners: owners)
   }
 }
 
 /// The maps of the guests that are wanted, to be walked once more.
 struct GuestMaps: Sendable {
-  let guests: [Guest]
+  let guests: [MappedGuest]
   let workers: Workers
 
-  /// Hands over the extents of a window, in no order, from any worker; their owners are indices of `guests`.
+  /// Hands over the extents of a window, in no order, from any worker.
   func forEachExtent(
     in window: ExtractionPlan.Window, _ body: @escaping @Sendable ([Extent]) throws -> Void
   ) throws {
-    for (owner, guest) in guests.enumerated() {
-      try guest.mapper?.forEachExtent(
-        host: window.frames, guest: window.guestFrames, of: guest.map, owner: owner, workers: workers, body)
+    for guest in guests {
+      try guest.mapper.forEachExtent(
+        host: window.frames, guest: window.guestFrames, of: guest.map, owner: guest.group.index, workers: workers, body)
     }
   }
 }

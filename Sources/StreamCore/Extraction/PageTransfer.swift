@@ -2,8 +2,8 @@ import Synchronization
 
 /// How one stored page becomes an output page: passed through, or decoded and encoded anew. One for each step.
 final class PageTransfer {
-  let target: PageEncoding
-  let headerEncoding: PageEncoding
+  let target: PageCodec
+  let headerCodec: PageCodec
   let keepsStored: Bool
   let verifies: Bool
   /// Stored bytes can be written from where they lie.
@@ -22,20 +22,20 @@ final class PageTransfer {
   /// Bytes of the input that were asked for.
   private(set) var asked = 0
   /// Where a page of zeros is stored: writers let all of them share one.
-  private var zeroPage: KnownZeroPage.Place?
+  private var zeroPage: StoredPage?
   private let knownZero: KnownZeroPage
 
   init(_ extraction: Extraction, _ decoder: PageDecoder, _ encoder: PageEncoder, _ knownZero: KnownZeroPage) {
     target = extraction.target
-    headerEncoding = extraction.dump.summary.encoding
+    headerCodec = extraction.dump.summary.codec
     keepsStored = extraction.keepsStored
     verifies = extraction.verifies
-    leavesInPlace = extraction.dump.file.isMapped
-    decodesInPlace = leavesInPlace && target == .raw && headerEncoding != .raw
+    leavesInPlace = extraction.dump.input.source.isMapped
+    decodesInPlace = leavesInPlace && target == .raw && headerCodec != .raw
     self.decoder = decoder
     self.encoder = encoder
     self.knownZero = knownZero
-    zeroPage = knownZero.place
+    zeroPage = knownZero.page
   }
 
   /// No codec stores a page of zeros in more bytes than this (snappy needs 196, the others less), so only a page this
@@ -43,18 +43,17 @@ final class PageTransfer {
   private static let zeroLimit: UInt32 = 256
 
   /// What goes out for a page; bytes that are not written from where they lie are appended to `payload`.
-  func transfer(_ page: StoredPage, of file: InputFile, into payload: inout [UInt8]) throws -> ExtractedStep.Result {
-    let place = KnownZeroPage.Place(offset: page.offset, size: page.size)
-    if zeroPage == place { return .zero }
+  func transfer(_ page: StoredPage, of source: ByteSource, into payload: inout [UInt8]) throws -> ExtractedStep.Result {
+    if let zeroPage, zeroPage.sharesBytes(with: page) { return .zero }
     asked += Int(page.size)
     let passes = passesThrough(page)
     if !passes { transcoded += 1 }
-    let result = try file.lend(at: page.offset, count: Int(page.size)) { bytes in
+    let result = try source.lend(at: page.offset, of: Int(page.file), count: Int(page.size)) { bytes in
       look(page, bytes, passes: passes, into: &payload)
     }
     if case .zero = result {
-      zeroPage = place
-      knownZero.place = place
+      zeroPage = page
+      knownZero.page = page
     }
     return result
   }
@@ -62,17 +61,17 @@ final class PageTransfer {
   private func look(
     _ page: StoredPage, _ bytes: RawSpan, passes: Bool, into payload: inout [UInt8]
   ) -> ExtractedStep.Result {
-    var mayBeZero = page.encoding == .raw || page.size <= Self.zeroLimit
-    if passes && !verifies && mayBeZero && page.encoding != .raw {
-      if case .head(let head) = decoder.head(bytes, page.encoding) { mayBeZero = head.low == 0 && head.high == 0 }
+    var mayBeZero = page.codec == .raw || page.size <= Self.zeroLimit
+    if passes && !verifies && mayBeZero && page.codec != .raw {
+      if case .head(let head) = decoder.head(bytes, page.codec) { mayBeZero = head.low == 0 && head.high == 0 }
     }
-    if passes, page.encoding == .raw ? !bytes.isZero : !verifies && !mayBeZero {
-      if page.encoding != .raw { passedUnread += 1 }
+    if passes, page.codec == .raw ? !bytes.isZero : !verifies && !mayBeZero {
+      if page.codec != .raw { passedUnread += 1 }
       if decodesInPlace { return decodedInPlace(page, bytes, &payload) }
       return stored(page, bytes, &payload)
     }
     if decodesInPlace && !passes { return decodedInPlace(page, bytes, &payload) }
-    if let fault = decoder.decode(bytes, page.encoding, into: &decoded) { return bad(page, fault) }
+    if let fault = decoder.decode(bytes, page.codec, into: &decoded) { return bad(page, fault) }
     if (!passes || mayBeZero) && decoded.withBytes({ $0.isZero }) { return .zero }
     if passes { return stored(page, bytes, &payload) }
     let start = payload.count
@@ -85,42 +84,40 @@ final class PageTransfer {
   private func decodedInPlace(
     _ page: StoredPage, _ bytes: RawSpan, _ payload: inout [UInt8]
   ) -> ExtractedStep.Result {
-    if let fault = decoder.decode(bytes, page.encoding, into: &payload, at: used) { return bad(page, fault) }
+    if let fault = decoder.decode(bytes, page.codec, into: &payload, at: used) { return bad(page, fault) }
     if payload.withBytes({ $0.extracting(used..<used + pageSize).isZero }) { return .zero }
     defer { used += pageSize }
     return .stored(.buffer(start: used, count: pageSize), .raw)
   }
 
   private func bad(_ page: StoredPage, _ fault: DecodeFault) -> ExtractedStep.Result {
-    .bad(BadPage(frame: page.frame, offset: page.offset, reason: "\(page.encoding.name): \(fault)"))
+    .fault(PageFault(.bad, frame: page.frame, offset: page.offset, reason: "\(page.codec.name): \(fault)"))
   }
 
   private func stored(_ page: StoredPage, _ bytes: RawSpan, _ payload: inout [UInt8]) -> ExtractedStep.Result {
-    if leavesInPlace { return .stored(.input(offset: page.offset, count: Int(page.size)), page.encoding) }
-    return append(bytes, page.encoding, to: &payload)
+    if leavesInPlace {
+      return .stored(.input(file: Int(page.file), offset: page.offset, count: Int(page.size)), page.codec)
+    }
+    return append(bytes, page.codec, to: &payload)
   }
 
-  private func append(_ bytes: RawSpan, _ encoding: PageEncoding, to payload: inout [UInt8]) -> ExtractedStep.Result {
+  private func append(_ bytes: RawSpan, _ codec: PageCodec, to payload: inout [UInt8]) -> ExtractedStep.Result {
     let start = payload.count
     payload.append(bytes)
-    return .stored(.buffer(start: start, count: payload.count - start), encoding)
+    return .stored(.buffer(start: start, count: payload.count - start), codec)
   }
 
   /// A raw page of a compressed dump is one that its codec did not make smaller: it stays raw.
   private func passesThrough(_ page: StoredPage) -> Bool {
-    keepsStored || page.encoding == target || (page.encoding == .raw && headerEncoding == target)
+    keepsStored || page.codec == target || (page.codec == .raw && headerCodec == target)
   }
 }
 
 /// Where the input stores a page of zeros: writers let all of them share one, so it is read once.
 final class KnownZeroPage: Sendable {
-  struct Place: Sendable, Equatable {
-    var offset: UInt64
-    var size: UInt32
-  }
-  private let state = Mutex<Place?>(nil)
+  private let state = Mutex<StoredPage?>(nil)
 
-  var place: Place? {
+  var page: StoredPage? {
     get { state.withLock { $0 } }
     set { state.withLock { $0 = newValue } }
   }

@@ -14,14 +14,16 @@ struct PlanSteps: Sendable {
 
   /// - Parameters:
   ///   - parts: the extents in no order; taken apart while they are sorted, so that memory holds them hardly twice.
-  ///   - owners: what the owner of an extent is called in the steps; `nil`, or none: the extent is not wanted.
-  init(_ given: consuming [[Extent]], owners: [Int?]) {
+  ///   - owners: whose extents are wanted.
+  init(_ given: consuming [[Extent]], owners: Set<Int>) {
     var parts = given
-    let name = { (owner: Int) -> Int? in owner < owners.count ? owners[owner] : nil }
+    var isWanted = Array(repeating: false, count: (owners.max() ?? 0) + 1)
+    for owner in owners { isWanted[owner] = true }
+    let wants = { (extent: Extent) in extent.owner < isWanted.count && isWanted[extent.owner] }
     var counts = StepCounts()
     var total = 0
     for part in parts {
-      for extent in part where name(extent.owner) != nil {
+      for extent in part where wants(extent) {
         counts.add(1, at: extent.host)
         total += 1
       }
@@ -34,10 +36,7 @@ struct PlanSteps: Sendable {
     counts.sumUp()
     extents = Array(repeating: Extent(host: 0, guest: 0, count: 1, owner: 0), count: total)
     while let part = parts.popLast() {
-      for extent in part {
-        guard let owner = name(extent.owner) else { continue }
-        extents[counts.next(at: extent.host)] = extent.owned(by: owner)
-      }
+      for extent in part where wants(extent) { extents[counts.next(at: extent.host)] = extent }
     }
   }
 

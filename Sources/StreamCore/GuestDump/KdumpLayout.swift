@@ -49,7 +49,7 @@ struct KdumpLayout: Sendable {
     header.append(littleEndian: Self.headerVersion)
     header += image.utsname.fields
     header += repeatElement(0, count: pageSize - header.count)
-    header.store(image.encoding.rawValue, at: 424)
+    header.store(image.codec.kdumpFlags, at: 424)
     header.store(Int32(Self.block), at: 428)
     header.store(UInt32(truncatingIfNeeded: subHeaderBlocks), at: 432)
     header.store(UInt32(truncatingIfNeeded: bitmapBlocks * 2), at: 436)

@@ -1,30 +1,3 @@
-/// The layout that explains the host's regions, and how it was chosen.
-public struct LayoutChoice: Sendable, Equatable {
-  public var layout: Layout
-  /// "layout-file", "vmcsinfo-file", "vmcsinfo" (a note in the dump) or "catalogue".
-  public var source: String
-  public var revisionID: UInt32
-  /// One line each.
-  public var evidence: [String]
-}
-
-/// A host's regions that have evidence, read through one layout.
-public struct FoundHost: Sendable {
-  public var layout: LayoutChoice
-  public var search: RegionSearch
-  public var kernel: HostKernel
-  public var evidence: HostEvidence
-  /// Regions with host evidence, in order of address.
-  public var regions: [VMCSRegion]
-  public var facts: [RegionFacts]
-  public var states: VCPUStates
-  /// Content-accepted regions without evidence, and why; the first of each fault come with their address.
-  public var rejected: [(address: HPA, fault: EvidenceFault)]
-  public var rejectedCount: UInt64
-  /// Sources of layouts that were tried before and refused, one line each.
-  public var refused: [String] = []
-}
-
 /// Agrees on a layout: of the first source that leads to regions with host evidence, the layout with the most (design
 /// §3.3).
 struct HostFinder {
@@ -48,7 +21,7 @@ struct HostFinder {
       }
       trials.append(trial)
     }
-    throw try failure(trials)
+    throw try withoutGuests(trials)
   }
 
   private func trial(_ source: LayoutSource, _ scan: HeadScan) throws -> LayoutTrial {
@@ -59,7 +32,9 @@ struct HostFinder {
       do {
         let host = try judge(finding, search, source: source.name)
         if trial.host.map({ host.regions.count > $0.regions.count }) ?? true { trial.host = host }
-      } catch let fault as HostKernelFault {
+      } catch let fault as LinuxKernelFault {
+        trial.kernelFault = trial.kernelFault ?? "\(fault)"
+      } catch let fault as UnanchoredKernelFault {
         trial.kernelFault = trial.kernelFault ?? "\(fault)"
       }
     }
@@ -67,14 +42,14 @@ struct HostFinder {
   }
 
   private func judge(_ finding: RegionSearch.Findings, _ search: RegionSearch, source: String) throws -> FoundHost {
-    let kernel: HostKernel
+    let kernel: LinuxKernel
     if let info = dump.vmcoreinfo {
-      kernel = try HostKernel(vmcoreinfo: info, memory: memory)
+      kernel = try LinuxKernel(vmcoreinfo: info, memory: memory)
     } else {
-      kernel = try HostKernel(regions: voters(finding), memory: memory)
+      kernel = try LinuxKernel(regions: voters(finding), memory: memory)
     }
-    let (facts, finder) = hopeful(finding, kernel)
-    let evidence = HostEvidence(
+    let (facts, finder) = try hopeful(finding, kernel)
+    let evidence = try HostEvidence(
       finder, regions: facts, search: PointerScan(dump: dump, decoders: decoders, workers: workers))
     var proven: [VMCSRegion] = []
     var rejected: [(HPA, EvidenceFault)] = []
@@ -96,7 +71,7 @@ struct HostFinder {
       ])
     return FoundHost(
       layout: choice, search: search, kernel: kernel, evidence: evidence, regions: proven, facts: facts,
-      states: VCPUStates(evidence: evidence, regions: facts), rejected: Self.reported(rejected),
+      states: KVMVCPUStates(evidence: evidence, regions: facts), rejected: Self.reported(rejected),
       rejectedCount: rejectedCount)
   }
 
@@ -110,8 +85,8 @@ struct HostFinder {
   /// Of the accepted regions, those that may have evidence, and a sample of the others: all that is ever kept of them.
   /// - Returns: with them who looked for their vCPUs, and knows the host's VMs by now.
   private func hopeful(
-    _ finding: RegionSearch.Findings, _ kernel: HostKernel
-  ) -> (regions: [RegionFacts], finder: VCPUFinder) {
+    _ finding: RegionSearch.Findings, _ kernel: LinuxKernel
+  ) throws -> (regions: [RegionFacts], finder: VCPUFinder) {
     var sieve = EvidenceSieve(kernel: kernel)
     var pointed = FrameBitmap()
     forEach(finding.accepted, finding.layout) { region in
@@ -128,7 +103,8 @@ struct HostFinder {
     }
     let have = Set(passed.map(\.address))
     // Most hosts have no leftovers, and need not prove their vCPUs for them.
-    lazy var leftovers = passed.isEmpty ? nil : EvidenceLeftovers(HostEvidence(sieve.finder, regions: passed))
+    let isLeftOver = finding.accepted.count > UInt64(have.count) && !passed.isEmpty
+    let leftovers = isLeftOver ? EvidenceLeftovers(try HostEvidence(sieve.finder, regions: passed)) : nil
     var dead: [RegionFacts] = []
     var sample: [RegionFacts] = []
     forEach(finding.accepted, finding.layout) { region in
@@ -157,7 +133,8 @@ struct HostFinder {
   private func voters(_ finding: RegionSearch.Findings) -> [RegionFacts] {
     var voters: [RegionFacts] = []
     forEach(finding.accepted, finding.layout) { region in
-      guard voters.count < Self.voterLimit, HostKernel.directMapBase(byPointersOf: region, memory: memory) != nil else {
+      guard voters.count < Self.voterLimit, LinuxKernel.directMapBase(byPointersOf: region, memory: memory) != nil
+      else {
         return
       }
       voters.append(region)
@@ -166,48 +143,28 @@ struct HostFinder {
   }
 
   /// No region with evidence: a dead guest's, an unknown layout, another vendor's host, or none.
-  private func failure(_ trials: [LayoutTrial]) throws -> Failure {
-    if let kernelFault = trials.lazy.compactMap(\.kernelFault).first {
-      return .unsupportedHost(
-        what: "regions of VMX guests are there, but the host kernel's page tables cannot be read: \(kernelFault)",
-        remedy: "guests cannot be told from forgeries without them")
-    }
+  private func withoutGuests(_ trials: [LayoutTrial]) throws -> HostWithoutGuests {
+    if let why = trials.lazy.compactMap(\.kernelFault).first { return .kernelUnreadable(why: why) }
     let hosts = trials.compactMap(\.host)
     for host in hosts {
       guard let first = host.rejected.first(where: { !$0.fault.isDeath }) else { continue }
-      return .unsupportedHost(
-        what:
-          "\(host.rejectedCount) pages have the content of VMCS regions (layout \(host.layout.layout.id)), but nothing in "
-          + "the host kernel proves one; at \(first.address): \(first.fault)",
-        remedy: "nothing is split, for a guest could have forged them")
+      return .unproven(
+        pages: host.rejectedCount, layout: host.layout.layout.id, first: first.address, why: first.fault)
     }
-    if !hosts.isEmpty { return .noGuest }
-    let withoutEPT = trials.flatMap(\.search.findings).first { $0.rejected[RegionRule.eptDisabled.rawValue] != nil }
-    if let finding = withoutEPT, let count = finding.rejected[RegionRule.eptDisabled.rawValue] {
-      return .unsupportedHost(
-        what:
-          "the guests of this host run without EPT: \(count) VMCS regions (layout \(finding.layout.id)) use shadow paging",
-        remedy: "only guests with EPT can be split so far")
+    if !hosts.isEmpty { return .noSign }
+    for finding in trials.flatMap(\.search.findings) {
+      guard let count = finding.rejected[RegionRule.eptDisabled.rawValue] else { continue }
+      return .withoutEPT(regions: count, layout: finding.layout.id)
     }
     let signs = try VMXSigns.find(
       dump, memory: memory,
       kernel: try? dump.vmcoreinfo.map { info in
-        try HostKernel(vmcoreinfo: info, memory: memory)
+        try LinuxKernel(vmcoreinfo: info, memory: memory)
       }, decoders: decoders, workers: workers)
     if !signs.revisionIDs.isEmpty {
       let detail = [signs.detail] + trials.compactMap(\.refusal)
       return .noLayout(revisionIDs: signs.revisionIDs, detail: detail.joined(separator: "; "))
     }
-    if signs.vmcbs > 0 {
-      return .unsupportedHost(
-        what: "this is an AMD host: \(signs.vmcbs) VMCB pages of SVM guests",
-        remedy: "only guests of Intel hosts (VMX) can be split so far")
-    }
-    return .noGuest
+    return signs.vmcbs > 0 ? .svm(vmcbs: signs.vmcbs) : .noSign
   }
-}
-
-extension EvidenceFault {
-  /// What is left of a vCPU that is gone.
-  var isDeath: Bool { if case .dead = self { true } else { false } }
 }

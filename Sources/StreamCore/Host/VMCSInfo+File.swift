@@ -5,15 +5,14 @@ extension VMCSInfo {
   private static let maximumFileBytes = 64
 
   /// A VMCSINFO from a file (text or binary, with or without the ELF note around it) or from a saved sysfs directory.
-  /// - Throws: `Failure.input` when it cannot be read, `.badVMCSInfo` when it holds no VMCSINFO.
-  public init(path: String) throws {
+  public init(path: String) throws(LayoutInputError) {
     let files: [(name: String, text: String)]?
     var bytes: [UInt8] = []
     do throws(SystemError) {
       files = try Self.files(in: path)
-      if files == nil { bytes = try InputFile(path: path).read(at: 0, count: Self.maximumBytes + 1, for: .headers) }
+      if files == nil { bytes = try InputFile(path: path).read(at: 0, count: Self.maximumBytes + 1) }
     } catch {
-      throw Failure.input(.system(error))
+      throw .unreadable(error)
     }
     do throws(VMCSInfoError) {
       if let files {
@@ -23,7 +22,7 @@ extension VMCSInfo {
         self = try Self.parse(note?.descriptor ?? bytes)
       }
     } catch {
-      throw Failure.badVMCSInfo(path: path, why: error)
+      throw .noVMCSInfo(path: path, error)
     }
   }
 
@@ -32,7 +31,7 @@ extension VMCSInfo {
     guard let names = try FileSystem.names(in: path, limit: maximumFiles) else { return nil }
     var files: [(name: String, text: String)] = []
     for name in names.filter(isFile).sorted() {
-      let bytes = try InputFile(path: path + "/" + name).read(at: 0, count: maximumFileBytes, for: .headers)
+      let bytes = try InputFile(path: path + "/" + name).read(at: 0, count: maximumFileBytes)
       files.append((name, String(decoding: bytes, as: UTF8.self)))
     }
     return files

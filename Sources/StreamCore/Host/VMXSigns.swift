@@ -21,7 +21,7 @@ struct VMXSigns: Sendable {
   }
 
   static func find(
-    _ dump: any HostDump, memory: HostMemory, kernel: HostKernel?, decoders: DecoderPool, workers: Workers
+    _ dump: any HostDump, memory: HostMemory, kernel: LinuxKernel?, decoders: DecoderPool, workers: Workers
   ) throws -> VMXSigns {
     let parts = try workers.map(dump.stretches) { frames in
       var part = Part()
@@ -53,7 +53,7 @@ struct VMXSigns: Sendable {
 
   /// A region by what holds in every layout: revision id with abort 0, a link pointer of all ones, an EPT pointer whose
   /// root is a table, and a HOST_CR3 with the kernel's half. Source: vmx/invariants.md §11.
-  private static func isRegion(_ page: Page, _ memory: HostMemory, _ kernel: HostKernel?) -> Bool {
+  private static func isRegion(_ page: Page, _ memory: HostMemory, _ kernel: LinuxKernel?) -> Bool {
     guard page.u32(0) != 0, page.u32(0) >> 31 == 0, page.u32(4) == 0 else { return false }
     var hasLink = false
     var pointers: [UInt64] = []
@@ -72,20 +72,12 @@ struct VMXSigns: Sendable {
     }
     guard hasLink, !pointers.isEmpty, pointers.contains(where: { isRoot($0, memory) }) else { return false }
     guard let kernel else { return true }
-    return roots.contains { kernel.kernelHalf(ofHostCR3: $0) == .same }
+    return roots.contains { kernel.kernelHalf(ofCR3: $0) == .same }
   }
 
   private static func isRoot(_ value: UInt64, _ memory: HostMemory) -> Bool {
     guard let pointer = try? EPTPointer(value), let page = memory.page(pointer.rootFrame).page else { return false }
-    var tables = 0
-    for index in 0..<512 {
-      switch EPTEntry(page.entry(index), level: pointer.levels).kind {
-      case .table: tables += 1
-      case .empty: break
-      case .leaf, .mmio, .misconfigured: return false
-      }
-    }
-    return tables > 0
+    return pointer.tables(inRoot: page).map { $0 > 0 } ?? false
   }
 
   /// The VMCB of an SVM guest with nested paging, by its control and save areas. Source: vmx/nested.md, AMD item 12;

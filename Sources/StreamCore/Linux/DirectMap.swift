@@ -26,7 +26,7 @@ enum DirectMap {
         let start = base | UInt64(index) << (12 + 9 * UInt64(level - 1))
         if level == 3 {
           probe(start, page.entry(index))
-        } else if let next = tables.memory.page((page.entry(index) & HostKernel.frameMask) >> 12).page, !next.isZero {
+        } else if let next = tables.memory.page((page.entry(index) & LinuxKernel.frameMask) >> 12).page, !next.isZero {
           // The kernel sets up empty tables for all of its vmalloc area.
           table(next, level: level - 1, base: start, indexes: 0..<512)
         }
@@ -37,7 +37,7 @@ enum DirectMap {
     private mutating func probe(_ start: UInt64, _ entry: UInt64) {
       let address = start | known & (1 << 30 - 1)
       let base = address &- known
-      guard address < VMCoreInfo.textMapping, base >> 63 == 1, leads(entry, from: address) else { return }
+      guard address < VirtualAddress.kernelTextBase, base >> 63 == 1, leads(entry, from: address) else { return }
       found.append(base)
     }
 

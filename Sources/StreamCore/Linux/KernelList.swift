@@ -2,15 +2,15 @@
 ///
 /// It is what a forger cannot make: one of the nodes is a head in the kernel image or a module, whose two pointers only
 /// the kernel writes, so every node between them was linked in by the kernel.
-public struct KernelList: Sendable, Equatable {
+struct KernelList: Sendable, Equatable {
   /// The list's head: the one node in the mapping of the kernel image and the modules.
-  public let head: VirtualAddress
+  let head: VirtualAddress
   /// All other nodes, in list order, beginning with the one the walk started from.
-  public let nodes: [VirtualAddress]
+  let nodes: [VirtualAddress]
 
   /// Follows `next` from `start` until it comes back.
   /// - Parameter budget: nodes that may still be visited, over all walks of one search.
-  init?(from start: UInt64, kernel: HostKernel, budget: inout Int) {
+  init?(from start: UInt64, kernel: LinuxKernel, budget: inout Int) {
     var nodes: [VirtualAddress] = []
     var heads: [VirtualAddress] = []
     var node = start
@@ -20,7 +20,7 @@ public struct KernelList: Sendable, Equatable {
       else { return nil }
       budget -= 1
       let address = VirtualAddress(rawValue: node)
-      if HostKernel.isImageOrModule(address) { heads.append(address) } else { nodes.append(address) }
+      if LinuxKernel.isImageOrModule(address) { heads.append(address) } else { nodes.append(address) }
       node = next
     } while node != start
     guard heads.count == 1 else { return nil }

@@ -1,14 +1,14 @@
 /// The six strings of the guest's `init_uts_ns`, at most 64 bytes each; what is longer is cut.
 /// Source: include/uapi/linux/utsname.h, struct new_utsname.
-public struct UTSName: Sendable, Equatable {
-  public var sysname: String
-  public var nodename: String
-  public var release: String
-  public var version: String
-  public var machine: String
-  public var domainname: String
+struct UTSName: Sendable, Equatable {
+  var sysname: String
+  var nodename: String
+  var release: String
+  var version: String
+  var machine: String
+  var domainname: String
 
-  public init(
+  init(
     sysname: String, nodename: String, release: String, version: String, machine: String, domainname: String
   ) {
     self.sysname = sysname

@@ -1,5 +1,7 @@
 import FoundationEssentials
 
+public let toolVersion = "0.1.0"
+
 /// `manifest.json`: what was read, found and written (design §7). Keys are these properties' names in snake_case; an
 /// optional that is `nil` is left out. Counters that depend on the run stand under `counters` alone.
 public struct Manifest: Encodable, Sendable {
@@ -16,7 +18,7 @@ public struct Manifest: Encodable, Sendable {
   public var warnings: [Warning] = []
   public var counters: [String: UInt64] = [:]
 
-  public init(tool: Tool, input: Input) {
+  init(tool: Tool, input: Input) {
     self.tool = tool
     self.input = input
   }
@@ -25,7 +27,7 @@ public struct Manifest: Encodable, Sendable {
     public var name: String
     public var version: String
 
-    public init(name: String, version: String) {
+    init(name: String, version: String) {
       self.name = name
       self.version = version
     }
@@ -142,20 +144,15 @@ public struct Manifest: Encodable, Sendable {
   }
 
   public struct Warning: Encodable, Sendable, Equatable {
-    public var code: String
+    public var code: WarningCode
     public var text: String
-
-    public init(code: String, text: String) {
-      self.code = code
-      self.text = text
-    }
   }
 
   /// An address or register as "0x…".
   public struct HexString: Encodable, Sendable, Equatable {
     public var value: UInt64
 
-    public init(_ value: some BinaryInteger) { self.value = UInt64(truncatingIfNeeded: value) }
+    init(_ value: some BinaryInteger) { self.value = UInt64(truncatingIfNeeded: value) }
 
     public func encode(to encoder: any Encoder) throws {
       var container = encoder.singleValueContainer()

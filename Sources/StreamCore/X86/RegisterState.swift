@@ -1,5 +1,5 @@
 /// Where a register's value comes from (design §4).
-public enum RegisterSource: String, Sendable, Codable, Equatable {
+enum RegisterSource: String, Sendable, Codable, Equatable {
   /// The field of the VMCS.
   case vmcs
   /// The host kernel's copy, `kvm_vcpu.arch`.
@@ -9,77 +9,77 @@ public enum RegisterSource: String, Sendable, Codable, Equatable {
 }
 
 /// A value with its source.
-public struct Sourced<Value: Sendable & Equatable>: Sendable, Equatable {
-  public var value: Value
-  public var source: RegisterSource
+struct Sourced<Value: Sendable & Equatable>: Sendable, Equatable {
+  var value: Value
+  var source: RegisterSource
 
-  public init(_ value: Value, _ source: RegisterSource) {
+  init(_ value: Value, _ source: RegisterSource) {
     self.value = value
     self.source = source
   }
 }
 
 /// The registers of a vCPU that are plain numbers, named as users write them.
-public enum Register: String, Sendable, CaseIterable, Codable {
+enum Register: String, Sendable, CaseIterable, Codable {
   case rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
   case rip, rflags, cr0, cr2, cr3, cr4, cr8, efer, dr7, pat
   case kernel_gs_base
   case sysenter_cs, sysenter_esp, sysenter_eip
 
   /// The general registers in the order of KVM's `arch.regs`, which is the processor's own numbering.
-  public static let general: [Register] = [
+  static let general: [Register] = [
     .rax, .rcx, .rdx, .rbx, .rsp, .rbp, .rsi, .rdi, .r8, .r9, .r10, .r11, .r12, .r13, .r14, .r15,
   ]
 }
 
 /// The segment registers of a vCPU, in the order of the VMCS encodings.
-public enum SegmentRegister: String, Sendable, CaseIterable, Codable {
+enum SegmentRegister: String, Sendable, CaseIterable, Codable {
   case es, cs, ss, ds, fs, gs, ldtr, tr
 }
 
 /// One segment register. Access rights in the form of the SDM (vol. 3, 26.4.1): bits 3:0 type, 4 S, 6:5 DPL, 7 P, 12
 /// AVL, 13 L, 14 D/B, 15 G, 16 unusable.
-public struct Segment: Sendable, Equatable {
-  public var selector: UInt16
-  public var base: UInt64
+struct Segment: Sendable, Equatable {
+  var selector: UInt16
+  var base: UInt64
   /// In bytes, as the VMCS holds it.
-  public var limit: UInt32
-  public var accessRights: UInt32
+  var limit: UInt32
+  var accessRights: UInt32
 
-  public init(selector: UInt16, base: UInt64, limit: UInt32, accessRights: UInt32) {
+  init(selector: UInt16, base: UInt64, limit: UInt32, accessRights: UInt32) {
     self.selector = selector
     self.base = base
     self.limit = limit
     self.accessRights = accessRights
   }
 
-  public var isUnusable: Bool { accessRights >> 16 & 1 == 1 }
+  var isUnusable: Bool { accessRights >> 16 & 1 == 1 }
 }
 
 /// GDTR or IDTR.
-public struct DescriptorTable: Sendable, Equatable {
-  public var base: UInt64
-  public var limit: UInt32
+struct DescriptorTable: Sendable, Equatable {
+  var base: UInt64
+  var limit: UInt32
 
-  public init(base: UInt64, limit: UInt32) {
+  init(base: UInt64, limit: UInt32) {
     self.base = base
     self.limit = limit
   }
 }
 
 /// What a guest's vCPU held, vendor-neutral. What is not known is not there: nothing is invented.
-public struct RegisterState: Sendable, Equatable {
-  public var registers: [Register: Sourced<UInt64>] = [:]
-  public var segments: [SegmentRegister: Sourced<Segment>] = [:]
-  public var gdtr: Sourced<DescriptorTable>?
-  public var idtr: Sourced<DescriptorTable>?
+struct RegisterState: Sendable, Equatable {
+  var registers: [Register: Sourced<UInt64>] = [:]
+  var segments: [SegmentRegister: Sourced<Segment>] = [:]
+  var gdtr: Sourced<DescriptorTable>?
+  var idtr: Sourced<DescriptorTable>?
 
-  public init() {}
+  init() {}
 
-  public subscript(_ register: Register) -> UInt64? { registers[register]?.value }
+  subscript(_ register: Register) -> UInt64? { registers[register]?.value }
 
   /// Names of what is unknown, in a fixed order.
-  public var unknown: [String] {
+  var unknown: [String] {
     Register.allCases.filter { registers[$0] == nil }.map(\.rawValue)
       + SegmentRegister.allCases.filter { segments[$0] == nil }.map(\.rawValue)
       + (gdtr == nil ? ["gdtr"] : []) + (idtr == nil ? ["idtr"] : [])

@@ -1,5 +1,5 @@
 /// What a range of virtual addresses holds, in ascending order.
-public enum X86Mapping: Sendable, Hashable {
+enum X86Mapping: Sendable, Hashable {
   /// `byteCount` bytes from a virtual to a physical address; both continue over several leaves.
   case run(VirtualAddress, physical: UInt64, byteCount: UInt64)
   /// A last-level entry that is not present and not 0: a swap entry, or one of its kind.
@@ -14,7 +14,7 @@ extension X86PageTables {
   ///   - range: virtual addresses, last one included; what is not canonical in it maps nothing.
   ///   - limit: tables read at most, since tables of a hostile guest can name each other.
   /// - Returns: `false` when the limit ended the walk early.
-  public func forEachMapping<E: Error>(
+  func forEachMapping<E: Error>(
     in range: ClosedRange<UInt64>, tableLimit limit: Int, _ body: (X86Mapping) throws(E) -> Void
   ) throws(E) -> Bool {
     var walk = X86RangeWalk(tables: self, range: range, budget: limit)

@@ -1,28 +1,28 @@
 /// x86-64 page tables in some physical memory: the host's own, or a guest's. Source: SDM vol. 3, 5.5.
-public struct X86PageTables: Sendable {
+struct X86PageTables: Sendable {
   /// Bits 51:12 of an entry. Encryption bits, where a machine has them, lie in there too.
   static let addressMask: UInt64 = 0x000f_ffff_ffff_f000
   /// Entry bits: present, page size.
   static let present: UInt64 = 1
   static let large: UInt64 = 0x80
 
-  public let memory: any PhysicalMemory
+  let memory: any PhysicalMemory
   /// Physical address of the top table, low 12 bits clear.
-  public let root: UInt64
+  let root: UInt64
   /// 4, or 5 with CR4.LA57.
-  public let levels: Int
+  let levels: Int
 
   /// - Parameters:
   ///   - root: as CR3 holds it; bits 11:0 and 63:52 are ignored.
   ///   - levels: 4 or 5; anything else is taken for 4.
-  public init(memory: any PhysicalMemory, root: UInt64, levels: Int) {
+  init(memory: any PhysicalMemory, root: UInt64, levels: Int) {
     self.memory = memory
     self.root = root & Self.addressMask
     self.levels = levels == 5 ? 5 : 4
   }
 
   /// Where a virtual address leads.
-  public enum Lookup: Sendable, Equatable {
+  enum Lookup: Sendable, Equatable {
     /// A physical address inside a leaf of `size` bytes (4 KiB, 2 MiB, 1 GiB), with the leaf's entry.
     case mapped(physical: UInt64, size: UInt64, entry: UInt64)
     /// The entry at `level` (1 is the last) is not present. At level 1 the system may keep a swap entry in it.
@@ -33,7 +33,7 @@ public struct X86PageTables: Sendable {
     case notCanonical
   }
 
-  public func lookup(_ address: VirtualAddress) -> Lookup {
+  func lookup(_ address: VirtualAddress) -> Lookup {
     guard address.isCanonical(levels: levels) else { return .notCanonical }
     return lookup(address, in: root, level: levels)
   }
@@ -55,7 +55,7 @@ public struct X86PageTables: Sendable {
   }
 
   /// The physical address, `nil` when the address is not mapped, not canonical, or a table is missing.
-  public func translate(_ address: VirtualAddress) -> UInt64? {
+  func translate(_ address: VirtualAddress) -> UInt64? {
     guard case .mapped(let physical, _, _) = lookup(address) else { return nil }
     return physical
   }

@@ -119,8 +119,8 @@ import Testing
     return (0..<3).map { UInt8(truncatingIfNeeded: header >> ($0 * 8)) }
   }
 
-  @Test(arguments: PageEncoding.allCases) func aPartOfTheStoredBytesGivesTheSameHeadOrAsksForMore(
-    _ encoding: PageEncoding
+  @Test(arguments: PageCodec.allCases) func aPartOfTheStoredBytesGivesTheSameHeadOrAsksForMore(
+    _ encoding: PageCodec
   ) {
     for page in CodecSamples.pages(60, seed: 5) {
       let (stored, kind) = CodecSamples.stored(page, PageEncoder(encoding))
@@ -136,7 +136,7 @@ import Testing
   }
 
   /// 128 bytes are enough for what LZO's and snappy's own encoders write. Source: formats/libs.md §2.
-  @Test(arguments: [PageEncoding.lzo, .snappy]) func theFirst128StoredBytesAreEnough(_ encoding: PageEncoding) throws {
+  @Test(arguments: [PageCodec.lzo, .snappy]) func theFirst128StoredBytesAreEnough(_ encoding: PageCodec) throws {
     for page in CodecSamples.pages(300, seed: 6) {
       let (stored, kind) = CodecSamples.stored(page, PageEncoder(encoding))
       guard kind == encoding else { continue }

@@ -50,13 +50,13 @@ import Testing
 
   private static func noteSegment(of path: String) throws -> [UInt8] {
     let file = try InputFile(path: path)
-    let head = try file.read(at: 0, count: 4096, for: .headers)
+    let head = try file.read(at: 0, count: 4096)
     let table = Int(try #require(head.load(32, as: UInt64.self)))
     let type: UInt32 = try #require(head.load(table))
     #expect(type == 4)
     let offset: UInt64 = try #require(head.load(table + 8))
     let size: UInt64 = try #require(head.load(table + 32))
-    return try file.read(at: offset, count: Int(size), for: .headers)
+    return try file.read(at: offset, count: Int(size))
   }
 
   /// QEMUCPUState, version 1. Source: formats/elf.md §1.4.

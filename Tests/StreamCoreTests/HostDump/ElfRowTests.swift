@@ -264,6 +264,6 @@ import Testing
     let memory = HostMemory(dump)
     // What the file no longer has reads as zeros at best: none of it is believed, and whole stages end with an error.
     for frame in 0x10...0x12 as ClosedRange<UInt64> { #expect(memory.page(frame) == .bad) }
-    #expect(throws: SystemError(call: "read", path: path, code: EIO)) { try dump.file.checkIntact() }
+    #expect(throws: SystemError(call: "read", path: path, code: EIO)) { try dump.input.source.check() }
   }
 }

@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 
 /// A small ELF vmcore from its program headers, written by hand so that a test can say anything in them.
 /// Source: formats/elf.md §1.1, §1.2.

@@ -9,7 +9,7 @@ import Testing
   func everyKnownFormatIsRefusedByName(index: Int) throws {
     let format = ForeignFormat.all[index]
     var bytes = [UInt8](repeating: 0x55, count: 8192)
-    switch format.place {
+    switch format.position {
     case .start(let offset): bytes.replaceSubrange(Int(offset)..<Int(offset) + format.magic.count, with: format.magic)
     case .end(let count):
       bytes.replaceSubrange(8192 - Int(count)..<8192 - Int(count) + format.magic.count, with: format.magic)

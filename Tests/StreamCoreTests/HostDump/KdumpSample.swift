@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 
 /// A small kdump-compressed file of 20 frames in all codecs: 12 and 13 are a hole, 5 is filtered, 3 and 7 share a
 /// descriptor's target of zeros. Written by hand, so that a test can damage any byte of it.

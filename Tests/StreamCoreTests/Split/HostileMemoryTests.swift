@@ -1,5 +1,5 @@
 import Foundation
-import StreamCore
+@testable import StreamCore
 import Testing
 
 /// Hosts with hostile guests and hostile tables, given to the program itself: it ends, with the right status, and its

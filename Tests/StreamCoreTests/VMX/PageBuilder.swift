@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 
 /// Packs a region by a layout's places, with code of its own for the access rights.
 struct PageBuilder {

@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 
 /// Writes a layout as a VMCSINFO in each form, as a host's processor would have given it. Source: vmx/vmcsinfo.md §2 to §4.
 struct VMCSInfoTable {

@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 import Testing
 
 @Suite struct VMCSInfoTests {
@@ -162,7 +162,7 @@ import Testing
     #expect(throws: VMCSInfoError.tooLong(bytes: 65537)) { try parse(String(repeating: "x", count: 65537)) }
     let directory = try RecipeDirectory()
     let path = try directory.write([UInt8](repeating: 0x78, count: 1 << 20), as: "long")
-    #expect(throws: Failure.badVMCSInfo(path: path, why: .tooLong(bytes: 65537))) {
+    #expect(throws: LayoutInputError.noVMCSInfo(path: path, .tooLong(bytes: 65537))) {
       try VMCSInfo(path: path)
     }
   }
@@ -292,11 +292,11 @@ import Testing
   @Test func filesThatHoldNoneAreRefusedByName() throws {
     let directory = try RecipeDirectory()
     let path = try directory.write(Array("hello\n".utf8), as: "hello")
-    #expect(throws: Failure.badVMCSInfo(path: path, why: .noRevision)) { try VMCSInfo(path: path) }
+    #expect(throws: LayoutInputError.noVMCSInfo(path: path, .noRevision)) { try VMCSInfo(path: path) }
     let empty = directory.path.path
-    #expect(throws: Failure.badVMCSInfo(path: empty, why: .noRevision)) { try VMCSInfo(path: empty) }
+    #expect(throws: LayoutInputError.noVMCSInfo(path: empty, .noRevision)) { try VMCSInfo(path: empty) }
     let missing = empty + "/missing"
-    #expect(throws: Failure.input(.system(SystemError(call: "opendir", path: missing, code: 2)))) {
+    #expect(throws: LayoutInputError.unreadable(SystemError(call: "opendir", path: missing, code: 2))) {
       try VMCSInfo(path: missing)
     }
   }

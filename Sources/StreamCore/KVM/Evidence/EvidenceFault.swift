@@ -1,5 +1,5 @@
 /// Why a region has no host evidence: the first check that failed, with the value at fault.
-public enum EvidenceFault: Error, Equatable, Sendable {
+enum EvidenceFault: Error, Equatable, Sendable {
   /// The region was not among those that were judged.
   case notJudged(HPA)
   /// Fields that the checks need, and that the layout does not have.
@@ -13,7 +13,7 @@ public enum EvidenceFault: Error, Equatable, Sendable {
   /// The address stands in a `loaded_vmcs`, but no vCPU around it is known to the VM it names.
   case noVCPU(pointer: HPA)
   /// The address stands in a proven vCPU, at another place than the `vmcs01` of the host's vCPUs.
-  case place(pointer: HPA, expected: HPA)
+  case notVMCS01(pointer: HPA, expected: HPA)
   /// The vCPU names a `struct kvm` that is none.
   case kvm(KVMFault)
   /// The `struct kvm` is good, and its table does not have the vCPU.
@@ -22,47 +22,25 @@ public enum EvidenceFault: Error, Equatable, Sendable {
   case dead(DeathReason)
 }
 
-/// By what a region is known to be a dead vCPU's. Source: vmx/invariants.md §9.
-public enum DeathReason: Equatable, Sendable {
-  /// Its `loaded_vmcs` was cleared: pointer NULL, cpu -1, not launched.
-  case released
-  /// The VM that its vCPU names is unmapped.
-  case kvmUnmapped(VirtualAddress)
-  /// Neither HOST_FS_BASE nor HOST_RSP is mapped by the tables that HOST_CR3 names: the thread is gone.
-  case threadGone
+extension EvidenceFault: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .notJudged(let region): "region \(region) was not judged"
+    case .noField(let name): "the layout lacks \(name)"
+    case .hostCR3(let value, let half): "HOST_CR3 \(hex(value)) is no table of this kernel: \(half)"
+    case .hostRSPUnmapped(let value): "HOST_RSP \(hex(value)) is not mapped by the kernel"
+    case .noLoadedVMCS(let region): "no loaded_vmcs names \(region)"
+    case .noVCPU(let pointer): "the loaded_vmcs at \(pointer) belongs to no vCPU that a VM names"
+    case .notVMCS01(let pointer, let expected):
+      "the loaded_vmcs at \(pointer) is not where the host's vCPUs have vmcs01, at \(expected)"
+    case .kvm(let fault): fault.description
+    case .notInTable(let vcpu, let kvm): "the VM at \(kvm) does not name the vCPU at \(vcpu)"
+    case .dead(let reason): "dead: \(reason)"
+    }
+  }
 }
 
-/// What a region is to its vCPU.
-public enum VMCSRole: Equatable, Sendable {
-  /// The vCPU's own VMCS.
-  case vmcs01
-  /// `nested.vmcs02` of this `vcpu_vmx`: the guest of a guest, as the processor runs it.
-  case nested(of: VirtualAddress)
-}
-
-/// What shows that only the host kernel can have set up a region (design §1, host evidence).
-public struct VCPUEvidence: Sendable, Equatable {
-  /// Address of the VMCS region.
-  public let region: HPA
-  public let role: VMCSRole
-  /// Start of the `vcpu_vmx`.
-  public let vcpu: VirtualAddress
-  /// Where the `loaded_vmcs` stands that holds the region's address.
-  public let loadedVMCS: HPA
-  public let checks: Set<LoadedVMCSCheck>
-  /// The `struct kvm` that the vCPU names and that names the vCPU.
-  public let kvm: VirtualAddress
-  /// Index of the vCPU in that VM's table.
-  public let index: Int
-  /// Kernel tables from the dump's VMCOREINFO.
-  public let anchored: Bool
-  /// The VM stands in the kernel's own list of VMs.
-  public let listed: Bool
-  /// The vCPU's `loaded_vmcs` names this region: its registers are those in `arch`. `nil` where that pointer is not
-  /// known.
-  public let isActive: Bool?
-  /// Host CPU that this VMCS was loaded on.
-  public let cpu: Int32?
-  /// Host frames that all this rests on, ascending: none of them may be a guest's memory.
-  public let frames: [UInt64]
+extension EvidenceFault {
+  /// What is left of a vCPU that is gone.
+  var isDeath: Bool { if case .dead = self { true } else { false } }
 }

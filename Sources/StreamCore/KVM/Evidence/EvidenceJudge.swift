@@ -5,12 +5,12 @@
 /// regions has no vote. Its own registers, which KVM keeps inside its true `vcpu_vmx`, can be made to look like a
 /// `loaded_vmcs`; that gives it one vote a vCPU, and the true `vmcs01` of the same vCPU has one as well.
 struct EvidenceJudge {
-  let kernel: HostKernel
+  let kernel: LinuxKernel
   let regions: [RegionFacts]
   private(set) var finder: VCPUFinder
   private(set) var shape: VCPUShape?
   /// Where each region's address stands, for regions that led to a vCPU.
-  private(set) var places: [HPA: VCPUPlace] = [:]
+  private(set) var proofs: [HPA: VCPUProof] = [:]
   private(set) var nested: Set<HPA> = []
   /// The list of VMs that the host's VMs stand in.
   private(set) var list: KernelList?
@@ -18,7 +18,7 @@ struct EvidenceJudge {
   private var stray: [HPA: LoadedVMCS] = [:]
   private var starts: [UInt64] = []
 
-  init(_ finder: VCPUFinder, regions: [RegionFacts], search: (any PointerSearch)?) {
+  init(_ finder: VCPUFinder, regions: [RegionFacts], search: (any PointerSearch)?) throws {
     kernel = finder.kernel
     self.finder = finder
     var seen: Set<HPA> = []
@@ -26,13 +26,13 @@ struct EvidenceJudge {
     let hopeful = self.regions.filter { $0.hostFieldFault(kernel) == nil }
     proveByMSRLoad(hopeful)
     findNested(
-      hopeful.filter { places[$0.address] == nil },
+      hopeful.filter { proofs[$0.address] == nil },
       hits: { region in
         guard let load = region.entryMSRLoad else { return [] }
         return load < 1 << 52 ? [load..<load + VCPUShape.nestedReach] : []
       })
-    let rest = hopeful.filter { places[$0.address] == nil }
-    if let search, places.isEmpty, !rest.isEmpty { proveBySearch(rest, search) }
+    let rest = hopeful.filter { proofs[$0.address] == nil }
+    if let search, proofs.isEmpty, !rest.isEmpty { try proveBySearch(rest, search) }
     agree()
   }
 
@@ -42,48 +42,48 @@ struct EvidenceJudge {
   private mutating func proveByMSRLoad(_ hopeful: [RegionFacts]) {
     let open = hopeful.map { ($0, finder.pointers(of: $0)) }.filter { !$0.1.isEmpty }
     prove(open)
-    for (region, pointers) in open where places[region.address] == nil { stray[region.address] = pointers.first }
+    for (region, pointers) in open where proofs[region.address] == nil { stray[region.address] = pointers.first }
   }
 
   private mutating func prove(_ open: [(RegionFacts, [LoadedVMCS])]) {
-    for space in [VCPUFinder.Space.vmalloc, .any] where places.isEmpty {
+    for space in [VCPUFinder.Space.vmalloc, .any] where proofs.isEmpty {
       for (region, pointers) in open {
         settle(region, pointers) { $0.prove($1, distances: VCPUShape.guesses, in: space) }
       }
       // Also when a guess led somewhere: a guest's registers can stand at the distance of another kernel.
-      for (region, pointers) in open where places[region.address] == nil {
+      for (region, pointers) in open where proofs[region.address] == nil {
         settle(region, pointers) { $0.proveAnywhere($1, in: space) }
       }
     }
     agree()
     guard let shape else { return }
-    for (region, pointers) in open where places[region.address]?.startToPointer != shape.startToPointer {
-      let first = places.removeValue(forKey: region.address)
+    for (region, pointers) in open where proofs[region.address]?.startToPointer != shape.startToPointer {
+      let first = proofs.removeValue(forKey: region.address)
       settle(region, pointers) { $0.prove($1, distances: [shape.startToPointer], in: .any) }
-      if places[region.address] == nil { places[region.address] = first }
+      if proofs[region.address] == nil { proofs[region.address] = first }
     }
   }
 
   private mutating func settle(
-    _ region: RegionFacts, _ pointers: [LoadedVMCS], by prove: (inout VCPUFinder, LoadedVMCS) -> VCPUPlace?
+    _ region: RegionFacts, _ pointers: [LoadedVMCS], by prove: (inout VCPUFinder, LoadedVMCS) -> VCPUProof?
   ) {
-    for loaded in pointers where places[region.address] == nil { places[region.address] = prove(&finder, loaded) }
+    for loaded in pointers where proofs[region.address] == nil { proofs[region.address] = prove(&finder, loaded) }
   }
 
   /// The other way: places that a search of all memory found.
-  private mutating func proveBySearch(_ rest: [RegionFacts], _ search: any PointerSearch) {
-    let hits = search.pointers(to: rest.map { kernel.directMapped($0.address) })
-    let place = { [kernel] (region: RegionFacts) in
+  private mutating func proveBySearch(_ rest: [RegionFacts], _ search: any PointerSearch) throws {
+    let hits = try search.pointers(to: rest.map { kernel.directMapped($0.address) })
+    let hitsOf = { [kernel] (region: RegionFacts) in
       (hits[kernel.directMapped(region.address)] ?? []).filter { $0.rawValue < 1 << 52 }.prefix(16)
         .map { $0.rawValue..<$0.rawValue + 8 }
     }
     let open = rest.map { region in
-      (region, place(region).compactMap { finder.pointer(at: $0.lowerBound, of: region) })
+      (region, hitsOf(region).compactMap { finder.pointer(at: $0.lowerBound, of: region) })
     }
     prove(open.filter { !$0.1.isEmpty })
     agree()
-    findNested(rest.filter { places[$0.address] == nil }, hits: place)
-    for (region, pointers) in open where places[region.address] == nil && stray[region.address] == nil {
+    findNested(rest.filter { proofs[$0.address] == nil }, hits: hitsOf)
+    for (region, pointers) in open where proofs[region.address] == nil && stray[region.address] == nil {
       stray[region.address] = pointers.first
     }
   }
@@ -95,15 +95,15 @@ struct EvidenceJudge {
       let value = kernel.directMapped(region.address)
       for range in hits(region) {
         let from = range.lowerBound & ~7
-        let window = PhysicalWindow(
+        let bytes = PhysicalBytes(
           kernel.memory, from: from, count: range.upperBound &- range.lowerBound &+ LoadedVMCS.reach)
-        let found = stride(from: from, to: max(from, range.upperBound), by: 8).first { window.u64($0) == value }
+        let found = stride(from: from, to: max(from, range.upperBound), by: 8).first { bytes.u64($0) == value }
         guard let found, let start = starts.last(where: { $0 <= found }), found - start < VCPUShape.startReach,
           found > start + shape.startToPointer
         else { continue }
-        let loaded = LoadedVMCS(at: found, of: region, window: window, kernel: kernel)
-        guard loaded.isConvincing, let place = finder.prove(loaded, start: start, in: .any) else { continue }
-        places[region.address] = place
+        let loaded = LoadedVMCS(at: found, of: region, bytes: bytes, kernel: kernel)
+        guard loaded.isConvincing, let proof = finder.prove(loaded, start: start, in: .any) else { continue }
+        proofs[region.address] = proof
         nested.insert(region.address)
         break
       }
@@ -112,40 +112,40 @@ struct EvidenceJudge {
 
   /// Lets the proven vCPUs agree on the distances and on the list of VMs.
   private mutating func agree() {
-    let own = places.filter { !nested.contains($0.key) }
+    let own = proofs.filter { !nested.contains($0.key) }
     var votes: [UInt64: [UInt64: Int]] = [:]
-    for place in own.values {
-      let strength = place.loaded.passed.intersection(LoadedVMCS.strong).count
-      votes[place.startToPointer, default: [:]][place.start] = strength
+    for proof in own.values {
+      let strength = proof.loaded.passed.intersection(LoadedVMCS.strong).count
+      votes[proof.startToPointer, default: [:]][proof.start] = strength
     }
     guard let winner = Self.pointerPlace(votes) else { return }
     let agreed = own.filter { $0.value.startToPointer == winner }
     var loads: [UInt64: Int] = [:]
     for region in regions {
-      guard let place = agreed[region.address], let load = region.entryMSRLoad, load > place.pointer,
-        load - place.pointer <= VCPUShape.pointerReach
+      guard let proof = agreed[region.address], let load = region.entryMSRLoad, load > proof.pointer,
+        load - proof.pointer <= VCPUShape.pointerReach
       else { continue }
-      loads[load - place.pointer, default: 0] += 1
+      loads[load - proof.pointer, default: 0] += 1
     }
     shape = VCPUShape(
       startToPointer: winner, pointerToMSRLoad: Self.winner(loads), pointerToLoaded: loadedDistance(of: agreed))
     list = agreed.values.compactMap(\.kvm.list).min { ($1.nodes.count, $0.head) < ($0.nodes.count, $1.head) }
-    starts = Set(places.values.flatMap { $0.kvm.vcpus })
+    starts = Set(proofs.values.flatMap { $0.kvm.vcpus })
       .compactMap { kernel.physical(ofDirectMap: $0.address.rawValue)?.rawValue }.sorted()
   }
 
   /// `vcpu_vmx.loaded_vmcs` names `vmcs01` itself, or `vmcs02` while the guest's own guest runs.
-  private func loadedDistance(of agreed: [HPA: VCPUPlace]) -> UInt64? {
+  private func loadedDistance(of agreed: [HPA: VCPUProof]) -> UInt64? {
     var votes: [UInt64: Int] = [:]
-    for place in agreed.values {
-      if let distance = place.loaded.selfDistance { votes[distance, default: 0] += 1 }
+    for proof in agreed.values {
+      if let distance = proof.loaded.selfDistance { votes[distance, default: 0] += 1 }
     }
-    for other in places where nested.contains(other.key) {
+    for other in proofs where nested.contains(other.key) {
       guard let own = agreed.values.first(where: { $0.start == other.value.start }) else { continue }
-      let window = PhysicalWindow(kernel.memory, from: own.pointer, count: LoadedVMCS.reach)
+      let bytes = PhysicalBytes(kernel.memory, from: own.pointer, count: LoadedVMCS.reach)
       let value = kernel.directMapped(HPA(rawValue: other.value.pointer))
       let distance = stride(from: UInt64(24), to: LoadedVMCS.reach, by: 8).first {
-        window.u64(own.pointer + $0) == value
+        bytes.u64(own.pointer + $0) == value
       }
       if let distance { votes[distance, default: 0] += 1 }
     }

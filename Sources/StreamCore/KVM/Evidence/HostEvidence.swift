@@ -1,25 +1,25 @@
 /// Host evidence of all regions of a dump (design §1). Built once from every region that content tests let through;
 /// forged ones among them cost time and gain nothing.
-public struct HostEvidence: Sendable {
-  public let kernel: HostKernel
+struct HostEvidence: Sendable {
+  let kernel: LinuxKernel
   /// The distances that the host's vCPUs agree on; `nil` when none was proven.
-  public let shape: VCPUShape?
+  let shape: VCPUShape?
   /// Every VM of the host that was found, by address: those that the regions lead to and those that the kernel's list
   /// of VMs adds.
-  public let kvms: [KVMObject]
+  let kvms: [KVMObject]
   private let verdicts: [HPA: Result<VCPUEvidence, EvidenceFault>]
 
   /// VMs looked at beyond those that regions lead to.
   static let siblingLimit = 4096
 
   /// - Parameter search: asked once, for regions that do not lead into their vCPU by themselves.
-  public init(kernel: HostKernel, regions: [RegionFacts], search: (any PointerSearch)? = nil) {
-    self.init(VCPUFinder(kernel: kernel), regions: regions, search: search)
+  init(kernel: LinuxKernel, regions: [RegionFacts], search: (any PointerSearch)? = nil) throws {
+    try self.init(VCPUFinder(kernel: kernel), regions: regions, search: search)
   }
 
   /// - Parameter finder: may have looked at the regions before.
-  init(_ finder: VCPUFinder, regions: [RegionFacts], search: (any PointerSearch)? = nil) {
-    let judge = EvidenceJudge(finder, regions: regions, search: search)
+  init(_ finder: VCPUFinder, regions: [RegionFacts], search: (any PointerSearch)? = nil) throws {
+    let judge = try EvidenceJudge(finder, regions: regions, search: search)
     kernel = finder.kernel
     shape = judge.shape
     var finder = judge.finder
@@ -29,7 +29,7 @@ public struct HostEvidence: Sendable {
     }
     var kvms: [KVMObject] = []
     var seen: Set<VirtualAddress> = []
-    let led = judge.places.values.map(\.kvm).sorted { $0.address < $1.address }
+    let led = judge.proofs.values.map(\.kvm).sorted { $0.address < $1.address }
     for object in led where seen.insert(object.address).inserted { kvms.append(object) }
     let siblings = led.first { $0.list != nil && $0.list?.head == judge.list?.head }?.vmList?.members ?? []
     for address in siblings.prefix(Self.siblingLimit) where !seen.contains(address) {
@@ -40,13 +40,13 @@ public struct HostEvidence: Sendable {
   }
 
   /// The evidence for a region, or the first check that failed.
-  public func evidence(for region: HPA) -> Result<VCPUEvidence, EvidenceFault> {
+  func evidence(for region: HPA) -> Result<VCPUEvidence, EvidenceFault> {
     verdicts[region] ?? .failure(.notJudged(region))
   }
 
   /// The region that a vCPU's `vmcs01` names, whether or not the dump holds it: what tells a caller which vCPUs are
   /// missing.
-  public func region(of vcpu: VirtualAddress) -> HPA? {
+  func region(of vcpu: VirtualAddress) -> HPA? {
     guard let shape, let start = kernel.physical(ofDirectMap: vcpu.rawValue),
       let value = kernel.memory.u64(start.rawValue &+ shape.startToPointer), value != 0
     else { return nil }
@@ -58,39 +58,39 @@ public struct HostEvidence: Sendable {
 extension EvidenceJudge {
   /// Judges one region by what all agreed on.
   fileprivate func evidence(for region: RegionFacts, _ finder: inout VCPUFinder) throws(EvidenceFault) -> VCPUEvidence {
-    guard let place = places[region.address], let shape else {
+    guard let proof = proofs[region.address], let shape else {
       if let reason = death(of: region, &finder) { throw .dead(reason) }
       throw region.hostFieldFault(kernel) ?? pointerFault(of: region, &finder)
     }
     let isNested = nested.contains(region.address)
-    if !isNested, place.startToPointer != shape.startToPointer {
-      throw .place(
-        pointer: HPA(rawValue: place.pointer), expected: HPA(rawValue: place.start &+ shape.startToPointer))
+    if !isNested, proof.startToPointer != shape.startToPointer {
+      throw .notVMCS01(
+        pointer: HPA(rawValue: proof.pointer), expected: HPA(rawValue: proof.start &+ shape.startToPointer))
     }
-    if let list, place.kvm.list?.head != list.head { throw .kvm(.notListed(place.kvm.address)) }
-    let vcpu = VirtualAddress(rawValue: kernel.directMapped(HPA(rawValue: place.start)))
+    if let list, proof.kvm.list?.head != list.head { throw .kvm(.notListed(proof.kvm.address)) }
+    let vcpu = VirtualAddress(rawValue: kernel.directMapped(HPA(rawValue: proof.start)))
     return VCPUEvidence(
       region: region.address, role: isNested ? .nested(of: vcpu) : .vmcs01, vcpu: vcpu,
-      loadedVMCS: HPA(rawValue: place.pointer), checks: place.loaded.passed, kvm: place.kvm.address, index: place.index,
-      anchored: kernel.anchored, listed: place.kvm.list != nil, isActive: isActive(place, shape),
-      cpu: place.loaded.cpu, frames: frames(of: region, place))
+      loadedVMCS: HPA(rawValue: proof.pointer), checks: proof.loaded.passed, kvm: proof.kvm.address, index: proof.index,
+      anchored: kernel.anchored, listed: proof.kvm.list != nil, isActive: isActive(proof, shape),
+      cpu: proof.loaded.cpu, frames: frames(of: region, proof))
   }
 
   /// Whether `vcpu_vmx.loaded_vmcs` names this place; `nil` when it names nothing inside its vCPU.
-  private func isActive(_ place: VCPUPlace, _ shape: VCPUShape) -> Bool? {
+  private func isActive(_ proof: VCPUProof, _ shape: VCPUShape) -> Bool? {
     guard let distance = shape.pointerToLoaded,
-      let value = kernel.memory.u64(place.start &+ shape.startToPointer &+ distance),
+      let value = kernel.memory.u64(proof.start &+ shape.startToPointer &+ distance),
       let used = kernel.physical(ofDirectMap: value)?.rawValue
     else { return nil }
-    if used == place.pointer { return true }
-    return used > place.start && used - place.start < VCPUShape.startReach ? false : nil
+    if used == proof.pointer { return true }
+    return used > proof.start && used - proof.start < VCPUShape.startReach ? false : nil
   }
 
-  private func frames(of region: RegionFacts, _ place: VCPUPlace) -> [UInt64] {
+  private func frames(of region: RegionFacts, _ proof: VCPUProof) -> [UInt64] {
     var frames: Set<UInt64> = [region.address.frame]
-    frames.formUnion(place.kvm.frames)
-    frames.formUnion(place.start >> 12...(place.pointer &+ LoadedVMCS.reach) >> 12)
-    if let cr3 = region.hostCR3 { frames.insert((cr3 & HostKernel.frameMask) >> 12) }
+    frames.formUnion(proof.kvm.frames)
+    frames.formUnion(proof.start >> 12...(proof.pointer &+ LoadedVMCS.reach) >> 12)
+    if let cr3 = region.hostCR3 { frames.insert((cr3 & LinuxKernel.frameMask) >> 12) }
     if let stack = region.hostRSP.flatMap({ kernel.translate(VirtualAddress(rawValue: $0)) }) {
       frames.insert(stack.frame)
     }
@@ -117,8 +117,8 @@ extension EvidenceJudge {
       load > distance + shape.startToPointer
     {
       let pointer = load - distance
-      let window = PhysicalWindow(kernel.memory, from: pointer, count: 64)
-      if window.u64(pointer) == 0, window.u64(pointer + 8) == 0, window.u32(pointer + 16) == .max {
+      let bytes = PhysicalBytes(kernel.memory, from: pointer, count: 64)
+      if bytes.u64(pointer) == 0, bytes.u64(pointer + 8) == 0, bytes.u32(pointer + 16) == .max {
         return .released
       }
       if let named = kernel.memory.u64(pointer - shape.startToPointer), kernel.isPointer(named),
@@ -128,7 +128,7 @@ extension EvidenceJudge {
       }
     }
     guard let cr3 = region.hostCR3, let base = region.hostFSBase, base != 0, let stack = region.hostRSP,
-      kernel.kernelHalf(ofHostCR3: cr3) == .same, kernel.translate(VirtualAddress(rawValue: stack)) == nil,
+      kernel.kernelHalf(ofCR3: cr3) == .same, kernel.translate(VirtualAddress(rawValue: stack)) == nil,
       kernel.translate(VirtualAddress(rawValue: base), through: HPA(rawValue: cr3)) == nil
     else { return nil }
     return .threadGone

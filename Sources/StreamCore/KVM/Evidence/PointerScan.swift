@@ -10,14 +10,14 @@ struct PointerScan: PointerSearch {
   /// Hits kept for one value: a true pointer has one or two (gprs.md §2.2), chance hits are few.
   private static let hitLimit = 64
 
-  func pointers(to values: [UInt64]) -> [UInt64: [HPA]] {
+  func pointers(to values: [UInt64]) throws -> [UInt64: [HPA]] {
     let wanted = Set(values)
     let low12 = Set(values.map { UInt16(truncatingIfNeeded: $0 & 0xfff) })
     // Region addresses are page-aligned, so one compare of the low bits ends nearly every test.
     let aligned = low12 == [0]
     let hits = Mutex<[UInt64: [HPA]]>([:])
     let stretches = dump.stretches
-    _ = try? workers.forEach(stretches.count) { _, item in
+    try workers.forEach(stretches.count) { _, item in
       var found: [(value: UInt64, place: HPA)] = []
       try decoders.borrow { decoder in
         try dump.forEachPage(in: stretches[item], decoder, for: .structures) { frame, page in

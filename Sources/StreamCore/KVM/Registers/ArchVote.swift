@@ -1,6 +1,6 @@
 /// Lets the vCPUs of a host agree on the places in `arch`.
 struct ArchVote {
-  let kernel: HostKernel
+  let kernel: LinuxKernel
   let objects: [VCPUObject]
   let shape: VCPUShape
 
@@ -30,7 +30,7 @@ struct ArchVote {
       guard let cr0 = object.own.cr0Mask.map({ ~$0 }), let cr4 = object.own.cr4Mask.map({ ~$0 }), cr0 | cr4 != 0
       else { continue }
       for place in stride(from: ArchShape.anchor, to: shape.startToPointer, by: 8)
-      where object.window.u64(object.start + place) == cr0 && object.window.u64(object.start + place + 32) == cr4 {
+      where object.bytes.u64(object.start + place) == cr0 && object.bytes.u64(object.start + place + 32) == cr4 {
         votes[place - ArchShape.anchor, default: 0] += 1
       }
     }
@@ -43,7 +43,7 @@ struct ArchVote {
       var long = 0
       for object in objects {
         guard let active = object.active else { continue }
-        guard let value = object.window.u64(object.start + regs + place), value & ~ArchShape.eferBits == 0,
+        guard let value = object.bytes.u64(object.start + regs + place), value & ~ArchShape.eferBits == 0,
           let isLong = active.isLongMode, (value >> 10 & 1 == 1) == isLong
         else { return false }
         if isLong { long += 1 }
@@ -60,13 +60,13 @@ struct ArchVote {
       guard let page = object.own.virtualAPIC, page != 0 else { continue }
       let value = kernel.directMapped(HPA(rawValue: page))
       for place in stride(from: ArchShape.reach.lowerBound, to: ArchShape.reach.upperBound, by: 8) {
-        guard let pointer = object.window.u64(object.start + regs + place), kernel.isPointer(pointer),
+        guard let pointer = object.bytes.u64(object.start + regs + place), kernel.isPointer(pointer),
           let lapic = kernel.physical(ofDirectMap: pointer)
         else { continue }
-        let window = PhysicalWindow(kernel.memory, from: lapic.rawValue, count: ArchShape.lapicSize)
+        let bytes = PhysicalBytes(kernel.memory, from: lapic.rawValue, count: ArchShape.lapicSize)
         let offsets = stride(from: UInt64(0), to: ArchShape.lapicSize, by: 8)
-        guard offsets.contains(where: { window.u64(lapic.rawValue + $0) == object.evidence.vcpu.rawValue }),
-          let inner = offsets.first(where: { window.u64(lapic.rawValue + $0) == value })
+        guard offsets.contains(where: { bytes.u64(lapic.rawValue + $0) == object.evidence.vcpu.rawValue }),
+          let inner = offsets.first(where: { bytes.u64(lapic.rawValue + $0) == value })
         else { continue }
         votes[place << 16 | inner, default: 0] += 1
       }
@@ -80,7 +80,7 @@ struct ArchVote {
     var seen: Set<[UInt64]> = []
     return !objects.isEmpty
       && objects.allSatisfy { object in
-        guard let cpu = object.window.u32(object.start + 32), let id = object.window.u32(object.start + 36),
+        guard let cpu = object.bytes.u32(object.start + 32), let id = object.bytes.u32(object.start + 36),
           let loaded = object.evidence.cpu
         else { return false }
         return (Int32(bitPattern: cpu) == loaded || loaded == -1) && id < 1 << 16
@@ -96,7 +96,7 @@ struct ArchVote {
     let places = [apic + 60, apic + 20].filter { place in
       var halted = false
       for object in objects {
-        guard let state = object.window.u32(object.start + arch.regs + place).flatMap(MPState.init(rawValue:)) else {
+        guard let state = object.bytes.u32(object.start + arch.regs + place).flatMap(MPState.init(rawValue:)) else {
           return false
         }
         // HLT is exit reason 12. Source: SDM vol. 3, appendix C.

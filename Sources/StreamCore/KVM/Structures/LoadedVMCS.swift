@@ -1,24 +1,3 @@
-/// What makes a place in memory a `struct loaded_vmcs`. Kernels before 5.0 lack some of these.
-/// Source: arch/x86/kvm/vmx/vmcs.h; gprs.md §1 and §2.2.
-public enum LoadedVMCSCheck: String, Sendable, CaseIterable {
-  /// `shadow_vmcs` is NULL, or a page of the direct map whose header has the shadow bit.
-  case shadow_vmcs
-  /// `cpu` is -1 or a small number.
-  case cpu
-  /// `launched` is 0 or 1.
-  case launched
-  /// `loaded_vmcss_on_cpu_link` is linked, and both neighbours point back.
-  case on_cpu_link
-  /// `msr_bitmap` is the MSR-bitmap field's address, seen through the direct map.
-  case msr_bitmap
-  /// `host_state` holds HOST_CR3, HOST_CR4, HOST_GS_BASE and HOST_FS_BASE.
-  case host_state
-  /// `controls_shadow` holds the five control words.
-  case controls_shadow
-  /// `vcpu_vmx.loaded_vmcs`, right behind `vmcs01`, points at this place.
-  case loaded_vmcs
-}
-
 /// A place that holds a region's direct-map address, judged as a `struct loaded_vmcs`.
 struct LoadedVMCS: Sendable, Equatable {
   /// Physical address of the `vmcs` pointer, which is the structure's first member.
@@ -45,9 +24,9 @@ struct LoadedVMCS: Sendable, Equatable {
   /// Bytes of the structure and of what follows it that are looked at; 6.1's has 160.
   static let reach: UInt64 = 256
 
-  init(at address: UInt64, of region: RegionFacts, window: PhysicalWindow, kernel: HostKernel) {
+  init(at address: UInt64, of region: RegionFacts, bytes: PhysicalBytes, kernel: LinuxKernel) {
     var passed: Set<LoadedVMCSCheck> = []
-    let word = { (distance: UInt64) in window.u64(address &+ distance) }
+    let word = { (distance: UInt64) in bytes.u64(address &+ distance) }
     // 4.9 put shadow_vmcs before cpu; kernels before have cpu and launched at once behind vmcs.
     let old = word(16).map(kernel.isPointer) ?? false
     if let shadow = word(8) {
@@ -84,7 +63,7 @@ struct LoadedVMCS: Sendable, Equatable {
     }
     if let controls = region.controlWords,
       stride(from: UInt64(24), through: 160, by: 4).contains(where: { start in
-        zip(UInt64(0)..., controls).allSatisfy { window.u32(address &+ start &+ $0 * 4) == $1 }
+        zip(UInt64(0)..., controls).allSatisfy { bytes.u32(address &+ start &+ $0 * 4) == $1 }
       })
     {
       passed.insert(.controls_shadow)
@@ -98,19 +77,10 @@ struct LoadedVMCS: Sendable, Equatable {
   }
 
   /// Whether a value is the direct-map address of a shadow VMCS: header bit 31 set.
-  private static func isShadow(_ value: UInt64, kernel: HostKernel) -> Bool {
+  private static func isShadow(_ value: UInt64, kernel: LinuxKernel) -> Bool {
     guard value & 0xfff == 0, let place = kernel.physical(ofDirectMap: value),
       let page = kernel.memory.page(place.frame).page
     else { return false }
     return page.u32(0) >> 31 == 1
-  }
-}
-
-extension RegionFacts {
-  /// The five control words as `controls_shadow` holds them, or `nil` when one is not known.
-  var controlWords: [UInt32]? {
-    let all = [entryControls, exitControls, pinControls, processorControls, secondaryControls]
-    let words = all.compactMap { $0.flatMap(UInt32.init(exactly:)) }
-    return words.count == all.count && words.contains { $0 != 0 } ? words : nil
   }
 }

@@ -1,12 +1,12 @@
 /// Distances inside `struct vcpu_vmx`, in bytes. They differ by kernel and configuration, and are one for all vCPUs of
 /// a host; what is found on one vCPU is confirmed on the others. Source: gprs.md §1, §2.
-public struct VCPUShape: Sendable, Equatable {
+struct VCPUShape: Sendable, Equatable {
   /// From the start of the object to `vmcs01.vmcs`, the pointer to the vCPU's region.
-  public var startToPointer: UInt64
+  var startToPointer: UInt64
   /// From `vmcs01.vmcs` to the VM-entry MSR-load area; `nil` when no region led there that way.
-  public var pointerToMSRLoad: UInt64?
+  var pointerToMSRLoad: UInt64?
   /// From `vmcs01.vmcs` to `vcpu_vmx.loaded_vmcs`, the pointer to the `loaded_vmcs` in use.
-  public var pointerToLoaded: UInt64?
+  var pointerToLoaded: UInt64?
 
   /// First guesses for `startToPointer`: 6.1, 6.1 built without modules or from before August 2025, 6.12, 6.12 from
   /// before March 2025. gprs.md §1; `ArchVote`. The search goes on without them.
@@ -19,17 +19,4 @@ public struct VCPUShape: Sendable, Equatable {
   static let trials = 256
   /// `vmcs02` stands in so many bytes behind `vmcs01` (1304 in 6.1, 1312 in 6.12). gprs.md §1.
   static let nestedReach: UInt64 = 4096
-}
-
-/// A region whose address stands in the `loaded_vmcs` of a vCPU that a VM's own table names.
-struct VCPUPlace: Sendable, Equatable {
-  /// Physical address of `kvm_vcpu`, which is that of `vcpu_vmx`.
-  let start: UInt64
-  let pointer: UInt64
-  let loaded: LoadedVMCS
-  let kvm: KVMObject
-  /// Index in the VM's table.
-  let index: Int
-
-  var startToPointer: UInt64 { pointer &- start }
 }

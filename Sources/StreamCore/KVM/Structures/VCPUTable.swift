@@ -1,11 +1,3 @@
-/// One vCPU that a VM's own table names.
-public struct VCPUPointer: Sendable, Hashable {
-  /// Place in the table, `vcpu_idx`.
-  public let index: Int
-  /// Start of its `kvm_vcpu`, which is also the start of its `vcpu_vmx`.
-  public let address: VirtualAddress
-}
-
 /// The table of vCPUs inside a `struct kvm`: the way back from a VM to its vCPUs.
 /// Source: include/linux/kvm_host.h; lib/xarray.c; gprs.md §2.6 and §5.5.
 struct VCPUTable: Sendable, Equatable {
@@ -24,7 +16,7 @@ struct VCPUTable: Sendable, Equatable {
   /// stand in `arch`, behind `vm_list`; so nothing behind the list counts, and an xarray must say itself that it
   /// belongs here.
   /// - Parameter list: byte offset of `vm_list`, where it is known.
-  init?(in bytes: [UInt8], kvm: VirtualAddress, list: Int?, kernel: HostKernel) {
+  init?(in bytes: [UInt8], kvm: VirtualAddress, list: Int?, kernel: LinuxKernel) {
     let end = min(list ?? bytes.count, bytes.count)
     for offset in stride(from: 8, to: end, by: 8) {
       guard let value: UInt64 = bytes.load(offset) else { break }
@@ -46,8 +38,8 @@ struct VCPUTable: Sendable, Equatable {
   }
 
   /// `vcpu_array` (5.16 on): `xa_head` holds a node's address with tag 2.
-  private static func xarray(_ head: UInt64, offset: Int, kvm: VirtualAddress, kernel: HostKernel) -> VCPUTable? {
-    var walk = XArrayWalk(array: kvm.rawValue &+ UInt64(offset - 8), kvm: kvm.rawValue, kernel: kernel)
+  private static func xarray(_ head: UInt64, offset: Int, kvm: VirtualAddress, kernel: LinuxKernel) -> VCPUTable? {
+    var walk = VCPUArrayWalk(array: kvm.rawValue &+ UInt64(offset - 8), kvm: kvm.rawValue, kernel: kernel)
     guard walk.node(head &- 2, parent: 0, index: 0, shiftLimit: 12), !walk.vcpus.isEmpty else { return nil }
     return VCPUTable(offset: offset, vcpus: walk.vcpus, frames: walk.frames)
   }
@@ -55,7 +47,7 @@ struct VCPUTable: Sendable, Equatable {
   /// The array `vcpus[]` of kernels before 5.16, or an `xa_head` that is itself the only entry: neighbouring pointers,
   /// as many as `online_vcpus`, which stands 8 or 16 bytes before `vm_list` in every kernel (alone, or with
   /// `created_vcpus` and `last_boosted_vcpu`).
-  private static func direct(in bytes: [UInt8], list: Int, kvm: VirtualAddress, kernel: HostKernel) -> VCPUTable? {
+  private static func direct(in bytes: [UInt8], list: Int, kvm: VirtualAddress, kernel: LinuxKernel) -> VCPUTable? {
     let counts = [16, 8].compactMap { bytes.load(list - $0, as: UInt32.self) }
     for offset in stride(from: 8, to: list, by: 8) {
       var vcpus: [VCPUPointer] = []
@@ -70,43 +62,5 @@ struct VCPUTable: Sendable, Equatable {
       }
     }
     return nil
-  }
-}
-
-/// Reads the nodes of one xarray. `struct xa_node`: shift, offset, count, nr_values (bytes 0 to 3), parent (8), array
-/// (16), private_list (24), slots[64] (40). Source: include/linux/xarray.h.
-private struct XArrayWalk {
-  /// Address of the `struct xarray`, which every node names.
-  let array: UInt64
-  let kvm: UInt64
-  let kernel: HostKernel
-  var vcpus: [VCPUPointer] = []
-  var frames: [UInt64] = []
-
-  /// `false` when the node is not one of this array, or holds something else than vCPUs of this VM.
-  mutating func node(_ address: UInt64, parent: UInt64, index: Int, shiftLimit: UInt8) -> Bool {
-    guard kernel.isPointer(address) else { return false }
-    let (bytes, pages) = kernel.bytes(VirtualAddress(rawValue: address), upTo: 40 + 64 * 8)
-    guard bytes.count == 40 + 64 * 8, bytes.load(16) == array, bytes.load(8) == parent, bytes[0] % 6 == 0,
-      bytes[0] <= shiftLimit, (1...64).contains(bytes[2])
-    else { return false }
-    let shift = bytes[0]
-    frames += pages
-    for slot in 0..<64 {
-      guard let value: UInt64 = bytes.load(40 + slot * 8), value != 0 else { continue }
-      let place = index + slot << Int(shift)
-      if shift == 0 {
-        // Low bits mark reserved and retry entries.
-        guard value & 3 == 0 else { continue }
-        // A vCPU whose page the dump has lost still counts as one.
-        guard vcpus.count < VCPUTable.vcpuLimit, kernel.isPointer(value), kernel.u64(value) ?? kvm == kvm else {
-          return false
-        }
-        vcpus.append(VCPUPointer(index: place, address: VirtualAddress(rawValue: value)))
-      } else if value & 3 == 2, value > 4096 {
-        guard node(value &- 2, parent: address, index: place, shiftLimit: shift - 6) else { return false }
-      }
-    }
-    return true
   }
 }

@@ -1,7 +1,7 @@
 /// One entry of an EPT table. Source: SDM vol. 3, 30.3; KVM mmu/spte.h of Linux 4.11 to 6.12; vmx/invariants.md §6.
-public struct EPTEntry: Sendable, Hashable {
+struct EPTEntry: Sendable, Hashable {
   /// What an entry means at its level.
-  public enum Kind: Sendable, Hashable {
+  enum Kind: Sendable, Hashable {
     /// Not present: empty, or frozen while KVM changes a table.
     case empty
     /// The next table.
@@ -24,11 +24,11 @@ public struct EPTEntry: Sendable, Hashable {
   private static let large: UInt64 = 1 << 7
 
   /// The entry as it stands in memory, bit 63 cleared.
-  public let rawValue: UInt64
+  let rawValue: UInt64
   /// The level of the table that holds it: 5 or 4 at the root, 1 for the last.
-  public let level: Int
+  let level: Int
 
-  public init(_ rawValue: UInt64, level: Int) {
+  init(_ rawValue: UInt64, level: Int) {
     self.rawValue = rawValue & ~Self.suppressVE
     self.level = level
   }
@@ -37,12 +37,12 @@ public struct EPTEntry: Sendable, Hashable {
   private var isLarge: Bool { rawValue & Self.large != 0 }
 
   /// A page that is mapped although the entry grants nothing: KVM waits for its next access.
-  public var isAccessTracked: Bool {
+  var isAccessTracked: Bool {
     permissions == 0 && rawValue & Self.mmuPresent != 0 && rawValue & Self.savedPermissions != 0
       && (level == 1 || (level <= 3 && isLarge))
   }
 
-  public var kind: Kind {
+  var kind: Kind {
     switch permissions {
     case 0: return isAccessTracked ? leaf : .empty
     case 6: return .mmio

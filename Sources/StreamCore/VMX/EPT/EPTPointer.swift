@@ -1,7 +1,7 @@
 /// The EPT pointer of a VMCS (field 0x201a). Source: SDM vol. 3, 26.6.11; KVM construct_eptp; vmx/invariants.md §6.
-public struct EPTPointer: Sendable, Hashable {
+struct EPTPointer: Sendable, Hashable {
   /// What is wrong with a value as an EPT pointer.
-  public enum Fault: Error, Equatable, Sendable {
+  enum Fault: Error, Equatable, Sendable {
     /// Bits 2:0 are neither 0 (uncacheable) nor 6 (write-back).
     case memoryType(UInt64)
     /// Bits 5:3 are neither 3 nor 4.
@@ -12,10 +12,10 @@ public struct EPTPointer: Sendable, Hashable {
     case noRoot
   }
 
-  public let rawValue: UInt64
+  let rawValue: UInt64
 
   /// Bit 7 is allowed: supervisor shadow-stack control on processors with CET.
-  public init(_ rawValue: UInt64) throws(Fault) {
+  init(_ rawValue: UInt64) throws(Fault) {
     let memoryType = rawValue & 7
     guard memoryType == 0 || memoryType == 6 else { throw .memoryType(memoryType) }
     let length = rawValue >> 3 & 7
@@ -27,19 +27,33 @@ public struct EPTPointer: Sendable, Hashable {
   }
 
   /// 4 or 5.
-  public var levels: Int { Int(rawValue >> 3 & 7) + 1 }
+  var levels: Int { Int(rawValue >> 3 & 7) + 1 }
   /// Host frame of the top table.
-  public var rootFrame: UInt64 { rawValue >> 12 }
-  /// Bit 6: the processor keeps accessed and dirty bits, so KVM has no need to track accesses by taking permissions
-  /// away.
-  public var hasAccessedDirty: Bool { rawValue >> 6 & 1 == 1 }
-
+  var rootFrame: UInt64 { rawValue >> 12 }
   /// One past the highest guest frame that the walk can reach.
-  public var frameLimit: UInt64 { 1 << UInt64(9 * levels) }
+  var frameLimit: UInt64 { 1 << UInt64(9 * levels) }
+}
+
+extension EPTPointer: SecondLevelRoot {
+  func map(in memory: any PhysicalMemory) -> any SecondLevelMap { EPTWalk(memory: memory, pointer: self) }
+
+  /// How many tables the root page names, where the page can be a root: no leaf and no MMIO marker stands at level 4 or
+  /// 5. `nil`: it is none.
+  func tables(inRoot page: Page) -> Int? {
+    var tables = 0
+    for index in 0..<512 {
+      switch EPTEntry(page.entry(index), level: levels).kind {
+      case .table: tables += 1
+      case .empty: break
+      case .leaf, .mmio, .misconfigured: return nil
+      }
+    }
+    return tables
+  }
 }
 
 extension EPTPointer.Fault: CustomStringConvertible {
-  public var description: String {
+  var description: String {
     switch self {
     case .memoryType(let type): "memory type \(type) is neither 0 nor 6"
     case .walkLength(let length): "walk length field \(length) is neither 3 nor 4"

@@ -2,13 +2,13 @@
 struct EPTPrescan {
   let memory: any PhysicalMemory
   let limits: EPTWalk.Limits
-  private(set) var counts = EPTCounts()
+  private(set) var counts = MapCounts()
   private(set) var isRefused = false
   /// Tables that more than one place reaches.
   private(set) var shared: Set<UInt64> = []
   /// Tables whose owners are asked for, and the owners.
   var wanted: Set<UInt64> = []
-  private(set) var owners: [UInt64: EPTWalk.Place] = [:]
+  private(set) var owners: [UInt64: EPTWalk.TablePosition] = [:]
   private var reached = FrameBitmap()
   private var path: [UInt64] = []
 
@@ -18,10 +18,10 @@ struct EPTPrescan {
   }
 
   mutating func run(_ pointer: EPTPointer) {
-    enter(pointer.rootFrame, EPTWalk.Place(level: pointer.levels, gpaFrame: 0))
+    enter(pointer.rootFrame, EPTWalk.TablePosition(level: pointer.levels, gpaFrame: 0))
   }
 
-  private mutating func enter(_ frame: UInt64, _ place: EPTWalk.Place) {
+  private mutating func enter(_ frame: UInt64, _ position: EPTWalk.TablePosition) {
     guard !isRefused else { return }
     guard reached.insert(frame) else {
       if path.contains(frame) { counts.loops += 1 } else { counts.shared += 1 }
@@ -29,15 +29,15 @@ struct EPTPrescan {
       isRefused = shared.count > limits.sharedTables
       return
     }
-    if wanted.contains(frame) { owners[frame] = place }
+    if wanted.contains(frame) { owners[frame] = position }
     // Level-1 tables name no others: the second pass reads them.
-    guard place.level > 1, let page = counts.read(frame, in: memory) else { return }
+    guard position.level > 1, let page = counts.read(frame, in: memory) else { return }
     path.append(frame)
     for index in 0..<512 {
-      let entry = EPTEntry(page.entry(index), level: place.level)
+      let entry = EPTEntry(page.entry(index), level: position.level)
       switch entry.kind {
       case .table(let next):
-        enter(next, EPTWalk.Place(level: place.level - 1, gpaFrame: place.gpaFrame(below: index)))
+        enter(next, EPTWalk.TablePosition(level: position.level - 1, gpaFrame: position.gpaFrame(below: index)))
       case .mmio: counts.mmio += 1
       case .misconfigured: counts.misconfigured += 1
       case .empty, .leaf: break
@@ -47,7 +47,7 @@ struct EPTPrescan {
   }
 }
 
-extension EPTWalk.Place {
+extension EPTWalk.TablePosition {
   /// The first guest frame below one entry of this table.
   func gpaFrame(below index: Int) -> UInt64 { gpaFrame | UInt64(index) << UInt64(9 * (level - 1)) }
 }

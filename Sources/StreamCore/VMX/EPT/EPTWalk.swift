@@ -8,31 +8,31 @@
 ///    walks, so subtrees can be given to any workers. Each table is entered at its own place only.
 ///
 /// So a level-1 table is read once and one above it twice (three times where tables are shared), whatever entries say.
-public struct EPTWalk: Sendable {
-  public struct Limits: Sendable {
+struct EPTWalk: SecondLevelMap {
+  struct Limits: Sendable {
     /// Tables reached more than once; a root with more is refused as a whole.
-    public var sharedTables = 65_536
+    var sharedTables = 65_536
 
-    public init() {}
+    init() {}
   }
 
   /// Where a table hangs: its own level and the first guest frame below it.
-  struct Place: Sendable, Equatable {
+  struct TablePosition: Sendable, Equatable {
     var level: Int
     var gpaFrame: UInt64
   }
 
-  public private(set) var memory: any PhysicalMemory
-  public let pointer: EPTPointer
-  public let limits: Limits
+  private(set) var memory: any PhysicalMemory
+  let pointer: EPTPointer
+  let limits: Limits
   /// What the first pass found above level 1. The sum with the counts of every subtree's walk is the root's account.
-  public private(set) var counts = EPTCounts()
+  private(set) var counts = MapCounts()
   /// More tables are shared than `limits` allows: nothing is mapped by this root.
-  public private(set) var isRefused = false
+  private(set) var isRefused = false
   /// The place that owns each table that is reached more than once. Empty for every root that KVM made.
-  private var owners: [UInt64: Place] = [:]
+  private var owners: [UInt64: TablePosition] = [:]
 
-  public init(memory: any PhysicalMemory, pointer: EPTPointer, limits: Limits = Limits()) {
+  init(memory: any PhysicalMemory, pointer: EPTPointer, limits: Limits = Limits()) {
     self.memory = memory
     self.pointer = pointer
     self.limits = limits
@@ -50,28 +50,28 @@ public struct EPTWalk: Sendable {
   }
 
   /// The same walk, its tables read through another view of the same memory.
-  func reading(from memory: any PhysicalMemory) -> EPTWalk {
+  func reading(from memory: any PhysicalMemory) -> any SecondLevelMap {
     var walk = self
     walk.memory = memory
     return walk
   }
 
   /// Whether the table at `frame` is entered at this place.
-  func owns(_ frame: UInt64, _ place: Place) -> Bool {
+  func owns(_ frame: UInt64, _ position: TablePosition) -> Bool {
     if owners.isEmpty { return true }
     guard let owner = owners[frame] else { return true }
-    return owner == place
+    return owner == position
   }
 
   /// Where one guest address leads.
   /// - Returns: `nil` when it is not mapped, or a table on the way is absent or refused.
-  public func translate(_ address: GPA) -> EPTLeaf? {
-    isRefused ? nil : Self.translate(address, memory: memory, pointer: pointer, owns)
+  func translate(_ address: GPA) -> EPTLeaf? {
+    isRefused ? nil : walk(to: address)
   }
 
-  static func translate(
-    _ address: GPA, memory: any PhysicalMemory, pointer: EPTPointer, _ owns: (UInt64, Place) -> Bool
-  ) -> EPTLeaf? {
+  func hostFrame(_ guestFrame: UInt64) -> UInt64? { translate(GPA(frame: guestFrame))?.hostFrame }
+
+  private func walk(to address: GPA) -> EPTLeaf? {
     guard address.frame < pointer.frameLimit else { return nil }
     var table = pointer.rootFrame
     for level in stride(from: pointer.levels, through: 1, by: -1) {
@@ -82,7 +82,9 @@ public struct EPTWalk: Sendable {
       case .leaf(let frame, let count):
         return EPTLeaf(hostFrame: frame + address.frame % count, entry: entry)
       case .table(let frame):
-        guard owns(frame, Place(level: level - 1, gpaFrame: (address.frame >> shift) << shift)) else { return nil }
+        guard owns(frame, TablePosition(level: level - 1, gpaFrame: (address.frame >> shift) << shift)) else {
+          return nil
+        }
         table = frame
       case .empty, .mmio, .misconfigured:
         return nil
@@ -93,29 +95,8 @@ public struct EPTWalk: Sendable {
 }
 
 /// Where a guest address leads.
-public struct EPTLeaf: Sendable, Hashable {
+struct EPTLeaf: Sendable, Hashable {
   /// The 4 KiB host frame, inside the leaf.
-  public let hostFrame: UInt64
-  public let entry: EPTEntry
-}
-
-/// A run of guest frames that a run of host frames backs.
-public struct EPTRun: Sendable, Hashable {
-  public var gpaFrame: UInt64
-  public var hostFrame: UInt64
-  /// In 4 KiB frames.
-  public var count: UInt64
-
-  public init(gpaFrame: UInt64, hostFrame: UInt64, count: UInt64) {
-    self.gpaFrame = gpaFrame
-    self.hostFrame = hostFrame
-    self.count = count
-  }
-
-  /// Takes `next` in when both its sides continue this run.
-  public mutating func join(_ next: EPTRun) -> Bool {
-    guard gpaFrame &+ count == next.gpaFrame, hostFrame &+ count == next.hostFrame else { return false }
-    count &+= next.count
-    return true
-  }
+  let hostFrame: UInt64
+  let entry: EPTEntry
 }

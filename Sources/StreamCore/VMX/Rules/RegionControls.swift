@@ -17,8 +17,6 @@ struct RegionControls {
   /// A control, `nil` where the layout lacks its word.
   private static func bit(_ word: UInt64?, _ bit: UInt64) -> Bool? { word.map { $0 >> bit & 1 == 1 } }
 
-  /// PROC bit 15.
-  var exitsOnCR3Load: Bool? { Self.bit(processor, 15) }
   /// PROC bit 31: the secondary controls count.
   private var hasSecondary: Bool? { Self.bit(processor, 31) }
   private func secondaryBit(_ bit: UInt64) -> Bool? {

@@ -1,6 +1,6 @@
 /// The strong rules by which a region's content is told from chance. Numbers are those of vmx/invariants.md §4;
 /// `controls` is §3's "must be 1". Raw values are what `list -v` prints.
-public enum RegionRule: String, Sendable, CaseIterable {
+enum RegionRule: String, Sendable, CaseIterable {
   /// The layout lacks GUEST_CR3, GUEST_RIP, HOST_CR3 or VM_ENTRY_CONTROLS, without which a region cannot be told.
   case layout
   /// The header's id is none of the layout's.
@@ -43,13 +43,13 @@ public enum RegionRule: String, Sendable, CaseIterable {
 }
 
 /// The first rule that a page broke, with the value at fault.
-public struct RegionFault: Error, Sendable, Equatable {
-  public var rule: RegionRule
+struct RegionFault: Error, Sendable, Equatable {
+  var rule: RegionRule
   /// The field that holds the value, `nil` for the header.
-  public var field: VMCSField?
-  public var value: UInt64
+  var field: VMCSField?
+  var value: UInt64
 
-  public init(_ rule: RegionRule, _ field: VMCSField?, _ value: UInt64) {
+  init(_ rule: RegionRule, _ field: VMCSField?, _ value: UInt64) {
     self.rule = rule
     self.field = field
     self.value = value
@@ -57,7 +57,7 @@ public struct RegionFault: Error, Sendable, Equatable {
 }
 
 extension RegionFault: CustomStringConvertible {
-  public var description: String {
+  var description: String {
     switch rule {
     case .layout: "rule \(rule.rawValue): it has no place for \(field?.name ?? "a field")"
     default: "rule \(rule.rawValue): \(field?.name ?? "header") is \(hex(value))"

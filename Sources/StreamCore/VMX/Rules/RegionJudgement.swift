@@ -1,6 +1,6 @@
 /// What a page is, judged by its content alone. Host evidence (design §1) is another question, and so is whether the
 /// vCPU is alive: the region of a dead one keeps its content.
-public enum RegionJudgement: Sendable, Equatable {
+enum RegionJudgement: Sendable, Equatable {
   /// A vCPU's region.
   case guest(RegionAcceptance)
   /// The revision id and nothing else: a VMXON region, or one that was never loaded.
@@ -9,13 +9,13 @@ public enum RegionJudgement: Sendable, Equatable {
   case shadow
   case rejected(RegionFault)
 
-  public var acceptance: RegionAcceptance? { if case .guest(let acceptance) = self { acceptance } else { nil } }
+  var acceptance: RegionAcceptance? { if case .guest(let acceptance) = self { acceptance } else { nil } }
 }
 
 /// What is known of a page that passed the strong rules.
-public struct RegionAcceptance: Sendable, Equatable {
+struct RegionAcceptance: Sendable, Equatable {
   /// What the memory says of the EPT root.
-  public enum Root: Sendable, Equatable {
+  enum Root: Sendable, Equatable {
     /// EPTP is 0: the vCPU never ran.
     case none
     /// No memory to look into.
@@ -27,42 +27,30 @@ public struct RegionAcceptance: Sendable, Equatable {
   }
 
   /// EPTP 0, CR3 0 and the reset RIP: an AP that waits for its SIPI, or a vCPU just made.
-  public var neverRan: Bool
+  var neverRan: Bool
   /// `nil` for a vCPU that never ran.
-  public var eptPointer: EPTPointer?
-  public var root: Root
+  var eptPointer: EPTPointer?
+  var root: Root
   /// Not 0: an exit aborted. Worth a warning, never seen.
-  public var abortIndicator: UInt32
-  /// Weak rules that hold, of those that could be asked.
-  public var score: Score
-
-  public struct Score: Sendable, Equatable {
-    public var held: Int
-    public var asked: Int
-
-    public init(held: Int, asked: Int) {
-      self.held = held
-      self.asked = asked
-    }
-  }
+  var abortIndicator: UInt32
 }
 
 /// Judges pages by the rules of vmx/invariants.md §4. Rules whose fields the layout lacks are skipped.
-public struct RegionJudge: Sendable {
+struct RegionJudge: Sendable {
   /// The fields without which a region cannot be told.
-  public static let required: [VMCSField] = [.GUEST_CR3, .GUEST_RIP, .HOST_CR3, .VM_ENTRY_CONTROLS]
+  static let required: [VMCSField] = [.GUEST_CR3, .GUEST_RIP, .HOST_CR3, .VM_ENTRY_CONTROLS]
 
-  public let layout: Layout
+  let layout: Layout
   /// The host's memory, for the link pointer's target and the EPT root.
-  public let memory: (any PhysicalMemory)?
+  let memory: (any PhysicalMemory)?
 
-  public init(layout: Layout, memory: (any PhysicalMemory)?) {
+  init(layout: Layout, memory: (any PhysicalMemory)?) {
     self.layout = layout
     self.memory = memory
   }
 
   /// Most candidates are chance hits: fixed values come first, then what needs several fields, memory last.
-  public func judge(_ page: Page, at address: HPA) -> RegionJudgement {
+  func judge(_ page: Page, at address: HPA) -> RegionJudgement {
     let region = VMCSRegion(address: address, page: page, layout: layout)
     do throws(RegionFault) {
       if !layout.revisionIDs.isEmpty, !layout.revisionIDs.contains(region.revisionID) {
@@ -95,8 +83,7 @@ public struct RegionJudge: Sendable {
     let pointer = try eptPointer(region)
     let root = try self.root(pointer, region)
     return RegionAcceptance(
-      neverRan: pointer == nil, eptPointer: pointer, root: root, abortIndicator: region.abortIndicator,
-      score: RegionScore(region, memory: memory, pointer: pointer).score)
+      neverRan: pointer == nil, eptPointer: pointer, root: root, abortIndicator: region.abortIndicator)
   }
 
   private func checkLinkValue(_ region: VMCSRegion, _ controls: RegionControls) throws(RegionFault) {
@@ -137,14 +124,8 @@ public struct RegionJudge: Sendable {
     guard let pointer else { return .none }
     guard let memory else { return .unseen }
     guard let page = memory.page(pointer.rootFrame).page else { return .absent }
-    var entries = 0
-    for index in 0..<512 {
-      switch EPTEntry(page.entry(index), level: pointer.levels).kind {
-      case .table: entries += 1
-      case .empty: break
-      // No leaf and no MMIO marker stands at level 4 or 5.
-      case .leaf, .mmio, .misconfigured: throw RegionFault(.eptRoot, .EPT_POINTER, pointer.rawValue)
-      }
+    guard let entries = pointer.tables(inRoot: page) else {
+      throw RegionFault(.eptRoot, .EPT_POINTER, pointer.rawValue)
     }
     return .table(entries: entries)
   }

@@ -39,7 +39,7 @@ extension VMCSInfo {
         unknown.append(hex(encoding))
       }
     }
-    let places = VMCSInfoPlaces(encoded: known)
+    let places = VMCSInfoFields(encoded: known)
     guard places.undecoded * 4 <= known.count else { throw .values(undecoded: places.undecoded, of: known.count) }
     try self.init(
       .binary, revisionID: revisionID, places,

@@ -7,7 +7,7 @@ extension VMCSInfo {
   }
 
   /// - Parameter files: name and text of each; names that are not the table's are ignored.
-  public static func parse(directory files: [(name: String, text: String)]) throws(VMCSInfoError) -> VMCSInfo {
+  static func parse(directory files: [(name: String, text: String)]) throws(VMCSInfoError) -> VMCSInfo {
     let numbers = files.filter { isFile($0.name) }.map { (name: $0.name, number: Number($0.text)) }
     let isHex = numbers.contains { !$0.number.hasPrefix && $0.number.hasLetter }
     var revisionID: UInt32?
@@ -33,7 +33,7 @@ extension VMCSInfo {
     guard let revisionID else { throw .noRevision }
     return try VMCSInfo(
       .directory, revisionID: revisionID,
-      VMCSInfoPlaces(offsets: offsets, accessRights: form(revisionID, offsets)),
+      VMCSInfoFields(offsets: offsets, accessRights: form(revisionID, offsets)),
       remarks: [remark("files that hold no number, left out", malformed)].compactMap { $0 })
   }
 

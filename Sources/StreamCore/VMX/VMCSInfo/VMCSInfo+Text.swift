@@ -15,7 +15,7 @@ extension VMCSInfo {
     }
     guard let revisionID else { throw .noRevision }
     try self.init(
-      .text, revisionID: revisionID, VMCSInfoPlaces(encoded: fields.values), remarks: fields.remarks)
+      .text, revisionID: revisionID, VMCSInfoFields(encoded: fields.values), remarks: fields.remarks)
   }
 
   /// Hexadecimal, with or without `0x`.

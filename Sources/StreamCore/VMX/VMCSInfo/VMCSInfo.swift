@@ -7,7 +7,7 @@ public struct VMCSInfo: Sendable, Equatable {
   static let maximumBytes = 1 << 16
 
   /// What it was read from. Raw values are for people.
-  public enum Form: String, Sendable {
+  enum Form: String, Sendable {
     case text = "version 1, text"
     case binary = "version 2, binary"
     case directory = "versions 3 to 5, directory"
@@ -19,15 +19,15 @@ public struct VMCSInfo: Sendable, Equatable {
     + "bytes a field), either with or without its ELF note, or versions 3 to 5 (a directory: a file id, and a file for "
     + "each field named by its encoding in 4 hexadecimal digits)"
 
-  public let form: Form
+  let form: Form
   /// The places of all fields that could be decoded; its one revision id is the table's.
-  public let layout: Layout
+  let layout: Layout
   /// What was left out and why, one line each.
-  public let remarks: [String]
+  let remarks: [String]
 
   /// Reads a description, which is what follows the note's name: text or binary, told apart by content. NUL bytes at
   /// the end are the rest of a buffer.
-  public static func parse(_ bytes: [UInt8]) throws(VMCSInfoError) -> VMCSInfo {
+  static func parse(_ bytes: [UInt8]) throws(VMCSInfoError) -> VMCSInfo {
     guard bytes.count <= maximumBytes else { throw .tooLong(bytes: bytes.count) }
     // Every set of the binary form has zeros in its field's upper half, and no text has a NUL inside.
     let text = bytes.prefix { $0 != 0 }
@@ -38,7 +38,7 @@ public struct VMCSInfo: Sendable, Equatable {
 
   static let revisionKey = "REVISION_ID="
 
-  init(_ form: Form, revisionID: UInt32, _ places: VMCSInfoPlaces, remarks: [String] = []) throws(VMCSInfoError) {
+  init(_ form: Form, revisionID: UInt32, _ places: VMCSInfoFields, remarks: [String] = []) throws(VMCSInfoError) {
     // 0 would make a candidate of every page of zeros.
     guard (1...0x7fff_ffff).contains(revisionID) else { throw .revision(hex(revisionID)) }
     guard !places.places.isEmpty else { throw .noField }
