@@ -13,7 +13,8 @@ import Testing
 
   @Test(arguments: [
     "EPT", "EPTWalk", "hasEPT", "EPTs", "HOST_EPT", "eptPointer", "hasEptPointer", "ept4", "VMCSInfo", "vmcs12",
-    "vmcsinfo", "loadedVMCS", "VMCSs", "isVMXRegion", "vmxOn", "\"the VMCS at\"", "\"\\(region.vmcs)\"", "\"pages.ept\"",
+    "vmcsinfo", "loadedVMCS", "VMCSs", "isVMXRegion", "vmxOn", "\"the VMCS at\"", "\"\\(region.vmcs)\"",
+    "\"pages.ept\"",
   ])
   func aVendorsWordIsFound(text: String) {
     #expect(faults("let a = \(text)").count == 1)
