@@ -50,6 +50,7 @@ extension Failure {
     case let error as SystemError: self = .io(error)
     case is Cancelled: self = .cancelled
     case let error as OutputError: self.init(error)
+    case GuestDumpError.cannotCreate(let error): self = .cannotCreate(error)
     case GuestDumpError.system(let error): self = .io(error)
     case GuestDumpError.defect: return nil
     case let error as GuestDumpError: self = .output("\(error)")

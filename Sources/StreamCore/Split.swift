@@ -56,14 +56,10 @@ public struct Split: Sendable {
 
   /// - Parameter count: guests that share the writers' memory.
   func open(_ guest: Guest, in output: OutputDirectory, among count: Int) throws -> GuestOutput {
-    do throws(GuestDumpError) {
-      let image = GuestImage(of: guest, codec: outputCodec)
-      return GuestOutput(
-        owner: guest.mapped.group.index,
-        writer: try format.open(image, output.path(of: fileName(guest)), memory.writers / count))
-    } catch .system(let error) {
-      throw OutputError.cannotCreate(error)
-    }
+    let image = GuestImage(of: guest, codec: outputCodec)
+    let path = output.path(of: fileName(guest))
+    return GuestOutput(
+      owner: guest.mapped.group.index, writer: try format.open(image, path, memory.writers / count))
   }
 
   func extraction(of guests: [Guest], into outputs: [GuestOutput], _ workers: Workers) throws -> Extraction {

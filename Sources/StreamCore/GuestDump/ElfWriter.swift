@@ -25,7 +25,7 @@ final class ElfWriter: GuestDumpWriter {
     self.layout = layout
     do throws(SystemError) {
       file = try OutputFile(path: path, temporaries: temporaries)
-    } catch { throw .system(error) }
+    } catch { throw .cannotCreate(error) }
     ledger = Mutex(PageLedger(image.present))
   }
 

@@ -59,6 +59,8 @@ struct OutputSummary: Sendable, Equatable {
 
 /// Why a guest's dump could not be finished. Its temporary file is removed with the writer.
 enum GuestDumpError: Error, Equatable, Sendable {
+  /// The file could not even be begun.
+  case cannotCreate(SystemError)
   case system(SystemError)
   /// Bad pages cut the guest's memory into more PT_LOADs than the headers have room for; kdump has no such limit.
   case tooManySegments(path: String, needed: UInt64, room: UInt64)
@@ -85,7 +87,7 @@ enum GuestDumpDefect: Error, Equatable, Sendable {
 extension GuestDumpError: CustomStringConvertible {
   var description: String {
     switch self {
-    case .system(let error): error.description
+    case .cannotCreate(let error), .system(let error): error.description
     case .tooManySegments(let path, let needed, let room):
       "\(path): bad pages cut the memory into \(needed) program headers, there is room for \(room); use --format kdump"
     case .noPages(let path): "\(path): no page to write, an ELF core needs at least one"

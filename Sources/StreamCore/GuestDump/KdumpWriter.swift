@@ -30,7 +30,7 @@ final class KdumpWriter: GuestDumpWriter {
     self.layout = layout
     do throws(SystemError) {
       file = try OutputFile(path: path, temporaries: temporaries)
-    } catch { throw .system(error) }
+    } catch { throw .cannotCreate(error) }
     state = Mutex(
       State(
         ledger: PageLedger(image.present), dataEnd: layout.data,

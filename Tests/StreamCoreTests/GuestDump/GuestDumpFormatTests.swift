@@ -62,7 +62,7 @@ import Testing
     let format = try #require(guestDumpFormats.first { $0.name == name })
     let directory = try ScratchDirectory()
     let path = directory.file("none/g")
-    let error = GuestDumpError.system(SystemError(call: "open", path: path, code: 2))
+    let error = GuestDumpError.cannotCreate(SystemError(call: "open", path: path, code: 2))
     #expect(throws: error) { try format.open(SampleGuest(codec: .raw).image, path) }
   }
 }
