@@ -2,9 +2,9 @@
 /// each worker. Nothing stored can make it trap or write past a page, and the work is bounded by the 4096 bytes that
 /// go in and come out at most.
 ///
-/// What it demands (formats/kdump-compressed.md §8, rows 33 to 46): a raw page is 4096 bytes, a compressed one 1 to
-/// 4096, and it decodes to exactly 4096. Bytes after the end of a zlib stream are accepted; the other decoders refuse
-/// them.
+/// What it demands (Documentation/kdump-compressed.md §8, rows 33 to 46): a raw page is 4096 bytes, a compressed one 1
+/// to 4096, and it decodes to exactly 4096. Bytes after the end of a zlib stream are accepted; the other decoders
+/// refuse them.
 final class PageDecoder {
   private lazy var inflater = Inflater()
   private lazy var deflate = inflater.flatMap(DeflateDecoder.init)

@@ -63,8 +63,9 @@ struct HeadTest: Sendable {
 /// The size filter: a page stored in more bytes is neither a region nor VMCOREINFO. Raw pages are never ruled out.
 ///
 /// A region whose every field is random is stored in at most three quarters of its limit, real ones take 400 to 600
-/// bytes (vmx/invariants.md §12). A page as full of VMCOREINFO as the kernel's buffer lets it be (VMCOREINFO_BYTES),
-/// with random names and values, is stored in less than the limit; real ones take half. HeadFilterTests measures both.
+/// bytes (Documentation/vmcs.md §12). A page as full of VMCOREINFO as the kernel's buffer lets it be
+/// (VMCOREINFO_BYTES), with random names and values, is stored in less than the limit; real ones take half.
+/// HeadFilterTests measures both.
 enum StoredSizeLimit {
   /// Of regions, in every codec.
   static let region: UInt32 = 2560

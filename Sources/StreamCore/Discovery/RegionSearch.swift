@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Judges candidate frames whole, by content, against each layout whose revision id they carry (design §3.2, §3.3).
-/// Only marks are kept, whatever a guest fills its memory with.
+/// Judges candidate frames whole, by content, against each layout whose revision id they carry (Documentation/design.md
+/// §3.3, §3.4). Only marks are kept, whatever a guest fills its memory with.
 struct RegionSearch: Sendable {
   /// What one layout makes of the candidates.
   struct Findings: Sendable {

@@ -103,7 +103,7 @@ final class StretchScanner {
   @inline(__always)
   private func look(_ page: StoredPage, _ decoder: PageDecoder, _ asked: inout Int) throws -> Look {
     let size = Int(page.size)
-    // Of the first three the first bytes nearly always hold the head. Source: formats/libs.md §2.
+    // Of the first three the first bytes nearly always hold the head. Source: Documentation/codecs.md §2.
     let count =
       switch page.codec {
       case .raw: HeadTest.size

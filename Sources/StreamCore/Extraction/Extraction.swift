@@ -6,8 +6,8 @@ struct GuestOutput: Sendable {
   let writer: any GuestDumpWriter
 }
 
-/// The single pass over the stored pages (design §3.7): each page that a guest wants is read once, passed through as
-/// stored or transcoded, and goes to every guest that maps it.
+/// The single pass over the stored pages (Documentation/design.md §3.8): each page that a guest wants is read once,
+/// passed through as stored or transcoded, and goes to every guest that maps it.
 struct Extraction {
   let dump: any HostDump
   let plan: ExtractionPlan

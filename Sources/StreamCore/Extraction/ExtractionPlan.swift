@@ -1,7 +1,7 @@
 import Synchronization
 
 /// What goes from the host to its guests, in the order of the host's frames, cut into windows whose extents fit into
-/// memory (design §3.6).
+/// memory (Documentation/design.md §3.7).
 struct ExtractionPlan: Sendable {
   /// A part of the host's frames, and the guest frames of it that are meant: all, but where a few host frames back more
   /// guest frames than fit.

@@ -39,7 +39,7 @@ final class PageTransfer {
   }
 
   /// No codec stores a page of zeros in more bytes than this (snappy needs 196, the others less), so only a page this
-  /// small is worth a look before it is passed through. Source: formats/libs.md §1.
+  /// small is worth a look before it is passed through. Source: Documentation/codecs.md §1.
   private static let zeroLimit: UInt32 = 256
 
   /// What goes out for a page; bytes that are not written from where they lie are appended to `payload`.

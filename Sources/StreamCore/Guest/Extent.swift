@@ -1,5 +1,5 @@
-/// A run of guest frames that map to a run of host frames, of one guest: (gpa, hpa, count) of design §1. Packed into 16
-/// bytes, for a host can have hundreds of millions.
+/// A run of guest frames that map to a run of host frames, of one guest: (gpa, hpa, count) of Documentation/design.md
+/// §1. Packed into 16 bytes, for a host can have hundreds of millions.
 struct Extent: Sendable, Equatable {
   /// Frames that one extent has at most, and the alignment of host frames that none crosses.
   static let limit: UInt64 = 1024

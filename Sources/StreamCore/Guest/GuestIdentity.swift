@@ -24,7 +24,7 @@ struct GuestIdentity: Sendable, Equatable {
 }
 
 /// Finds the running kernel's VMCOREINFO among all that look like one: notes of earlier kernels, of a crash kernel, of
-/// nested guests and of dump files in the page cache look the same. Source: formats/elf.md §4.3.
+/// nested guests and of dump files in the page cache look the same. Source: Documentation/elf.md §4.3.
 struct IdentitySearch {
   let memory: GuestMemory
   let vcpus: [RegisterState]

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Writes an ELF64 core: one PT_LOAD a run of present pages, zero pages as holes of a sparse file, absent and bad pages
-/// in no PT_LOAD. Pages must come raw. Source: formats/elf.md §2, §4.1.
+/// in no PT_LOAD. Pages must come raw. Source: Documentation/elf.md §2, §4.1.
 final class ElfWriter: GuestDumpWriter {
   static let format = GuestDumpFormat(
     name: "elf", fileExtension: "elf", codecs: [.raw],

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Writes makedumpfile's kdump-compressed format, header version 6. The stored bytes are appended as they come;
-/// descriptors go to the place that the frame's rank gives them. Source: formats/kdump-compressed.md §1-6, §9.
+/// descriptors go to the place that the frame's rank gives them. Source: Documentation/kdump-compressed.md §1-6, §9.
 final class KdumpWriter: GuestDumpWriter {
   static let format = GuestDumpFormat(
     name: "kdump", fileExtension: "kdump", codecs: PageCodec.allCases,

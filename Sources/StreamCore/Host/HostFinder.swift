@@ -1,5 +1,5 @@
-/// Agrees on a layout: of the first source that leads to regions with host evidence, the layout with the most (design
-/// §3.3).
+/// Agrees on a layout: of the first source that leads to regions with host evidence, the layout with the most
+/// (Documentation/design.md §3.4).
 struct HostFinder {
   let dump: any HostDump
   let memory: HostMemory

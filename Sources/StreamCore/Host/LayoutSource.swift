@@ -1,4 +1,4 @@
-/// Where layouts come from. The first that leads to regions with host evidence wins (design §3.3).
+/// Where layouts come from. The first that leads to regions with host evidence wins (Documentation/design.md §3.4).
 enum LayoutSource: Sendable {
   case layoutFile(Layout)
   case vmcsinfoFile(Layout)

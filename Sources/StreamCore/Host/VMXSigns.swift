@@ -52,7 +52,7 @@ struct VMXSigns: Sendable {
   }
 
   /// A region by what holds in every layout: revision id with abort 0, a link pointer of all ones, an EPT pointer whose
-  /// root is a table, and a HOST_CR3 with the kernel's half. Source: vmx/invariants.md §11.
+  /// root is a table, and a HOST_CR3 with the kernel's half. Source: Documentation/vmcs.md §11.
   private static func isRegion(_ page: Page, _ memory: HostMemory, _ kernel: LinuxKernel?) -> Bool {
     guard page.u32(0) != 0, page.u32(0) >> 31 == 0, page.u32(4) == 0 else { return false }
     var hasLink = false
@@ -80,7 +80,7 @@ struct VMXSigns: Sendable {
     return pointer.tables(inRoot: page).map { $0 > 0 } ?? false
   }
 
-  /// The VMCB of an SVM guest with nested paging, by its control and save areas. Source: vmx/nested.md, AMD item 12;
+  /// The VMCB of an SVM guest with nested paging, by its control and save areas. Source: Documentation/amd.md §2;
   /// offsets arch/x86/include/asm/svm.h.
   private static func isVMCB(_ page: Page) -> Bool {
     let efer = page.u64(0x4d0)

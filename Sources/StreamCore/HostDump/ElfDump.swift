@@ -1,6 +1,5 @@
 /// ELF64 vmcores: /proc/vmcore and copies of it, makedumpfile -E, QEMU. Pages are the whole 4096-byte pages of PT_LOADs
-/// by p_paddr; a piece of a page at a segment's edge is no page.
-/// Source: formats/elf.md §1.
+/// by p_paddr; a piece of a page at a segment's edge is no page. Source: Documentation/elf.md §1.
 struct ElfDump: HostDump {
   let input: DumpInput
   let summary: HostDumpSummary

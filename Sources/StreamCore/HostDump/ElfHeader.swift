@@ -1,5 +1,5 @@
-/// The ELF header and program headers of a vmcore, checked against the file's size.
-/// Source: elf(5); formats/elf.md §1.1.
+/// The ELF header and program headers of a vmcore, checked against the file's size. Source: elf(5);
+/// Documentation/elf.md §1.1.
 struct ElfHeader: Sendable {
   static let magic: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
   private static let programHeaderSize = 56

@@ -1,4 +1,4 @@
-/// A format that is known and not read, and what to do instead. Source: formats/elf.md §5.
+/// A format that is known and not read, and what to do instead. Source: Documentation/elf.md §5.
 struct ForeignFormat: Sendable {
   let name: String
   let magic: [UInt8]

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The page descriptor table of a kdump-compressed file. Source: formats/kdump-compressed.md §5, §8.
+/// The page descriptor table of a kdump-compressed file. Source: Documentation/kdump-compressed.md §5, §8.
 struct KdumpDescriptors: Sendable {
   static let size: UInt64 = 24
   /// Descriptors that the check of the table's length looks at.
@@ -36,7 +36,7 @@ struct KdumpDescriptors: Sendable {
     return StoredPage(frame: frame, offset: offset, size: size, codec: codec)
   }
 
-  /// Why the descriptor cannot be used, checked in the order of §5.
+  /// Why the descriptor cannot be used, checked in the order of Documentation/kdump-compressed.md §5.
   private func faulty(_ frame: UInt64, _ table: RawSpan, _ at: Int, base: UInt64) -> StoredEntry {
     let place = base + UInt64(at)
     func fault(_ kind: PageFault.Kind, _ reason: String) -> StoredEntry {

@@ -1,5 +1,5 @@
-/// makedumpfile's kdump-compressed format, header versions 1 to 6.
-/// Source: makedumpfile, IMPLEMENTATION and diskdump_mod.h; formats/kdump-compressed.md.
+/// makedumpfile's kdump-compressed format, header versions 1 to 6. Source: makedumpfile, IMPLEMENTATION and
+/// diskdump_mod.h; Documentation/kdump-compressed.md.
 struct KdumpDump: HostDump {
   let input: DumpInput
   let summary: HostDumpSummary

@@ -1,12 +1,12 @@
-/// The main header and sub-header of a kdump-compressed file, checked against the file's size.
-/// Source: makedumpfile diskdump_mod.h; formats/kdump-compressed.md §2, §3, §8.
+/// The main header and sub-header of a kdump-compressed file, checked against the file's size. Source: makedumpfile
+/// diskdump_mod.h; Documentation/kdump-compressed.md §2, §3, §8.
 struct KdumpHeader: Sendable {
   static let magic = Array("KDUMP   ".utf8)
   /// Newest header version that exists.
   private static let newestVersion: Int32 = 6
   /// Bytes of disk_dump_header.
   private static let mainSize = 464
-  /// Bytes of kdump_sub_header by header version. Source: §3.
+  /// Bytes of kdump_sub_header by header version. Source: Documentation/kdump-compressed.md §3.
   private static let subSizes = [8, 12, 32, 48, 64, 80, 104]
   /// One past the highest frame of a 52-bit physical address.
   private static let frameLimit: UInt64 = 1 << 40

@@ -1,5 +1,5 @@
-/// VMCOREINFO: what a Linux kernel says of itself to dump tools, as `KEY=VALUE` lines.
-/// Source: kernel/vmcore_info.c; fact sheet formats/elf.md §4.
+/// VMCOREINFO: what a Linux kernel says of itself to dump tools, as `KEY=VALUE` lines. Source: kernel/vmcore_info.c;
+/// Documentation/elf.md §4.
 struct VMCoreInfo: Sendable, Equatable {
   /// The text as it was found, byte for byte.
   let text: [UInt8]

@@ -1,6 +1,6 @@
 /// Finds the base of the kernel's direct map: the 1 GiB aligned difference between virtual and physical addresses that
-/// the kernel half keeps from physical 0 upward. Source: gprs.md §2.1 (c); KASLR moves the base in steps of 1 GiB
-/// (arch/x86/mm/kaslr.c), with 4 levels and with 5.
+/// the kernel half keeps from physical 0 upward. Source: Documentation/kvm.md §2.1 (c); KASLR moves the base in steps
+/// of 1 GiB (arch/x86/mm/kaslr.c), with 4 levels and with 5.
 enum DirectMap {
   /// Third-level entries looked at, at most: the direct map of 64 TiB in pages of 1 GiB has 65,536.
   static let entryLimit = 1 << 17

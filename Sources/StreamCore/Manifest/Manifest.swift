@@ -2,8 +2,8 @@ import FoundationEssentials
 
 public let toolVersion = "0.1.0"
 
-/// `manifest.json`: what was read, found and written (design §7). Keys are these properties' names in snake_case; an
-/// optional that is `nil` is left out. Counters that depend on the run stand under `counters` alone.
+/// `manifest.json`: what was read, found and written (Documentation/design.md §7). Keys are these properties' names in
+/// snake_case; an optional that is `nil` is left out. Counters that depend on the run stand under `counters` alone.
 public struct Manifest: Encodable, Sendable {
   public static let schemaName = "vmcs-split-manifest-1"
   /// Runs of bad pages that are listed for one guest at most.

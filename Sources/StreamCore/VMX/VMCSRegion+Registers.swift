@@ -1,14 +1,14 @@
 extension VMCSRegion {
   /// Whether some region shows that the host's processors have the control "load IA32_EFER": ENTRY bit 15 set, or a
-  /// HOST_EFER that KVM wrote. Source: KVM vmx_set_constant_host_state; vmx/invariants.md §5.
+  /// HOST_EFER that KVM wrote. Source: KVM vmx_set_constant_host_state; Documentation/vmcs.md §5.
   static func hostLoadsEFER(_ regions: some Sequence<VMCSRegion>) -> Bool {
     regions.contains { region in
       RegionControls(region).loadsEFER == true || (region[.HOST_IA32_EFER] ?? 0) != 0
     }
   }
 
-  /// The guest's registers as far as the region alone tells them (vmx/invariants.md §5). Whatever it does not tell is
-  /// not there; general registers but RSP are never.
+  /// The guest's registers as far as the region alone tells them (Documentation/vmcs.md §5). Whatever it does not tell
+  /// is not there; general registers but RSP are never.
   /// - Parameter hostLoadsEFER: see the function of that name, over all regions of the host.
   func registerState(hostLoadsEFER: Bool) -> RegisterState {
     var state = RegisterState()

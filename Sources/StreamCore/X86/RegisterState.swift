@@ -1,4 +1,4 @@
-/// Where a register's value comes from (design §4).
+/// Where a register's value comes from (Documentation/design.md §4).
 enum RegisterSource: String, Sendable, Codable, Equatable {
   /// The field of the VMCS.
   case vmcs

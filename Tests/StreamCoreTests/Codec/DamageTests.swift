@@ -1,8 +1,8 @@
 @testable import StreamCore
 import Testing
 
-/// Stored bytes that do not give a page. Source of the answers: formats/libs.md §1, "Corrupt input, by library", and
-/// formats/kdump-compressed.md §8, rows 33 to 46.
+/// Stored bytes that do not give a page. Source of the answers: Documentation/codecs.md §1, "Corrupt input, by
+/// library", and Documentation/kdump-compressed.md §8, rows 33 to 46.
 @Suite struct DamageTests {
   static let codecs: [(PageCodec, RecipeCodec)] = [
     (.zlib, .zlib), (.lzo, .lzo), (.snappy, .snappy), (.zstd, .zstd),

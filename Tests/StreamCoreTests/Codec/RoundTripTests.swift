@@ -96,7 +96,8 @@ import Testing
     }
   }
 
-  /// Source: formats/libs.md §1, "4096 zero bytes become"; it has zlib's 41 bytes, these are libdeflate's (seen with 1.14).
+  /// Source: Documentation/codecs.md §1, "4096 zero bytes become"; it has zlib's 41 bytes, these are libdeflate's (seen
+  /// with 1.14).
   @Test(arguments: [(PageCodec.zlib, 26), (.lzo, 44), (.snappy, 196), (.zstd, 19)])
   func aZeroPageHasTheKnownSize(_ encoding: PageCodec, _ size: Int) {
     #expect(CodecSamples.stored(CodecSamples.zero, PageEncoder(encoding)).bytes.count == size)

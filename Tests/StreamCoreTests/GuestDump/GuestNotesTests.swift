@@ -59,7 +59,7 @@ import Testing
     return try file.read(at: offset, count: Int(size))
   }
 
-  /// QEMUCPUState, version 1. Source: formats/elf.md §1.4.
+  /// QEMUCPUState, version 1. Source: Documentation/elf.md §1.4.
   private static func registers(_ note: [UInt8]) -> RegisterState {
     var state = RegisterState()
     func quad(_ offset: Int) -> UInt64 { note.load(offset) ?? 0 }

@@ -1,8 +1,8 @@
 @testable import StreamCore
 import Testing
 
-/// formats/kdump-compressed.md §8 on the whole way: a damaged page of a guest is counted with its place, missing in the
-/// guest's dump, and nothing else is.
+/// Documentation/kdump-compressed.md §8 on the whole way: a damaged page of a guest is counted with its place, missing
+/// in the guest's dump, and nothing else is.
 @Suite struct DamagedSplitTests {
   private static let recipe = """
     host ram 32M seed 21

@@ -3,8 +3,8 @@ import Testing
 
 @testable import StreamCore
 
-/// Malformed and absurd ELF files, as formats/kdump-compressed.md §8 has them for kdump: refused with the field, or
-/// read as far as they go.
+/// Malformed and absurd ELF files, as Documentation/kdump-compressed.md §8 has them for kdump: refused with the field,
+/// or read as far as they go.
 @Suite struct ElfRowTests {
   private func refusal(_ damage: (inout [UInt8]) -> Void) throws -> HostDumpError? {
     var bytes = ElfSample().bytes

@@ -18,7 +18,7 @@ import Testing
       try OpenedDump.refusal(bytes) == .unsupported(file: "dump", format: format.name, remedy: format.remedy))
   }
 
-  /// The magics as formats/elf.md §5 has them, apart from the product's list.
+  /// The magics as Documentation/elf.md §5 has them, apart from the product's list.
   @Test(arguments: [
     ("an LKCD dump", "ed238f61730119a8"), ("a VMware snapshot", "d2bed2be"),
     ("a QEMU migration stream", "5145564d00000003"),

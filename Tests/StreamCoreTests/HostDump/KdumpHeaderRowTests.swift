@@ -2,7 +2,7 @@ import Testing
 
 @testable import StreamCore
 
-/// formats/kdump-compressed.md §8, the rows about headers, bitmaps and notes. A test bears its row's number.
+/// Documentation/kdump-compressed.md §8, the rows about headers, bitmaps and notes. A test bears its row's number.
 @Suite struct KdumpHeaderRowTests {
   private func refusal(_ damage: (inout KdumpSample) -> Void) throws -> HostDumpError? {
     var sample = KdumpSample()

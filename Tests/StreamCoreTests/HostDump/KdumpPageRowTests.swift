@@ -3,8 +3,8 @@ import Testing
 
 @testable import StreamCore
 
-/// formats/kdump-compressed.md §8, the rows about single pages: the damaged page is bad, with the place at fault, and
-/// all others are the truth. A test bears its row's number.
+/// Documentation/kdump-compressed.md §8, the rows about single pages: the damaged page is bad, with the place at fault,
+/// and all others are the truth. A test bears its row's number.
 @Suite struct KdumpPageRowTests {
   private static let frame: UInt64 = 6
 

@@ -67,7 +67,7 @@ extension HostBuilder {
       registers: cpu.truth, stack: stack, tlsFrame: tls)
   }
 
-  /// The page of `kvm_lapic.regs`: id, version, task priority. Source: vmx/invariants.md §2.
+  /// The page of `kvm_lapic.regs`: id, version, task priority. Source: Documentation/vmcs.md §2.
   private mutating func apicPage(_ id: UInt32, isXAPIC: Bool) throws(RecipeMistake) -> UInt64 {
     let page = try space.allocatePage()
     space.memory.store(isXAPIC ? UInt64(id) << 24 : UInt64(id), at: page + 0x20, width: 4)
@@ -88,7 +88,7 @@ extension HostBuilder {
   }
 
   /// What a SIGKILL leaves: the region as it was, an emptied `loaded_vmcs`, unmapped `struct kvm` and stacks, an EPT
-  /// root of zeros, no user memory. Source: vmx/invariants.md §9.
+  /// root of zeros, no user memory. Source: Documentation/vmcs.md §9.
   mutating func kill(_ guest: BuiltGuest) throws(RecipeMistake) {
     for vcpu in guest.vcpus {
       let loaded = vcpu.vcpuAddress + shape.vmcs01

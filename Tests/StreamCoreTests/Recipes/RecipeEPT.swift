@@ -1,4 +1,5 @@
-/// Writes EPT as KVM does: the low bits of Linux 6.1's entries, or 6.12's with bit 63. Source: vmx/invariants.md §6.
+/// Writes EPT as KVM does: the low bits of Linux 6.1's entries, or 6.12's with bit 63. Source: Documentation/vmcs.md
+/// §6.
 struct RecipeEPT: Sendable {
   /// What a leaf maps.
   enum Kind {

@@ -1,4 +1,5 @@
-/// Offsets of KVM's structures in one kernel, in bytes. Source: vmx/gprs.md §1 and §5, from BTF of Debian's modules.
+/// Offsets of KVM's structures in one kernel, in bytes. Source: Documentation/kvm.md §1 and §5, from BTF of Debian's
+/// modules.
 struct RecipeKVMShape: Sendable {
   let name: String
   // struct vcpu_vmx: those that differ between the kernels.
@@ -71,7 +72,7 @@ struct RecipeKVMShape: Sendable {
   static let kvmMemslotSets: UInt64 = 88
   static let kvmMemslots: UInt64 = 4376
 
-  /// Whether the product knows every distance of this one, so that it can tell KERNEL_GS_BASE. gprs.md §6.
+  /// Whether the product knows every distance of this one, so that it can tell KERNEL_GS_BASE. Documentation/kvm.md §6.
   var isMeasured: Bool { kvm.isXArray }
 
   /// The kernels a recipe can name. `6.1-mini` is the own build of the `mini` dump: 8 bytes less before `vmcs01`.
@@ -145,7 +146,7 @@ struct RecipeSlab: Sendable {
 /// The kernel's xarray, as `kvm.vcpu_array` uses it: nodes of 64 slots, a tag of 2 on a pointer to a node.
 struct RecipeXArray {
   /// Builds the tree for entries 0, 1, 2, … and returns `xa_head`. Each node names its parent and the `struct xarray`
-  /// at `array` that it belongs to. Source: vmx/gprs.md §5; include/linux/xarray.h, struct xa_node.
+  /// at `array` that it belongs to. Source: Documentation/kvm.md §5; include/linux/xarray.h, struct xa_node.
   static func build(
     _ entries: [UInt64], array: UInt64, kernel: RecipeKernel, slab: inout RecipeSlab, in space: inout RecipeSpace
   ) throws(RecipeMistake) -> UInt64 {
@@ -174,7 +175,7 @@ struct RecipeXArray {
   }
 }
 
-/// KVM's memory slots, as an rb-tree by guest frame. Source: vmx/gprs.md §5.
+/// KVM's memory slots, as an rb-tree by guest frame. Source: Documentation/kvm.md §5.
 struct RecipeMemslots {
   struct Slot {
     var gfn: UInt64

@@ -1,4 +1,4 @@
-/// What a kdump-compressed file shall look like. Source: formats/kdump-compressed.md.
+/// What a kdump-compressed file shall look like. Source: Documentation/kdump-compressed.md.
 struct RecipeKdump: Sendable {
   var codec: RecipeCodec = .lzo
   var version: UInt32 = 6

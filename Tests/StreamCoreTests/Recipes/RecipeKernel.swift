@@ -137,7 +137,8 @@ struct RecipeKernel: Sendable {
     }
   }
 
-  /// The text page and the note, as `vmcoreinfo_data` and `vmcoreinfo_note` hold them. Source: formats/elf.md §4.2.
+  /// The text page and the note, as `vmcoreinfo_data` and `vmcoreinfo_note` hold them. Source: Documentation/elf.md
+  /// §4.2.
   private mutating func writeVMCoreInfo(in space: inout RecipeSpace) throws(RecipeMistake) {
     let text = Array(vmcoreInfo.utf8)
     space.memory.write(text, at: try space.allocatePage())
@@ -145,7 +146,7 @@ struct RecipeKernel: Sendable {
     space.memory.write(RecipeNotes.note(name: "VMCOREINFO", type: 0, descriptor: text), at: note)
   }
 
-  /// VMCOREINFO as the kernel prints it: the keys that readers ask for. Source: formats/elf.md §4.4.
+  /// VMCOREINFO as the kernel prints it: the keys that readers ask for. Source: Documentation/elf.md §4.4.
   var vmcoreInfo: String {
     func hex(_ value: UInt64) -> String { String(value, radix: 16) }
     let swapper = hex(stext + Place.swapper)

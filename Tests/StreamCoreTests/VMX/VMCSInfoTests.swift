@@ -174,7 +174,7 @@ import Testing
   }
   private let revision = RecipeFile.le32(0xe)
 
-  /// From memory of the version 2 cover letter, on a Xeon E7540 (vmx/vmcsinfo.md §3).
+  /// From memory of the version 2 cover letter, on a Xeon E7540 (Documentation/vmcsinfo.md §3).
   @Test func valuesOfANehalemDecode() throws {
     let bytes = revision + set(0x4000, 0x0554_0550) + set(0x4002, 0x0544_0540) + set(0x401e, 0x054c_0548)
     let info = try VMCSInfo.parse(bytes + set(0x400c, 0x057c_0578))

@@ -1,4 +1,4 @@
-/// By what a region is known to be a dead vCPU's. Source: vmx/invariants.md §9.
+/// By what a region is known to be a dead vCPU's. Source: Documentation/vmcs.md §9.
 enum DeathReason: Equatable, Sendable {
   /// Its `loaded_vmcs` was cleared: pointer NULL, cpu -1, not launched.
   case released

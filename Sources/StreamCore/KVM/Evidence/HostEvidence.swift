@@ -1,5 +1,5 @@
-/// Host evidence of all regions of a dump (design §1). Built once from every region that content tests let through;
-/// forged ones among them cost time and gain nothing.
+/// Host evidence of all regions of a dump (Documentation/design.md §1). Built once from every region that content tests
+/// let through; forged ones among them cost time and gain nothing.
 struct HostEvidence: Sendable {
   let kernel: LinuxKernel
   /// The distances that the host's vCPUs agree on; `nil` when none was proven.
@@ -110,7 +110,7 @@ extension EvidenceJudge {
     }
   }
 
-  /// Signs of a vCPU that is gone, on a region that no convincing pointer leads to. Source: vmx/invariants.md §9.
+  /// Signs of a vCPU that is gone, on a region that no convincing pointer leads to. Source: Documentation/vmcs.md §9.
   private func death(of region: RegionFacts, _ finder: inout VCPUFinder) -> DeathReason? {
     guard strayPointer(of: region.address) == nil, finder.pointers(of: region).isEmpty else { return nil }
     if let load = region.entryMSRLoad, let shape, let distance = shape.pointerToMSRLoad, load & 7 == 0,

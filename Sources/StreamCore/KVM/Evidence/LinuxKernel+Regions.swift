@@ -25,7 +25,8 @@ extension LinuxKernel {
   private static let tableLimit = 64
 
   /// A kernel without a VMCOREINFO: the direct map's base follows from the pointers in `vcpu_vmx` alone, the tables are
-  /// those that the regions' HOST_CR3 name, and both must agree. `anchored` is false. Source: gprs.md §2.3.
+  /// those that the regions' HOST_CR3 name, and both must agree. `anchored` is false. Source: Documentation/kvm.md
+  /// §2.3.
   init(regions: [RegionFacts], memory: any PhysicalMemory) throws(UnanchoredKernelFault) {
     var votes: [UInt64: Int] = [:]
     for region in regions {

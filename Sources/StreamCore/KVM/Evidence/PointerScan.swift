@@ -7,7 +7,7 @@ struct PointerScan: PointerSearch {
   let decoders: DecoderPool
   let workers: Workers
 
-  /// Hits kept for one value: a true pointer has one or two (gprs.md §2.2), chance hits are few.
+  /// Hits kept for one value: a true pointer has one or two (Documentation/kvm.md §2.2), chance hits are few.
   private static let hitLimit = 64
 
   func pointers(to values: [UInt64]) throws -> [UInt64: [HPA]] {

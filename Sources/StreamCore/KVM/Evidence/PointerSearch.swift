@@ -2,6 +2,6 @@
 /// The caller implements it, as one pass over the dump.
 protocol PointerSearch {
   /// Physical addresses, multiples of 8, of the quadwords that hold one of `values`. A bounded number for each value
-  /// will do: a true pointer has one or two hits (gprs.md §2.2).
+  /// will do: a true pointer has one or two hits (Documentation/kvm.md §2.2).
   func pointers(to values: [UInt64]) throws -> [UInt64: [HPA]]
 }

@@ -6,7 +6,7 @@ enum VMCSRole: Equatable, Sendable {
   case nested(of: VirtualAddress)
 }
 
-/// What shows that only the host kernel can have set up a region (design §1, host evidence).
+/// What shows that only the host kernel can have set up a region (Documentation/design.md §1, host evidence).
 struct VCPUEvidence: Sendable, Equatable {
   /// Address of the VMCS region.
   let region: HPA

@@ -13,9 +13,9 @@ struct ArchVote {
       arch.lapicRegs = lapicRegs
     }
     arch.hasIdentity = identityHolds()
-    // The distances of 6.1 and 6.12, of a kernel with modules and of one without (gprs.md §1), and of their releases
-    // before `host_debugctl` came to stand between `efer` and `apic_base` (6.13.6 and 6.12's of March 2025, 6.1's of
-    // August 2025; commit fb71c7959356).
+    // The distances of 6.1 and 6.12, of a kernel with modules and of one without (Documentation/kvm.md §1), and of
+    // their releases before `host_debugctl` came to stand between `efer` and `apic_base` (6.13.6 and 6.12's of March
+    // 2025, 6.1's of August 2025; commit fb71c7959356).
     arch.isKnown =
       VCPUShape.guesses.contains(shape.startToPointer) && regs == 296 && (arch.apic == 248 || arch.apic == 240)
       && arch.efer == 224 && shape.pointerToLoaded == 160

@@ -1,4 +1,5 @@
-/// The registers that KVM keeps of a vCPU, `kvm_vcpu.arch`. Source: arch/x86/include/asm/kvm_host.h; gprs.md §1, §3.
+/// The registers that KVM keeps of a vCPU, `kvm_vcpu.arch`. Source: arch/x86/include/asm/kvm_host.h;
+/// Documentation/kvm.md §1, §3.
 struct KVMRegisters: Sendable, Equatable {
   /// RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 to R15, RIP.
   let values: [UInt64]

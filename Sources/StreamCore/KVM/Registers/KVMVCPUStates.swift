@@ -45,7 +45,7 @@ struct KVMVCPUStates: Sendable {
     let isActive = object.evidence.isActive ?? (object.evidence.role == .vmcs01 && object.isLone)
     if isActive, let active = object.active {
       state.registers = KVMRegisters(in: object.bytes, arch: regs, efer: arch.efer, region: active)
-      // The place is 24 bytes before the pointer in 6.1 and 6.12; elsewhere nobody has looked. gprs.md §6.
+      // The place is 24 bytes before the pointer in 6.1 and 6.12; elsewhere nobody has looked. Documentation/kvm.md §6.
       if arch.isKnown, let base = object.bytes.u64(start + shape.startToPointer - 24),
         VirtualAddress(rawValue: base).isCanonical(levels: 5)
       {

@@ -1,5 +1,5 @@
 extension RegisterState {
-  /// This state, read from a VMCS, with what the host kernel knows better or alone. Source: gprs.md §3.
+  /// This state, read from a VMCS, with what the host kernel knows better or alone. Source: Documentation/kvm.md §3.
   ///
   /// After an exit KVM reads RSP, RIP and CR3 from the VMCS only when it needs them, and writes them back only before
   /// the next entry; `regs_avail` and `regs_dirty` say which copy counts. RFLAGS, CR0, CR4 and segments stand in the

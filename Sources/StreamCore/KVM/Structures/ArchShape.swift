@@ -1,5 +1,5 @@
-/// Places inside `kvm_vcpu` beyond the pointer to the region, as the host's vCPUs agree on them; bytes. Source: gprs.md
-/// §1, §2.4.
+/// Places inside `kvm_vcpu` beyond the pointer to the region, as the host's vCPUs agree on them; bytes. Source:
+/// Documentation/kvm.md §1, §2.4.
 struct ArchShape: Equatable, Sendable {
   /// From the start of the object to `arch.regs`.
   let regs: UInt64
@@ -12,7 +12,7 @@ struct ArchShape: Equatable, Sendable {
   var mpState: UInt64?
   /// `cpu` and `vcpu_id` stand at 32 and 36, behind `kvm` and the preempt notifier.
   var hasIdentity = false
-  /// The object is one whose every distance is known: 6.1 to 6.12. gprs.md §6.
+  /// The object is one whose every distance is known: 6.1 to 6.12. Documentation/kvm.md §6.
   var isKnown = false
 
   /// From `arch.regs` to the copy of the CR0 bits that the guest owns, by which `arch` is found: 17 registers, the two

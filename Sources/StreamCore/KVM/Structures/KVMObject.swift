@@ -1,4 +1,4 @@
-/// One `struct kvm` of the host. Source: include/linux/kvm_host.h; gprs.md §2.6, §5.5.
+/// One `struct kvm` of the host. Source: include/linux/kvm_host.h; Documentation/kvm.md §2.6, §5.5.
 struct KVMObject: Sendable, Equatable {
   let address: VirtualAddress
   /// Its vCPUs, by index.
@@ -8,7 +8,7 @@ struct KVMObject: Sendable, Equatable {
   /// Frames that this rests on: the object's own, its table's nodes and its vCPUs' first.
   let frames: [UInt64]
 
-  /// Bytes of a `struct kvm` that are looked at: 6.1's is 40 KiB. gprs.md §2.6.
+  /// Bytes of a `struct kvm` that are looked at: 6.1's is 40 KiB. Documentation/kvm.md §2.6.
   static let size = 48 << 10
   /// List nodes visited at most while one object is searched.
   static let listBudget = 1 << 13

@@ -1,5 +1,5 @@
-/// What makes a place in memory a `struct loaded_vmcs`. Kernels before 5.0 lack some of these.
-/// Source: arch/x86/kvm/vmx/vmcs.h; gprs.md §1 and §2.2.
+/// What makes a place in memory a `struct loaded_vmcs`. Kernels before 5.0 lack some of these. Source:
+/// arch/x86/kvm/vmx/vmcs.h; Documentation/kvm.md §1 and §2.2.
 enum LoadedVMCSCheck: String, Sendable, CaseIterable {
   /// `shadow_vmcs` is NULL, or a page of the direct map whose header has the shadow bit.
   case shadow_vmcs

@@ -1,5 +1,5 @@
-/// The table of vCPUs inside a `struct kvm`: the way back from a VM to its vCPUs.
-/// Source: include/linux/kvm_host.h; lib/xarray.c; gprs.md §2.6 and §5.5.
+/// The table of vCPUs inside a `struct kvm`: the way back from a VM to its vCPUs. Source: include/linux/kvm_host.h;
+/// lib/xarray.c; Documentation/kvm.md §2.6 and §5.5.
 struct VCPUTable: Sendable, Equatable {
   /// Byte within the `struct kvm` where the table or the pointer to it stands.
   let offset: Int

@@ -1,4 +1,4 @@
-/// One entry of an EPT table. Source: SDM vol. 3, 30.3; KVM mmu/spte.h of Linux 4.11 to 6.12; vmx/invariants.md §6.
+/// One entry of an EPT table. Source: SDM vol. 3, 30.3; KVM mmu/spte.h of Linux 4.11 to 6.12; Documentation/vmcs.md §6.
 struct EPTEntry: Sendable, Hashable {
   /// What an entry means at its level.
   enum Kind: Sendable, Hashable {

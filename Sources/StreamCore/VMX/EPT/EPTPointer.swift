@@ -1,4 +1,4 @@
-/// The EPT pointer of a VMCS (field 0x201a). Source: SDM vol. 3, 26.6.11; KVM construct_eptp; vmx/invariants.md §6.
+/// The EPT pointer of a VMCS (field 0x201a). Source: SDM vol. 3, 26.6.11; KVM construct_eptp; Documentation/vmcs.md §6.
 struct EPTPointer: Sendable, Hashable {
   /// What is wrong with a value as an EPT pointer.
   enum Fault: Error, Equatable, Sendable {

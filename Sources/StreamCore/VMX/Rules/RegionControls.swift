@@ -1,4 +1,4 @@
-/// The control words of a region. Bits: SDM vol. 3, 26.6 to 26.8 and appendix A; vmx/invariants.md §3.
+/// The control words of a region. Bits: SDM vol. 3, 26.6 to 26.8 and appendix A; Documentation/vmcs.md §3.
 struct RegionControls {
   let pin: UInt64?
   let processor: UInt64?

@@ -1,4 +1,4 @@
-/// The strong rules by which a region's content is told from chance. Numbers are those of vmx/invariants.md §4;
+/// The strong rules by which a region's content is told from chance. Numbers are those of Documentation/vmcs.md §4;
 /// `controls` is §3's "must be 1". Raw values are what `list -v` prints.
 enum RegionRule: String, Sendable, CaseIterable {
   /// The layout lacks GUEST_CR3, GUEST_RIP, HOST_CR3 or VM_ENTRY_CONTROLS, without which a region cannot be told.

@@ -1,5 +1,5 @@
-/// What a page is, judged by its content alone. Host evidence (design §1) is another question, and so is whether the
-/// vCPU is alive: the region of a dead one keeps its content.
+/// What a page is, judged by its content alone. Host evidence (Documentation/design.md §1) is another question, and so
+/// is whether the vCPU is alive: the region of a dead one keeps its content.
 enum RegionJudgement: Sendable, Equatable {
   /// A vCPU's region.
   case guest(RegionAcceptance)
@@ -35,7 +35,7 @@ struct RegionAcceptance: Sendable, Equatable {
   var abortIndicator: UInt32
 }
 
-/// Judges pages by the rules of vmx/invariants.md §4. Rules whose fields the layout lacks are skipped.
+/// Judges pages by the rules of Documentation/vmcs.md §4. Rules whose fields the layout lacks are skipped.
 struct RegionJudge: Sendable {
   /// The fields without which a region cannot be told.
   static let required: [VMCSField] = [.GUEST_CR3, .GUEST_RIP, .HOST_CR3, .VM_ENTRY_CONTROLS]

@@ -1,4 +1,4 @@
-/// The strong rules on the guest-state area that need nothing but the region: vmx/invariants.md §4, rules 3 to 11,
+/// The strong rules on the guest-state area that need nothing but the region: Documentation/vmcs.md §4, rules 3 to 11,
 /// which are the processor's own checks on VM entry (SDM vol. 3, 28.3).
 struct RegionRules {
   private let region: VMCSRegion

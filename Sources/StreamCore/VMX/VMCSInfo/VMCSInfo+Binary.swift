@@ -1,5 +1,5 @@
 /// Version 2: the revision id in 4 bytes, then to the end sets of 12: the field's encoding in 4, the encoded offset in
-/// 8, all little-endian. Source: vmx/vmcsinfo.md §3.
+/// 8, all little-endian. Source: Documentation/vmcsinfo.md §3.
 extension VMCSInfo {
   private static let setSize = 12
   /// Bits that an encoding can have: width, type, index and the access type for the upper half of 64 bits.

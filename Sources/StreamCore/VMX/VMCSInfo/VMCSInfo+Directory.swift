@@ -1,5 +1,5 @@
 /// Versions 3 to 5: a saved sysfs directory with a file `id` for the revision id and for each field a file that is
-/// named by its encoding in four hexadecimal digits and holds its plain offset. Source: vmx/vmcsinfo.md §4.
+/// named by its encoding in four hexadecimal digits and holds its plain offset. Source: Documentation/vmcsinfo.md §4.
 extension VMCSInfo {
   /// Whether the directory's file of this name is one of the table's.
   static func isFile(_ name: String) -> Bool {

@@ -1,4 +1,5 @@
-/// Version 1: lines `REVISION_ID=d` and `FIELD(GUEST_RIP)=0d7c0d780d740d70`, in any order. Source: vmx/vmcsinfo.md §2.
+/// Version 1: lines `REVISION_ID=d` and `FIELD(GUEST_RIP)=0d7c0d780d740d70`, in any order. Source:
+/// Documentation/vmcsinfo.md §2.
 extension VMCSInfo {
   init(text: some Collection<UInt8>) throws(VMCSInfoError) {
     var revisionID: UInt32?

@@ -1,7 +1,7 @@
 /// A VMCSINFO: the table of a processor's VMCS, made on a running host, in one of the forms that were posted in 2012.
-/// It describes a processor, not a guest. Source: vmx/vmcsinfo.md, as each part says.
+/// It describes a processor, not a guest. Source: Documentation/vmcsinfo.md, as each part says.
 public struct VMCSInfo: Sendable, Equatable {
-  /// Name of the note that holds a VMCSINFO; its type does not matter (vmx/vmcsinfo.md §5).
+  /// Name of the note that holds a VMCSINFO; its type does not matter (Documentation/vmcsinfo.md §5).
   static let noteName = "VMCSINFO"
   /// Far above what 206 fields take in any form; the buffer of version 1 had 8 KiB.
   static let maximumBytes = 1 << 16

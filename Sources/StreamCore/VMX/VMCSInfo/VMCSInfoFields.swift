@@ -1,5 +1,5 @@
 /// The places that a table's values come to, after the checks that need all of them: one form of access rights, no two
-/// fields in the same bytes (vmx/vmcsinfo.md §2.4, steps 2 and 5).
+/// fields in the same bytes (Documentation/vmcsinfo.md §2.4, steps 2 and 5).
 struct VMCSInfoFields {
   private(set) var places: [VMCSField: Layout.Place] = [:]
   private(set) var accessRights = AccessRightsForm.unknown

@@ -1,4 +1,5 @@
-/// The words with which a region was filled before it was read: each names its own place. Source: vmx/vmcsinfo.md §2.3.
+/// The words with which a region was filled before it was read: each names its own place. Source:
+/// Documentation/vmcsinfo.md §2.3.
 enum VMCSInfoWord {
   /// Byte offset that a word names; `nil` for one that no filled region holds.
   static func offset(_ word: UInt16) -> Int? {
@@ -13,7 +14,7 @@ enum VMCSInfoWord {
   }
 }
 
-/// What one value of a table says of its field's place (vmx/vmcsinfo.md §2.4, steps 2 to 4).
+/// What one value of a table says of its field's place (Documentation/vmcsinfo.md §2.4, steps 2 to 4).
 enum VMCSInfoValue: Equatable {
   case place(Layout.Place)
   /// Access rights also tell in which form the processor stores them.
