@@ -8,14 +8,6 @@ public struct FormatError: Error, Equatable, Sendable {
   var field: String
   var expected: String
   var found: String
-
-  init(file: String, offset: UInt64, field: String, expected: String, found: String) {
-    self.file = file
-    self.offset = offset
-    self.field = field
-    self.expected = expected
-    self.found = found
-  }
 }
 
 extension FormatError: CustomStringConvertible {
@@ -29,12 +21,6 @@ public struct SystemError: Error, Equatable, Sendable {
   var call: String
   var path: String
   var code: Int32
-
-  init(call: String, path: String, code: Int32) {
-    self.call = call
-    self.path = path
-    self.code = code
-  }
 }
 
 /// "0x…" in lower case, as addresses and offsets are printed everywhere.

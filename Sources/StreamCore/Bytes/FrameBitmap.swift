@@ -19,8 +19,6 @@ struct FrameBitmap: Sendable, Equatable {
   private var frozen = false
   private(set) var count: UInt64 = 0
 
-  init() {}
-
   /// Bytes of memory that the bits and the directory take, for the accounting of `--memory`.
   var byteCount: Int { words.count * 8 + steps.count * 2 + slotOfChunk.byteCount }
 

@@ -15,8 +15,6 @@ final class TemporaryFiles: Sendable {
   }
   private let state = Mutex(State())
 
-  init() {}
-
   /// The temporary files that exist now, sorted.
   var paths: [String] { state.withLock { $0.paths.sorted() } }
 

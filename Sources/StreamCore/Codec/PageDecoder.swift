@@ -14,8 +14,6 @@ final class PageDecoder {
   /// Where a page goes that is decoded for its head alone.
   private lazy var scratch: [UInt8] = []
 
-  init() {}
-
   /// Decodes one page into `page`, which is brought to 4096 bytes if it has another size. `nil` is success; after a
   /// fault the bytes of `page` mean nothing.
   func decode(_ stored: RawSpan, _ codec: PageCodec, into page: inout [UInt8]) -> DecodeFault? {

@@ -10,23 +10,13 @@ struct OutputPage: Sendable, Equatable {
   }
   var guestFrame: UInt64
   var content: Content
-
-  init(guestFrame: UInt64, content: Content) {
-    self.guestFrame = guestFrame
-    self.content = content
-  }
 }
 
 /// Pages of one guest, in any order, and how many bytes they have.
 struct OutputBatch: Sendable {
   /// Bytes that the pages' ranges lie in.
-  var payloadCount: Int
-  var pages: [OutputPage]
-
-  init(payloadCount: Int = 0, pages: [OutputPage] = []) {
-    self.payloadCount = payloadCount
-    self.pages = pages
-  }
+  var payloadCount = 0
+  var pages: [OutputPage] = []
 }
 
 /// A range of a batch's payload, and where in the file it belongs.
@@ -47,14 +37,6 @@ struct OutputSummary: Sendable, Equatable {
   /// A name of `guestDumpFormats`.
   var format: String
   var codec: String
-
-  init(bytes: UInt64, pages: UInt64, badPages: UInt64, format: String, codec: String) {
-    self.bytes = bytes
-    self.pages = pages
-    self.badPages = badPages
-    self.format = format
-    self.codec = codec
-  }
 }
 
 /// Why a guest's dump could not be finished. Its temporary file is removed with the writer.

@@ -4,12 +4,6 @@ struct KernelImageSegment: Sendable, Equatable {
   var physical: GPA
   /// Length; partial pages at either end are left out.
   var bytes: UInt64
-
-  init(virtual: VirtualAddress, physical: GPA, bytes: UInt64) {
-    self.virtual = virtual
-    self.physical = physical
-    self.bytes = bytes
-  }
 }
 
 /// All that a writer must know of a guest before the first page comes.
@@ -28,22 +22,6 @@ struct GuestImage: Sendable {
   /// The codec that the output names; single pages may be stored otherwise.
   var codec: PageCodec
   /// Where the guest kernel maps physical address 0, when that is known.
-  var directMapBase: UInt64?
-  var kernelImage: [KernelImageSegment]
-
-  init(
-    vcpus: [RegisterState], vmcoreinfo: [UInt8]?, utsname: UTSName, physBase: Int64, known: FrameBitmap,
-    present: FrameBitmap, codec: PageCodec, directMapBase: UInt64? = nil,
-    kernelImage: [KernelImageSegment] = []
-  ) {
-    self.vcpus = vcpus
-    self.vmcoreinfo = vmcoreinfo
-    self.utsname = utsname
-    self.physBase = physBase
-    self.known = known
-    self.present = present
-    self.codec = codec
-    self.directMapBase = directMapBase
-    self.kernelImage = kernelImage
-  }
+  var directMapBase: UInt64? = nil
+  var kernelImage: [KernelImageSegment] = []
 }

@@ -71,12 +71,6 @@ struct Note: Sendable, Equatable {
   var name: String
   var type: UInt32
   var descriptor: [UInt8]
-
-  init(name: String, type: UInt32, descriptor: [UInt8]) {
-    self.name = name
-    self.type = type
-    self.descriptor = descriptor
-  }
 }
 
 /// What the manifest and `list` say of the input.

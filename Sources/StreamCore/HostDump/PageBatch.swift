@@ -10,8 +10,6 @@ struct PageBatch: Sendable {
   /// Frames with a descriptor that cannot be used.
   private(set) var faults: UInt64 = 0
 
-  init() {}
-
   mutating func clear(room: Int) {
     pages.removeAll(keepingCapacity: true)
     pages.reserveCapacity(room)

@@ -27,8 +27,6 @@ final class ReadCounters: Sendable {
   private let maps = Atomic<UInt64>(0)
   private let pages = Atomic<UInt64>(0)
 
-  init() {}
-
   func add(_ bytes: Int, _ purpose: ReadPurpose) {
     let bytes = UInt64(max(0, bytes))
     switch purpose {

@@ -8,17 +8,6 @@ struct UTSName: Sendable, Equatable {
   var machine: String
   var domainname: String
 
-  init(
-    sysname: String, nodename: String, release: String, version: String, machine: String, domainname: String
-  ) {
-    self.sysname = sysname
-    self.nodename = nodename
-    self.release = release
-    self.version = version
-    self.machine = machine
-    self.domainname = domainname
-  }
-
   /// Bytes of one field, the NUL included.
   static let fieldSize = 65
 

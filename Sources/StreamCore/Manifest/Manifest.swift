@@ -26,11 +26,6 @@ public struct Manifest: Encodable, Sendable {
   public struct Tool: Encodable, Sendable {
     public var name: String
     public var version: String
-
-    init(name: String, version: String) {
-      self.name = name
-      self.version = version
-    }
   }
 
   public struct Input: Encodable, Sendable {

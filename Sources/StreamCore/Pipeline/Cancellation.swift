@@ -12,5 +12,4 @@ public final class Cancellation: Sendable {
 
 /// Thrown by stages that stop because of a `Cancellation`.
 struct Cancelled: Error, Equatable, Sendable {
-  init() {}
 }

@@ -4,11 +4,6 @@ public struct Layout: Sendable, Equatable {
   public struct Place: Sendable, Hashable {
     public var offset: Int
     public var width: Int
-
-    init(offset: Int, width: Int) {
-      self.offset = offset
-      self.width = width
-    }
   }
 
   /// How sure the places are, in the words of layouts.json.

@@ -5,12 +5,6 @@ struct VMCSRegion: Sendable, Equatable {
   let page: Page
   let layout: Layout
 
-  init(address: HPA, page: Page, layout: Layout) {
-    self.address = address
-    self.page = page
-    self.layout = layout
-  }
-
   /// Bits 30:0 of the first dword.
   var revisionID: UInt32 { page.u32(0) & 0x7fff_ffff }
   /// Bit 31 of the first dword: a shadow VMCS, which no processor ever entered.

@@ -25,8 +25,6 @@ struct MapCounts: Sendable, Equatable {
   var absentFrames: [UInt64] = []
   var badFrames: [UInt64] = []
 
-  init() {}
-
   /// Whether a part of the guest's map could not be read or was refused.
   var isIncomplete: Bool { loops + shared + misconfigured + absentTables + badTables > 0 }
 

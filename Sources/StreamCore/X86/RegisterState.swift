@@ -46,13 +46,6 @@ struct Segment: Sendable, Equatable {
   var limit: UInt32
   var accessRights: UInt32
 
-  init(selector: UInt16, base: UInt64, limit: UInt32, accessRights: UInt32) {
-    self.selector = selector
-    self.base = base
-    self.limit = limit
-    self.accessRights = accessRights
-  }
-
   var isUnusable: Bool { accessRights >> 16 & 1 == 1 }
 }
 
@@ -60,11 +53,6 @@ struct Segment: Sendable, Equatable {
 struct DescriptorTable: Sendable, Equatable {
   var base: UInt64
   var limit: UInt32
-
-  init(base: UInt64, limit: UInt32) {
-    self.base = base
-    self.limit = limit
-  }
 }
 
 /// What a guest's vCPU held, vendor-neutral. What is not known is not there: nothing is invented.
@@ -73,8 +61,6 @@ struct RegisterState: Sendable, Equatable {
   var segments: [SegmentRegister: Sourced<Segment>] = [:]
   var gdtr: Sourced<DescriptorTable>?
   var idtr: Sourced<DescriptorTable>?
-
-  init() {}
 
   subscript(_ register: Register) -> UInt64? { registers[register]?.value }
 

@@ -12,8 +12,6 @@ struct EPTWalk: SecondLevelMap {
   struct Limits: Sendable {
     /// Tables reached more than once; a root with more is refused as a whole.
     var sharedTables = 65_536
-
-    init() {}
   }
 
   /// Where a table hangs: its own level and the first guest frame below it.

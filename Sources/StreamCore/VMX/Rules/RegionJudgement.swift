@@ -44,11 +44,6 @@ struct RegionJudge: Sendable {
   /// The host's memory, for the link pointer's target and the EPT root.
   let memory: (any PhysicalMemory)?
 
-  init(layout: Layout, memory: (any PhysicalMemory)?) {
-    self.layout = layout
-    self.memory = memory
-  }
-
   /// Most candidates are chance hits: fixed values come first, then what needs several fields, memory last.
   func judge(_ page: Page, at address: HPA) -> RegionJudgement {
     let region = VMCSRegion(address: address, page: page, layout: layout)
