@@ -1,3 +1,4 @@
+import HostRecipes
 import StreamCore
 import Testing
 

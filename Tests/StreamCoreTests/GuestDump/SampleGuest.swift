@@ -1,5 +1,7 @@
 import Foundation
 import Glibc
+import HostModel
+import HostRecipes
 import StreamCore
 
 /// A small guest with memory of all kinds: what a writer is fed, and what must be read back.
@@ -22,7 +24,7 @@ struct SampleGuest {
     seed: UInt64 = 7,
     isPresent: (UInt64) -> Bool = { $0 % 11 != 3 }
   ) {
-    var random = RecipeRandom(seed: seed)
+    var random = SplitMix64(seed: seed)
     var frames = FrameBitmap()
     var present = FrameBitmap()
     for range in known {

@@ -1,4 +1,6 @@
 import Foundation
+import HostModel
+import HostRecipes
 import StreamCore
 
 /// A small dump that is damaged over and over, and what each guest's dump must hold.
@@ -45,7 +47,7 @@ struct MutationSubject: Sendable {
       }
       return pages
     }
-    pages = Set(truth.flatMap(\.values)).subtracting([RecipeMemory.zeroPage])
+    pages = Set(truth.flatMap(\.values)).subtracting([SparseMemory.zeroPage])
     structures = frames.filter { !owned.contains($0) }
     view = bytes.starts(with: [0x7f]) ? MutatedView.elf(bytes) : MutatedView.kdump(bytes)
     stored = view.streams(owned)

@@ -1,4 +1,5 @@
 import Foundation
+import HostRecipes
 import StreamCore
 import Testing
 
