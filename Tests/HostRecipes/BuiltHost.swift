@@ -51,21 +51,7 @@ package struct BuiltHost: Sendable {
   }
 
   /// The notes of the host's dump: a NT_PRSTATUS a CPU, then VMCOREINFO unless the recipe says there is none.
-  package var notes: [UInt8] {
-    var bytes: [UInt8] = []
-    for cpu in 0..<spec.cpus {
-      var registers = [UInt64](repeating: 0, count: 27)
-      registers[16] = kernel.stext + LinuxKernel.Place.idle + 2
-      registers[17] = 0x10
-      registers[18] = 0x246
-      registers[19] = kernel.perCPUBase(cpu) + 0x7f00
-      registers[20] = 0x18
-      registers[22] = kernel.perCPUBase(cpu)
-      bytes += ElfNotes.processStatus(pid: 0, registers: registers)
-    }
-    if let text = vmcoreInfo { bytes += ElfNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array(text.utf8)) }
-    return bytes
-  }
+  package var notes: [UInt8] { kernel.crashNotes(hasVMCoreInfo: spec.hasVMCoreInfo) }
 
   package var vmcoreInfo: String? { spec.hasVMCoreInfo ? kernel.vmcoreInfo : nil }
 }

@@ -44,26 +44,31 @@ package struct RecipeKdump: Sendable {
   package func file(of host: BuiltHost) -> (file: RecipeFile, places: Places) {
     var file = RecipeFile()
     var places = Places()
-    var notes = hasTextNote ? host.notes : RecipeKdump.withoutText(host)
+    let notes = version < 4 ? [] : hasTextNote ? host.notes : host.kernel.crashNotes(hasVMCoreInfo: false)
     let text = Array((host.vmcoreInfo ?? "").utf8)
-    let subHeaderSize: UInt64 = [8, 12, 32, 48, 64, 80, 104][Int(min(version, 6))]
+    let subHeaderSize = KdumpHead.subHeaderSize(version: version)
     places.notes = 4096 + subHeaderSize
-    if version < 4 { notes = [] }
     places.notesSize = UInt64(notes.count)
     // Without a note that holds the text, and before notes existed, the text stands behind them on its own.
     var textOffset = places.notes + places.notesSize
     if hasTextNote && version >= 4 { textOffset -= UInt64((text.count + 3) / 4 * 4) }
     let ownText = hasTextNote && version >= 4 ? 0 : UInt64(text.count)
-    let subBlocks = (subHeaderSize + places.notesSize + ownText + 4095) / 4096
     let half = (host.space.end + 8 * 4096 - 1) / (8 * 4096)
-    places.bitmap1 = (1 + subBlocks) * 4096
+    var head = KdumpHead(host.kernel, end: host.space.end)
+    head.version = version
+    head.status = codec == .raw ? 0 : codec == .mixed ? RecipeCodec.lzo.rawValue : codec.rawValue
+    head.subBlocks = (subHeaderSize + places.notesSize + ownText + 4095) / 4096
+    head.bitmapBlocks = 2 * half
+    head.level = level
+    head.frames = part
+    head.notes = KdumpHead.Part(offset: places.notes, size: places.notesSize)
+    let hasText = hasTextOffset && !text.isEmpty && version >= 3
+    if hasText { head.vmcoreInfo = KdumpHead.Part(offset: textOffset, size: UInt64(text.count)) }
+    places.bitmap1 = (1 + head.subBlocks) * 4096
     places.bitmap2 = places.bitmap1 + half * 4096
     places.descriptors = places.bitmap2 + half * 4096
-    file.put(header(host, subBlocks: subBlocks, bitmapBlocks: 2 * half), at: 0)
-    let hasText = hasTextOffset && !text.isEmpty && version >= 3
-    let textPlace = hasText ? (textOffset, UInt64(text.count)) : (0, 0)
-    let sub = subHeader(host, notes: (places.notes, places.notesSize), text: textPlace)
-    file.put(Array(sub.prefix(Int(subHeaderSize))), at: 4096)
+    file.put(head.header, at: 0)
+    file.put(head.subHeader, at: 4096)
     file.put(notes, at: places.notes)
     if ownText > 0 && hasText { file.put(text, at: textOffset) }
     let stored = host.storedFrames(level: level)
@@ -79,39 +84,6 @@ package struct RecipeKdump: Sendable {
     let (file, places) = file(of: host)
     var bytes = file.bytes
     patch(&bytes, places)
-    return bytes
-  }
-
-  private static func withoutText(_ host: BuiltHost) -> [UInt8] {
-    Array(host.notes.prefix(host.spec.cpus * 356))
-  }
-
-  private func header(_ host: BuiltHost, subBlocks: UInt64, bitmapBlocks: UInt64) -> [UInt8] {
-    var bytes = Array("KDUMP   ".utf8) + RecipeFile.le32(version)
-    for name in host.kernel.description.utsname {
-      bytes += Array(name.utf8.prefix(64))
-      bytes += repeatElement(0, count: 65 - min(name.utf8.count, 64))
-    }
-    bytes += repeatElement(0, count: 424 - bytes.count)
-    let status = codec == .raw ? 0 : codec == .mixed ? RecipeCodec.lzo.rawValue : codec.rawValue
-    let maximum = UInt32(clamping: host.space.end)
-    for word in [
-      status, 4096, UInt32(subBlocks), UInt32(clamping: bitmapBlocks), maximum, 0, 0, 0, 0, UInt32(host.spec.cpus),
-    ] {
-      bytes += RecipeFile.le32(word)
-    }
-    return bytes + [UInt8](repeating: 0, count: 4096 - bytes.count)
-  }
-
-  private func subHeader(_ host: BuiltHost, notes: (UInt64, UInt64), text: (UInt64, UInt64)) -> [UInt8] {
-    let start = part?.lowerBound ?? 0
-    let end = part?.upperBound ?? 0
-    var bytes = RecipeFile.le64(UInt64(bitPattern: host.kernel.physBase))
-    bytes += RecipeFile.le32(level) + RecipeFile.le32(part == nil ? 0 : 1)
-    for word in [min(start, 0xffff_ffff), min(end, 0xffff_ffff), text.0, text.1, notes.0, notes.1, 0, 0] {
-      bytes += RecipeFile.le64(word)
-    }
-    for word in [start, end, host.space.end] { bytes += RecipeFile.le64(word) }
     return bytes
   }
 

@@ -20,3 +20,23 @@ public enum ElfNotes {
     bytes + [UInt8](repeating: 0, count: (4 - bytes.count % 4) % 4)
   }
 }
+
+extension LinuxKernel {
+  /// The notes of a crash dump of this kernel's machine: a NT_PRSTATUS of an idle thread for each CPU, then VMCOREINFO.
+  public func crashNotes(hasVMCoreInfo: Bool = true) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for cpu in 0..<description.cpus {
+      var registers = [UInt64](repeating: 0, count: 27)
+      // RIP, CS, RFLAGS, RSP, SS, GS base: struct user_regs_struct.
+      registers[16] = stext + Place.idle + 2
+      registers[17] = 0x10
+      registers[18] = 0x246
+      registers[19] = perCPUBase(cpu) + 0x7f00
+      registers[20] = 0x18
+      registers[22] = perCPUBase(cpu)
+      bytes += ElfNotes.processStatus(pid: 0, registers: registers)
+    }
+    guard hasVMCoreInfo else { return bytes }
+    return bytes + ElfNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array(vmcoreInfo.utf8))
+  }
+}

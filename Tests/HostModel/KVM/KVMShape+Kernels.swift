@@ -1,4 +1,6 @@
 extension KVMShape {
+  public static func named(_ name: String) -> KVMShape? { all.first { $0.name == name } }
+
   /// The kernels that a host can have. `6.1-mini` is the own build of the `mini` dump: 8 bytes less before `vmcs01`.
   /// `6.1-early` and `6.12-early` are these before their stable releases of 2025 moved `host_debugctl` from behind
   /// `nested` into `arch`, before `apic_base` (commit fb71c7959356): what stands behind it was 8 bytes lower.

@@ -136,11 +136,12 @@ public struct LinuxKernel: Sendable {
     try tables.map(virtual, to: page, flags: PageTables.Flags.kernelData, in: &space)
   }
 
-  /// `sti, hlt, ret` where an idle CPU stands, and the six names of `init_uts_ns`.
+  /// `sti, hlt, ret` where an idle CPU stands, the entries of system calls, one node, the six names of `init_uts_ns`.
   private func writeImage(in space: inout some FrameSpace) {
     space.memory.write([0xfb, 0xf4, 0xc3], at: image + Place.idle)
     space.memory.write([0x0f, 0x01, 0xf8], at: image + Place.systemCall)
     space.memory.write([0xfa], at: image + Place.sysenter)
+    space.memory.store(1, at: image + Place.nodeOnlineMap)
     for (place, name) in description.utsname.enumerated() {
       space.memory.write(name.utf8, at: image + Place.utsNamespace + UInt64(place) * 65)
     }

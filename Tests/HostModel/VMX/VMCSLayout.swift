@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// A VMCS layout: where the fields of a region stand. Read, when it is asked for, from the table that research filled
 /// (layouts.json), not from what the product makes of it.

@@ -1,9 +1,10 @@
+import HostModel
 import Testing
 
 @testable import host_maker
 
 /// The way from the kernel's list of VMs to the guests' memory, through the kernel's own page tables.
-@Suite struct KVMObjectsTests {
+@Suite struct HostStructuresTests {
   private static let address: UInt64 = 0x000f_ffff_ffff_f000
 
   /// Walks four levels from a root; nil where nothing is mapped.
@@ -21,14 +22,14 @@ import Testing
 
   @Test func everyVMOfTheListLeadsToItsVCPUsRegionAndEPT() throws {
     let options = HostOptions(size: 256 << 20, guestSize: 192 << 20, guests: 4, backing: .half)
-    let objects = try KVMObjects(options, geometry: try Geometry(options))
+    let objects = try HostStructures(options, geometry: try Geometry(options))
     let memory = objects.memory
     let root = objects.kernel.tables.root
     func load(_ virtual: UInt64) throws -> UInt64 {
       let place = try #require(translate(virtual, root, memory.load))
       return memory.load(place)
     }
-    let head = objects.vmList.virtual + KVMObjects.listPlace
+    let head = objects.module.vmList
     var node = try load(head)
     var pointers: [UInt64] = []
     while node != head && pointers.count < 100 {
@@ -39,12 +40,13 @@ import Testing
         let vcpu = try load(xarray - 2 + 40 + slot * 8)
         #expect(try load(vcpu) == machine)
         let region = try load(try load(vcpu + 6952))
-        #expect(try load(region) == UInt64(VMCSPage.revision))
+        #expect(try load(region) == 0x12)
         pointers.append(try load(region + 320))
       }
       node = try load(node)
     }
-    let wanted = objects.geometry.guests.flatMap { guest in
+    // The youngest first.
+    let wanted = objects.geometry.guests.reversed().flatMap { guest in
       [objects.ept.pointer(guest), objects.ept.pointer(guest)]
     }
     #expect(pointers == wanted)
@@ -53,17 +55,38 @@ import Testing
   @Test func aGuestsTablesLeadToItsOwnNamesAndSections() throws {
     let options = HostOptions(size: 64 << 30, guestSize: 48 << 30, guests: 1, backing: .shuffled)
     let geometry = try Geometry(options)
-    let memory = try KVMObjects(options, geometry: geometry).memory
+    let memory = try HostStructures(options, geometry: geometry).memory
     let guest = geometry.guests[0]
-    let kernel = GuestKernel(guest, seed: mix(options.seed &* 1000))
+    let seed = mix(options.seed &* 1000)
+    let system = try GuestSystem(guest, number: 1, vcpus: options.vcpusPerGuest, seed: seed)
+    let kernel = try #require(system.program.kernel)
+    let root = kernel.tables.root
     let load = { (gpa: UInt64) in geometry.frame(guest, gpa: gpa).map { memory.load($0 << 12 | gpa & 0xfff) } ?? 0 }
-    let names = translate(kernel.stext + HostKernel.Place.utsNamespace, kernel.root, load)
-    #expect(names == kernel.image + HostKernel.Place.utsNamespace)
-    #expect(translate(kernel.directMap + 0x1234_5678, kernel.root, load) == 0x1234_5678)
+    let names = translate(kernel.stext + LinuxKernel.Place.utsNamespace, root, load)
+    #expect(names == kernel.image + LinuxKernel.Place.utsNamespace)
+    #expect(translate(kernel.directMap + 0x1234_5678, root, load) == 0x1234_5678)
     // "Linux", and the last section of 49 GiB: the 392nd of 128 MiB, in the second root.
     #expect(names.map(load).map { $0 & 0xff_ffff_ffff } == 0x78_756e_694c)
-    let second = load(kernel.image + GuestKernel.sections + 8) - kernel.directMap
-    #expect(load(second + (391 - 256) * 16) == HostKernel.section)
+    let sections = kernel.memorySections - kernel.directMap
+    let second = load(sections + 8) - kernel.directMap
+    #expect(load(second + (391 - 256) * 16) == LinuxKernel.section)
     #expect(load(second + (392 - 256) * 16) == 0)
+    // None in the hole from 3 to 4 GiB: sections 24 to 31.
+    let first = load(sections) - kernel.directMap
+    #expect(load(first + 23 * 16) == LinuxKernel.section && load(first + 32 * 16) == LinuxKernel.section)
+    #expect(load(first + 24 * 16) == 0 && load(first + 31 * 16) == 0)
+  }
+
+  @Test func aGuestOfTheLeastMemoryAndTheMostVCPUsHasRoom() throws {
+    let options = HostOptions(size: 256 << 20, guestSize: 4 << 20, guests: 1, vcpusPerGuest: 64, cpus: 64)
+    #expect(options.fault == nil)
+    let geometry = try Geometry(options)
+    let objects = try HostStructures(options, geometry: geometry)
+    #expect(objects.memory.pages.keys.allSatisfy { frame in geometry.ram.contains { $0.contains(frame) } })
+  }
+
+  @Test func theLargestHostHasRoomForItsStructures() throws {
+    let options = HostOptions(size: 4 << 40, guestSize: 3 << 40, guests: 64, vcpusPerGuest: 8, cpus: 256)
+    _ = try HostStructures(options, geometry: try Geometry(options))
   }
 }
