@@ -115,8 +115,8 @@ extension HostBuilder {
     space.memory.setWords(space.memory.words(from), frame: frame)
   }
 
-  /// RBP, RSI, RDI and R8 to R15 as a `loaded_vmcs` of the region: shadow NULL, CPU 0, a list of two, the MSR bitmap, the
-  /// pointer to the one in use, the host's CR3, CR4, GS and FS.
+  /// RBP, RSI, RDI and R8 to R15 as a `loaded_vmcs` of the region: shadow NULL, CPU 0, a list of two, the MSR bitmap,
+  /// the pointer to the one in use, the host's CR3, CR4, GS and FS.
   private mutating func setRegisters(of vcpu: BuiltVCPU, region: UInt64, list: UInt64, at place: UInt64) {
     let link = kernel.virtual(place + 24)
     let host = ["HOST_CR3", "HOST_CR4", "HOST_GS_BASE", "HOST_FS_BASE"].map { vcpu.fields[$0] ?? 0 }

@@ -13,16 +13,16 @@ import HostModel
 ///     share web 0x300000 db 0x200000  # KSM: db's page becomes web's frame
 ///
 /// Host words: `ram`, `cpus`, `layout`, `kernel` (shape and release), `shape`, `release`, `seed`, `la57`, `pti`,
-/// `directmap`, `unknown-layout REVISION`, `secrets` (every page names its owner). Host lines: `hole RANGE`, `drop RANGE`
-/// (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE COUNT`, `no vmcoreinfo`, `no legacy-hole`, `forge GUEST
-/// VCPU …` (in page cache).
+/// `directmap`, `unknown-layout REVISION`, `secrets` (every page names its owner).
+/// Host lines: `hole RANGE`, `drop RANGE` (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE COUNT`, `no
+/// vmcoreinfo`, `no legacy-hole`, `forge GUEST VCPU …` (in page cache).
 /// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`,
 /// `zero-share`. Guest lines: `vcpu`, `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`, `fake
 /// GPA GUEST VCPU`, `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`,
 /// `ept-flood LEVEL TABLES HPA` (tables full of leaves to HPA), `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
-/// Words of a forgery: `maps host|loop|shared|GUEST`, `complete` (vCPU, VM and page tables of its own), `true-vm` (a vCPU
-/// of its own that names the true VM), `own-kernel` (complete, with a kernel's page tables), `in-registers` (no vCPU of its own: the true one's registers look like a `loaded_vmcs`), `FIELD
-/// VALUE`.
+/// Words of a forgery: `maps host|loop|shared|GUEST`, `complete` (vCPU, VM and page tables of its own), `true-vm` (a
+/// vCPU of its own that names the true VM), `own-kernel` (complete, with a kernel's page tables), `in-registers` (no
+/// vCPU of its own: the true one's registers look like a `loaded_vmcs`), `FIELD VALUE`.
 /// vCPU words: `apic`, `vmcs`, `cpu`, `running|halted|stopped|never-run`, `user`, `xapic`.
 /// A guest without a `vcpu` line has one; what is not said follows from the seed.
 package struct HostRecipe: Sendable {
@@ -228,7 +228,7 @@ package struct HostRecipe: Sendable {
 
   private func shape(_ words: inout RecipeWords) throws(RecipeMistake) -> String {
     let name = try words.word("shape")
-    guard KVMShape.all.contains(where: { $0.name == name }) else { throw words.mistake("no shape '\(name)'") }
+    guard KVMShape.named(name) != nil else { throw words.mistake("no shape '\(name)'") }
     return name
   }
 

@@ -26,9 +26,12 @@ package struct HostSpec: Sendable {
   /// In page cache: host frames that no guest maps.
   package var forgeries: [ForgerySpec] = []
 
+  static let kernelVersion = "#1 SMP PREEMPT_DYNAMIC Recipe"
+
   /// The host's kernel.
   package var kernel: KernelDescription {
     var kernel = KernelDescription(release: release, nodeName: "host")
+    kernel.version = HostSpec.kernelVersion
     kernel.isLA57 = isLA57
     kernel.largestPage = directMapPage
     kernel.cpus = cpus
@@ -67,6 +70,7 @@ package struct GuestSpec: Sendable {
   package var kernel: KernelDescription? {
     guard let linux else { return nil }
     var kernel = KernelDescription(release: linux, nodeName: name)
+    kernel.version = HostSpec.kernelVersion
     kernel.isLA57 = isLA57
     kernel.imageSize = 2 << 20
     kernel.largestPage = 2 << 20

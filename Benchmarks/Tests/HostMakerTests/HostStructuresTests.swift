@@ -5,7 +5,10 @@ import Testing
 
 /// The way from the kernel's list of VMs to the guests' memory, through the kernel's own page tables.
 @Suite struct HostStructuresTests {
+  private let kind: HostKind
   private static let address: UInt64 = 0x000f_ffff_ffff_f000
+
+  init() throws { kind = try #require(HostKind.standard) }
 
   /// Walks four levels from a root; nil where nothing is mapped.
   private func translate(_ virtual: UInt64, _ root: UInt64, _ load: (UInt64) -> UInt64) -> UInt64? {
@@ -22,7 +25,7 @@ import Testing
 
   @Test func everyVMOfTheListLeadsToItsVCPUsRegionAndEPT() throws {
     let options = HostOptions(size: 256 << 20, guestSize: 192 << 20, guests: 4, backing: .half)
-    let objects = try HostStructures(options, geometry: try Geometry(options))
+    let objects = try HostStructures(options, kind: kind, geometry: try Geometry(options))
     let memory = objects.memory
     let root = objects.kernel.tables.root
     func load(_ virtual: UInt64) throws -> UInt64 {
@@ -55,10 +58,11 @@ import Testing
   @Test func aGuestsTablesLeadToItsOwnNamesAndSections() throws {
     let options = HostOptions(size: 64 << 30, guestSize: 48 << 30, guests: 1, backing: .shuffled)
     let geometry = try Geometry(options)
-    let memory = try HostStructures(options, geometry: geometry).memory
+    let memory = try HostStructures(options, kind: kind, geometry: geometry).memory
     let guest = geometry.guests[0]
     let seed = mix(options.seed &* 1000)
-    let system = try GuestSystem(guest, number: 1, vcpus: options.vcpusPerGuest, seed: seed)
+    let system = try GuestSystem(
+      guest, kernel: kind.kernel(nodeName: "guest"), vcpus: options.vcpusPerGuest, seed: seed)
     let kernel = try #require(system.program.kernel)
     let root = kernel.tables.root
     let load = { (gpa: UInt64) in geometry.frame(guest, gpa: gpa).map { memory.load($0 << 12 | gpa & 0xfff) } ?? 0 }
@@ -81,12 +85,12 @@ import Testing
     let options = HostOptions(size: 256 << 20, guestSize: 4 << 20, guests: 1, vcpusPerGuest: 64, cpus: 64)
     #expect(options.fault == nil)
     let geometry = try Geometry(options)
-    let objects = try HostStructures(options, geometry: geometry)
+    let objects = try HostStructures(options, kind: kind, geometry: geometry)
     #expect(objects.memory.pages.keys.allSatisfy { frame in geometry.ram.contains { $0.contains(frame) } })
   }
 
   @Test func theLargestHostHasRoomForItsStructures() throws {
     let options = HostOptions(size: 4 << 40, guestSize: 3 << 40, guests: 64, vcpusPerGuest: 8, cpus: 256)
-    _ = try HostStructures(options, geometry: try Geometry(options))
+    _ = try HostStructures(options, kind: kind, geometry: try Geometry(options))
   }
 }

@@ -1,11 +1,11 @@
-/// What shall be true of a Linux kernel before it has a place in memory. Recipes and host-maker fill it for the host and
-/// for guests; `LinuxKernel` makes memory of it.
+/// What shall be true of a Linux kernel before it has a place in memory. Recipes and host-maker fill it, for the host
+/// and for guests; `LinuxKernel` makes memory of it.
 public struct KernelDescription: Sendable {
   /// `uname -r`.
   public var release: String
   public var nodeName: String
   /// `uname -v`.
-  public var version = "#1 SMP PREEMPT_DYNAMIC Recipe"
+  public var version = "#1 SMP PREEMPT_DYNAMIC"
   /// Page tables of five levels.
   public var isLA57 = false
   /// Bytes from `_stext` on that the kernel's text maps, a multiple of 2 MiB.

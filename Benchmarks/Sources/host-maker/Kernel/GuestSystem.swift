@@ -7,14 +7,11 @@ struct GuestSystem: Sendable {
   /// By guest-physical address.
   let memory: SparseMemory
 
-  /// - Parameter number: from 1 on; part of its name.
-  init(_ guest: Geometry.Guest, number: Int, vcpus: UInt64, seed: UInt64) throws(NoRoom) {
-    var kernel = KernelDescription(release: HostStructures.release, nodeName: "guest-\(number)")
-    kernel.version = HostStructures.version
+  init(_ guest: Geometry.Guest, kernel: KernelDescription, vcpus: UInt64, seed: UInt64) throws(NoRoom) {
+    var kernel = kernel
     kernel.imageSize = HostOptions.block
     kernel.cpus = Int(vcpus)
     kernel.perCPUPages = 1
-    kernel.hasMemorySections = true
     let image: UInt64 = (guest.blocks > 16 ? 8 : 1) << 21
     // What the image itself holds ends at 64 KiB.
     var space = StructureSpace(free: image >> 12 + 16..<(image + HostOptions.block) >> 12, ram: guest.ram, seed: seed)

@@ -1,14 +1,9 @@
 import HostModel
 
-/// What the host's kernel and KVM keep, and the guests' kernels: the few pages that are built, not streamed. The shapes
-/// are those of Debian's 6.1 kernel, the regions those of Intel's Haswell.
+/// What the host's kernel and KVM keep, and the guests' kernels: the few pages that are built, not streamed.
 struct HostStructures: Sendable {
-  static let release = "6.1.0-bench-amd64"
-  static let version = "#1 SMP PREEMPT_DYNAMIC vmcs-bench"
-  static let shape = "6.1"
-  static let layout = "intel-haswell"
-
   let options: HostOptions
+  let kind: HostKind
   let geometry: Geometry
   let ept: EPTPages
   private(set) var kernel: LinuxKernel
@@ -18,21 +13,17 @@ struct HostStructures: Sendable {
   /// By host-physical address.
   var memory: SparseMemory { space.memory }
 
-  init(_ options: HostOptions, geometry: Geometry) throws(NoRoom) {
-    guard let layout = VMCSLayout.catalogue[Self.layout], let shape = KVMShape.named(Self.shape) else {
-      throw NoRoom(what: "VMCS regions: the table of layouts is not where this program was built from")
-    }
+  init(_ options: HostOptions, kind: HostKind, geometry: Geometry) throws(NoRoom) {
     self.options = options
+    self.kind = kind
     self.geometry = geometry
     ept = EPTPages(geometry: geometry)
     space = StructureSpace(free: geometry.structures, ram: geometry.ram, seed: mix(options.seed) &+ 7)
-    var description = KernelDescription(release: Self.release, nodeName: "bench-host")
-    description.version = Self.version
+    var description = kind.kernel(nodeName: "bench-host")
     description.imageSize = Geometry.imageFrames << 12
     description.cpus = Int(options.cpus)
-    description.hasMemorySections = true
     kernel = try LinuxKernel(description, image: Geometry.imageFrame << 12, in: &space)
-    module = try KVMModule(layout: layout, shape: shape, kernel: &kernel, in: &space)
+    module = try KVMModule(layout: kind.layout, shape: kind.shape, kernel: &kernel, in: &space)
     try module.load(kernel: &kernel, in: &space)
     try addMachines()
   }
@@ -48,7 +39,8 @@ struct HostStructures: Sendable {
   private mutating func addMachine(_ index: Int) throws(NoRoom) -> VMDescription {
     let guest = geometry.guests[index]
     let system = try GuestSystem(
-      guest, number: index + 1, vcpus: options.vcpusPerGuest, seed: mix(options.seed &* 1000 &+ UInt64(index)))
+      guest, kernel: kind.kernel(nodeName: "guest-\(index + 1)"), vcpus: options.vcpusPerGuest,
+      seed: mix(options.seed &* 1000 &+ UInt64(index)))
     for (page, words) in system.memory.pages {
       guard let frame = geometry.frame(guest, gpa: page << 12) else { continue }
       space.memory.setWords(words, frame: frame)

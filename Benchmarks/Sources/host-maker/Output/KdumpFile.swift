@@ -19,12 +19,12 @@ struct KdumpFile {
   /// Of the pool.
   let pages: [[UInt8]]
 
-  init(_ options: HostOptions, codec: PageCodec, pool: PagePool) throws(NoRoom) {
+  init(_ options: HostOptions, kind: HostKind, codec: PageCodec, pool: PagePool) throws(NoRoom) {
     self.options = options
     self.codec = codec
     pages = pool.pages
     geometry = try Geometry(options)
-    host = try HostStructures(options, geometry: geometry)
+    host = try HostStructures(options, kind: kind, geometry: geometry)
   }
 
   /// - Parameter image: also written: physical memory as it is, sparse, for tools that read no kdump.
