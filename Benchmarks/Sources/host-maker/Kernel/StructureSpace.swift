@@ -1,6 +1,7 @@
 import HostModel
 
-/// Room for a kernel's own structures: neighbouring frames, one after the other.
+/// Room for a kernel's own structures: neighbouring frames, one after the other. Those that nobody writes are zero in
+/// the host's and ordinary content in a guest's.
 struct StructureSpace: FrameSpace {
   var memory = SparseMemory()
   var random: SplitMix64
