@@ -4,7 +4,7 @@ import HostModel
 package struct BuiltHost: Sendable {
   package let spec: HostSpec
   package var space: RecipeSpace
-  package let kernel: LinuxKernel
+  package let kernel: BuiltKernel
   package var layout: VMCSLayout
   /// Physical addresses, one a CPU.
   package let vmxonRegions: [UInt64]
@@ -61,7 +61,7 @@ package struct BuiltGuest: Sendable {
   package let spec: GuestSpec
   package let image: RecipeGuestImage
   package let backing: RecipeBacking
-  package var kvm = LinuxKernel.Mapping(virtual: 0, frames: [])
+  package var kvm = BuiltKernel.Mapping(virtual: 0, frames: [])
   package var processTables = PageTables(root: 0, levels: 4)
   package var eptPointer: UInt64 = 0
   /// Per RAM range: first guest frame, frames, HVA of the first.

@@ -182,10 +182,10 @@ extension HostBuilder {
     let data = PageTables.Flags.kernelData
     for place in 256..<512 as Range<UInt64> { space.memory.store(0, at: root + place * 8) }
     let top = { (address: UInt64) in root + (address >> 39 & 0x1ff) * 8 }
-    let head = LinuxKernel.textBase + 0x2c0
+    let head = BuiltKernel.textBase + 0x2c0
     let node = ForgedKernel.vmalloc + shape.kvm.list
     var words: [(UInt64, UInt64)] = [
-      (top(LinuxKernel.textBase), table(0)), (page(0) + 510 * 8, table(1)), (page(1), table(2)),
+      (top(BuiltKernel.textBase), table(0)), (page(0) + 510 * 8, table(1)), (page(1), table(2)),
       (page(2), page(3) | data), (page(3) + 0x2c0, node), (page(3) + 0x2c8, node),
       (top(ForgedKernel.directMap), table(4)), (top(ForgedKernel.vmalloc), table(5)), (page(5), table(6)),
       (page(6), table(7)), (kvm + shape.kvm.list, head), (kvm + shape.kvm.list + 8, head),

@@ -218,7 +218,7 @@ extension HostBuilder {
   /// PTI: the kernel's half of the pair marks user memory no-execute at the top; the user's half, 4 KiB further on, has
   /// nothing of the kernel but cpu_entry_area.
   private mutating func isolate(_ process: PageTables) {
-    let entryArea = LinuxKernel.entryArea >> (12 + 9 * UInt64(process.levels - 1)) & 0x1ff
+    let entryArea = BuiltKernel.entryArea >> (12 + 9 * UInt64(process.levels - 1)) & 0x1ff
     let trampoline = space.memory.load(kernel.tables.root + entryArea * 8)
     for place in 0..<256 as Range<UInt64> {
       let entry = space.memory.load(process.root + place * 8)

@@ -5,7 +5,7 @@ import HostModel
 package struct HostBuilder: Sendable {
   package let spec: HostSpec
   package var space: RecipeSpace
-  package var kernel: LinuxKernel
+  package var kernel: BuiltKernel
   package var module: KVMModule
   package var images: [RecipeGuestImage] = []
   package var backings: [RecipeBacking] = []
@@ -37,7 +37,7 @@ package struct HostBuilder: Sendable {
     for target in spec.guests.flatMap(\.eptFloods).compactMap(\.target) { space.avoid(target) }
     let image = try space.allocate(spec.kernel.imageSize >> 12, alignment: 512) << 12
     (images, backings, merged) = try HostBuilder.placeGuests(spec, in: &space)
-    kernel = try LinuxKernel(spec.kernel, image: image, in: &space)
+    kernel = try BuiltKernel(spec.kernel, image: image, in: &space)
     module = try KVMModule(layout: layout, shape: shape, kernel: &kernel, in: &space)
     self.space = space
   }

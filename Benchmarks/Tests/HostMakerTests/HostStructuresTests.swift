@@ -66,18 +66,18 @@ import Testing
     let kernel = try #require(system.program.kernel)
     let root = kernel.tables.root
     let load = { (gpa: UInt64) in geometry.frame(guest, gpa: gpa).map { memory.load($0 << 12 | gpa & 0xfff) } ?? 0 }
-    let names = translate(kernel.stext + LinuxKernel.Place.utsNamespace, root, load)
-    #expect(names == kernel.image + LinuxKernel.Place.utsNamespace)
+    let names = translate(kernel.stext + BuiltKernel.Place.utsNamespace, root, load)
+    #expect(names == kernel.image + BuiltKernel.Place.utsNamespace)
     #expect(translate(kernel.directMap + 0x1234_5678, root, load) == 0x1234_5678)
     // "Linux", and the last section of 49 GiB: the 392nd of 128 MiB, in the second root.
     #expect(names.map(load).map { $0 & 0xff_ffff_ffff } == 0x78_756e_694c)
     let sections = kernel.memorySections - kernel.directMap
     let second = load(sections + 8) - kernel.directMap
-    #expect(load(second + (391 - 256) * 16) == LinuxKernel.section)
+    #expect(load(second + (391 - 256) * 16) == BuiltKernel.section)
     #expect(load(second + (392 - 256) * 16) == 0)
     // None in the hole from 3 to 4 GiB: sections 24 to 31.
     let first = load(sections) - kernel.directMap
-    #expect(load(first + 23 * 16) == LinuxKernel.section && load(first + 32 * 16) == LinuxKernel.section)
+    #expect(load(first + 23 * 16) == BuiltKernel.section && load(first + 32 * 16) == BuiltKernel.section)
     #expect(load(first + 24 * 16) == 0 && load(first + 31 * 16) == 0)
   }
 

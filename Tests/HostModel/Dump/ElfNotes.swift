@@ -21,7 +21,7 @@ public enum ElfNotes {
   }
 }
 
-extension LinuxKernel {
+extension BuiltKernel {
   /// The notes of a crash dump of this kernel's machine: a NT_PRSTATUS of an idle thread for each CPU, then VMCOREINFO.
   public func crashNotes(hasVMCoreInfo: Bool = true) -> [UInt8] {
     var bytes: [UInt8] = []

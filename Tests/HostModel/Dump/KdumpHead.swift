@@ -35,7 +35,7 @@ public struct KdumpHead: Sendable {
   public var notes = Part()
 
   /// The head of a dump of this kernel's machine.
-  public init(_ kernel: LinuxKernel, end: UInt64) {
+  public init(_ kernel: BuiltKernel, end: UInt64) {
     utsname = kernel.description.utsname
     cpus = UInt32(kernel.description.cpus)
     physBase = kernel.physBase

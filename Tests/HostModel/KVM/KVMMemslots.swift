@@ -17,13 +17,13 @@ public enum KVMMemslots {
 
   /// Writes the slots and returns the tree's root pointer, for generation set 0.
   static func build<Space: FrameSpace>(
-    _ slots: [Slot], kernel: LinuxKernel, slab: inout KernelSlab, in space: inout Space
+    _ slots: [Slot], kernel: BuiltKernel, slab: inout KernelSlab, in space: inout Space
   ) throws(Space.Failure) -> UInt64 {
     try subtree(slots.sorted { $0.gfn < $1.gfn }[...], kernel: kernel, slab: &slab, in: &space)
   }
 
   private static func subtree<Space: FrameSpace>(
-    _ slots: ArraySlice<Slot>, kernel: LinuxKernel, slab: inout KernelSlab, in space: inout Space
+    _ slots: ArraySlice<Slot>, kernel: BuiltKernel, slab: inout KernelSlab, in space: inout Space
   ) throws(Space.Failure) -> UInt64 {
     guard !slots.isEmpty else { return 0 }
     let middle = slots.startIndex + slots.count / 2

@@ -1,8 +1,8 @@
 extension KVMModule {
   /// Pages behind a new `struct kvm`.
   public func makeMachine<Space: FrameSpace>(
-    kernel: inout LinuxKernel, in space: inout Space
-  ) throws(Space.Failure) -> LinuxKernel.Mapping {
+    kernel: inout BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) -> BuiltKernel.Mapping {
     try kernel.vmalloc(pages: shape.kvmPages, in: &space)
   }
 
@@ -11,8 +11,8 @@ extension KVMModule {
   ///   - slots: of the guest's RAM. Where there are none, no slots are written at all.
   ///   - pid: of the VMM.
   public mutating func write<Space: FrameSpace>(
-    _ kvm: LinuxKernel.Mapping, process: PageTables, vcpus: [UInt64], slots: [KVMMemslots.Slot], pid: UInt64,
-    kernel: LinuxKernel, in space: inout Space
+    _ kvm: BuiltKernel.Mapping, process: PageTables, vcpus: [UInt64], slots: [KVMMemslots.Slot], pid: UInt64,
+    kernel: BuiltKernel, in space: inout Space
   ) throws(Space.Failure) {
     let mm = try space.allocatePage()
     // mm_struct.pgd, where Debian's 6.1 has it: measured on a real dump.
@@ -36,7 +36,7 @@ extension KVMModule {
   }
 
   private mutating func writeMemslots<Space: FrameSpace>(
-    _ kvm: LinuxKernel.Mapping, _ slots: [KVMMemslots.Slot], kernel: LinuxKernel, in space: inout Space
+    _ kvm: BuiltKernel.Mapping, _ slots: [KVMMemslots.Slot], kernel: BuiltKernel, in space: inout Space
   ) throws(Space.Failure) {
     // The private slot of the APIC access page: not guest RAM.
     let apicSlot = KVMMemslots.Slot(gfn: 0xfee00, pages: 1, hva: 0x7eff_0000_0000, id: 32765)

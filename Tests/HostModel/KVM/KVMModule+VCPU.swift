@@ -2,7 +2,7 @@ extension KVMModule {
   /// Makes one vCPU: its region, its `vcpu_vmx`, its APIC page and the stack of its thread.
   /// - Parameter number: within its VM.
   public mutating func makeVCPU<Space: FrameSpace>(
-    _ vcpu: VCPUDescription, number: Int, of machine: VMDescription, kernel: inout LinuxKernel, in space: inout Space
+    _ vcpu: VCPUDescription, number: Int, of machine: VMDescription, kernel: inout BuiltKernel, in space: inout Space
   ) throws(Space.Failure) -> BuiltVCPU {
     let state = vcpu.activity ?? (vcpuCount == 0 ? .running : .halted)
     let hostCPU = vcpu.hostCPU ?? vcpuCount % kernel.description.cpus
@@ -50,7 +50,7 @@ extension KVMModule {
   /// What freeing leaves of a vCPU: the region as it was, an emptied `loaded_vmcs`, an unmapped stack.
   /// Source: vmx/invariants.md §9.
   public mutating func free<Space: FrameSpace>(
-    _ vcpu: BuiltVCPU, kernel: LinuxKernel, in space: inout Space
+    _ vcpu: BuiltVCPU, kernel: BuiltKernel, in space: inout Space
   ) throws(Space.Failure) {
     let loaded = vcpu.vcpuAddress + shape.vmcs01
     space.memory.store(0, at: loaded)
@@ -68,10 +68,10 @@ extension KVMModule {
   }
 
   /// The host's part of a region, without what only a thread that ran has.
-  private func hostState(_ kernel: LinuxKernel, hostCPU: Int, process: PageTables) -> VMCSHostState {
+  private func hostState(_ kernel: BuiltKernel, hostCPU: Int, process: PageTables) -> VMCSHostState {
     var host = VMCSHostState()
     host.rip = vmexit
-    host.sysenterEIP = kernel.stext + LinuxKernel.Place.sysenter
+    host.sysenterEIP = kernel.stext + BuiltKernel.Place.sysenter
     host.trBase = kernel.tssBase(hostCPU)
     host.gdtrBase = kernel.gdtBase(hostCPU)
     host.cr3 = process.root | UInt64(vcpuCount % 6 + 1)
@@ -111,7 +111,7 @@ extension KVMModule {
   /// A `struct kvm_lapic` that names its vCPU (144) and its register page (168), where Debian's 6.1 has them: measured
   /// on a real dump.
   private mutating func apicObject<Space: FrameSpace>(
-    _ registers: UInt64, vcpu: UInt64, kernel: LinuxKernel, in space: inout Space
+    _ registers: UInt64, vcpu: UInt64, kernel: BuiltKernel, in space: inout Space
   ) throws(Space.Failure) -> UInt64 {
     let object = try slotSlab.allocate(in: &space)
     space.memory.store(0xfee0_0000, at: object)
@@ -121,7 +121,7 @@ extension KVMModule {
   }
 }
 
-extension LinuxKernel {
+extension BuiltKernel {
   /// Takes back a run of vmalloc or module space.
   public func unmap<Space: FrameSpace>(_ mapping: Mapping, in space: inout Space) throws(Space.Failure) {
     for page in mapping.frames.indices {

@@ -14,7 +14,7 @@ public struct KVMModule: Sendable {
 
   public let layout: VMCSLayout
   public let shape: KVMShape
-  private let listPage: LinuxKernel.Mapping
+  private let listPage: BuiltKernel.Mapping
   /// Virtual address of `vmx_vmexit`: HOST_RIP of all regions.
   public private(set) var vmexit: UInt64 = 0
   /// Physical addresses of the bitmaps of nested virtualisation.
@@ -35,7 +35,7 @@ public struct KVMModule: Sendable {
 
   /// The module's data. Its text comes with `load`.
   public init<Space: FrameSpace>(
-    layout: VMCSLayout, shape: KVMShape, kernel: inout LinuxKernel, in space: inout Space
+    layout: VMCSLayout, shape: KVMShape, kernel: inout BuiltKernel, in space: inout Space
   ) throws(Space.Failure) {
     self.layout = layout
     self.shape = shape
@@ -45,7 +45,7 @@ public struct KVMModule: Sendable {
 
   /// The module's text, a VXMON region for each CPU, and the bitmaps.
   public mutating func load<Space: FrameSpace>(
-    kernel: inout LinuxKernel, in space: inout Space
+    kernel: inout BuiltKernel, in space: inout Space
   ) throws(Space.Failure) {
     let text = try kernel.moduleAlloc(pages: 1, in: &space)
     let place: UInt64 = 0x3ae
@@ -72,7 +72,7 @@ public struct KVMModule: Sendable {
   }
 
   /// Chains VMs into `vm_list`, the youngest first. `machines` are their `struct kvm` in the order of creation.
-  public func link(machines: [LinuxKernel.Mapping], in memory: inout SparseMemory) {
+  public func link(machines: [BuiltKernel.Mapping], in memory: inout SparseMemory) {
     let youngestFirst = machines.reversed()
     KVMModule.close(
       [vmList] + youngestFirst.map { $0.virtual + shape.kvm.list },
@@ -80,7 +80,7 @@ public struct KVMModule: Sendable {
   }
 
   /// Chains the VMCSs that are loaded on a CPU into its `loaded_vmcss_on_cpu`, whose head stands in the per-CPU area.
-  public func linkLoaded(kernel: LinuxKernel, in memory: inout SparseMemory) {
+  public func linkLoaded(kernel: BuiltKernel, in memory: inout SparseMemory) {
     for (cpu, links) in loadedLinks {
       let ring = [kernel.perCPU[cpu] + PerCPU.loaded] + links
       KVMModule.close(ring.map { kernel.virtual($0) }, at: ring, in: &memory)

@@ -30,7 +30,7 @@ public struct VCPUDescription: Sendable {
 public struct VMDescription: Sendable {
   public var program: GuestProgram
   /// Its `struct kvm`.
-  public var kvm: LinuxKernel.Mapping
+  public var kvm: BuiltKernel.Mapping
   /// Page tables of the VMM.
   public var process: PageTables
   public var eptPointer: UInt64
@@ -39,7 +39,7 @@ public struct VMDescription: Sendable {
   public var tscOffset: UInt64
 
   public init(
-    program: GuestProgram, kvm: LinuxKernel.Mapping, process: PageTables, eptPointer: UInt64, apicAccess: UInt64,
+    program: GuestProgram, kvm: BuiltKernel.Mapping, process: PageTables, eptPointer: UInt64, apicAccess: UInt64,
     tscOffset: UInt64
   ) {
     self.program = program
@@ -67,7 +67,7 @@ public struct BuiltVCPU: Sendable {
   /// What the vCPU truly holds.
   public var registers: BuiltRegisters
   /// The kernel stack of its thread.
-  public let stack: LinuxKernel.Mapping
+  public let stack: BuiltKernel.Mapping
   /// The frame to which HOST_FS_BASE leads.
   public let tlsFrame: UInt64?
 

@@ -2,7 +2,7 @@
 struct VCPUWriter {
   let place: UInt64
   let shape: KVMShape
-  let kernel: LinuxKernel
+  let kernel: BuiltKernel
   let cpu: GuestCPU
 
   /// regs_avail and regs_dirty by state, as seen on real hosts.

@@ -1,7 +1,7 @@
 /// What a guest runs, in its own memory, as far as its vCPUs' registers name it.
 public struct GuestProgram: Sendable {
   /// The guest's kernel, or `nil` for a guest that is no Linux.
-  public let kernel: LinuxKernel?
+  public let kernel: BuiltKernel?
   /// Page tables of a process, with the kernel's half; those of the whole guest when it is no Linux.
   public let process: PageTables
   /// GPA of a page of code: `sti, hlt` at its start.
@@ -15,7 +15,7 @@ public struct GuestProgram: Sendable {
   public static func linux<Space: FrameSpace>(
     _ description: KernelDescription, image: UInt64, in space: inout Space
   ) throws(Space.Failure) -> GuestProgram {
-    let kernel = try LinuxKernel(description, image: image, in: &space)
+    let kernel = try BuiltKernel(description, image: image, in: &space)
     let process = PageTables(root: try space.allocatePage(), levels: kernel.tables.levels)
     let code = try mapCode(process, flags: PageTables.Flags.userTable, in: &space)
     kernel.tables.copyKernelHalf(to: process, in: &space.memory)

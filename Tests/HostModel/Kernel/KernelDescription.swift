@@ -1,5 +1,5 @@
 /// What shall be true of a Linux kernel before it has a place in memory. Recipes and host-maker fill it, for the host
-/// and for guests; `LinuxKernel` makes memory of it.
+/// and for guests; `BuiltKernel` makes memory of it.
 public struct KernelDescription: Sendable {
   /// `uname -r`.
   public var release: String

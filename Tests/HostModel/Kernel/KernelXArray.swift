@@ -3,7 +3,7 @@ struct KernelXArray {
   /// Builds the tree for entries 0, 1, 2, … and returns `xa_head`. Each node names its parent and the `struct xarray`
   /// at `array` that it belongs to. Source: vmx/gprs.md §5; include/linux/xarray.h, struct xa_node.
   static func build<Space: FrameSpace>(
-    _ entries: [UInt64], array: UInt64, kernel: LinuxKernel, slab: inout KernelSlab, in space: inout Space
+    _ entries: [UInt64], array: UInt64, kernel: BuiltKernel, slab: inout KernelSlab, in space: inout Space
   ) throws(Space.Failure) -> UInt64 {
     var level = entries
     var shift: UInt64 = 0

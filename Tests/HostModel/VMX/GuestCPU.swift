@@ -48,7 +48,7 @@ struct GuestCPU: Sendable {
   }
 
   private mutating func linuxState(
-    _ kernel: LinuxKernel, process: PageTables, index: Int, isUser: Bool, random: inout SplitMix64
+    _ kernel: BuiltKernel, process: PageTables, index: Int, isUser: Bool, random: inout SplitMix64
   ) {
     let cpu = min(index, kernel.perCPU.count - 1)
     let isProcess = isUser || index % 2 == 1
@@ -58,7 +58,7 @@ struct GuestCPU: Sendable {
     truth["efer"] = GuestCPU.hostEFER
     truth["sysenter_cs"] = 0x10
     truth["sysenter_esp"] = kernel.tssBase(cpu)
-    truth["sysenter_eip"] = kernel.stext + LinuxKernel.Place.sysenter
+    truth["sysenter_eip"] = kernel.stext + BuiltKernel.Place.sysenter
     let null = BuiltSegment(selector: 0, base: 0, limit: 0, accessRights: 0x10010)
     for name in BuiltRegisters.segmentOrder { truth.segments[name] = null }
     let userFS = 0x7f12_3400_0000 + random.below(1 << 24) << 6
@@ -67,7 +67,7 @@ struct GuestCPU: Sendable {
     truth.segments["tr"] = BuiltSegment(selector: 0x40, base: kernel.tssBase(cpu), limit: 0x67, accessRights: 0x8b)
     truth.segments["fs"]?.base = isProcess ? userFS : 0
     truth.gdtr = BuiltSegment(selector: 0, base: kernel.gdtBase(cpu), limit: 0x7f, accessRights: 0)
-    truth.idtr = BuiltSegment(selector: 0, base: LinuxKernel.entryArea, limit: 0xfff, accessRights: 0)
+    truth.idtr = BuiltSegment(selector: 0, base: BuiltKernel.entryArea, limit: 0xfff, accessRights: 0)
     if isUser {
       truth.segments["cs"] = BuiltSegment(selector: 0x33, base: 0, limit: 0xffff_ffff, accessRights: 0xa0fb)
       truth.segments["ss"] = BuiltSegment(selector: 0x2b, base: 0, limit: 0xffff_ffff, accessRights: 0xc0f3)
@@ -79,8 +79,8 @@ struct GuestCPU: Sendable {
       truth.segments["ss"] = BuiltSegment(selector: 0x18, base: 0, limit: 0xffff_ffff, accessRights: 0xc093)
       truth.segments["gs"]?.base = kernel.perCPUBase(cpu)
       truth["kernel_gs_base"] = isProcess ? 0x7f98_0000_0000 + random.below(1 << 20) << 8 : 0
-      truth["rsp"] = kernel.virtual(kernel.image + LinuxKernel.Place.taskPage + 0xe00 + random.below(32) << 3)
-      setRIP(halt: kernel.stext + LinuxKernel.Place.idle + 1)
+      truth["rsp"] = kernel.virtual(kernel.image + BuiltKernel.Place.taskPage + 0xe00 + random.below(32) << 3)
+      setRIP(halt: kernel.stext + BuiltKernel.Place.idle + 1)
     }
     // The guest owns CR0.TS and CR4.PGE: what it wrote there is only in the fields, what the shadows hold is old.
     let hasTS = random.below(2) == 1

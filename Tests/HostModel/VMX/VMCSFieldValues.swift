@@ -69,7 +69,7 @@ enum VMCSFieldValues {
       "HOST_CR0": 0x8005_0033, "HOST_CR3": host.cr3, "HOST_CR4": host.cr4, "HOST_IA32_EFER": GuestCPU.hostEFER,
       "HOST_IA32_PAT": 0x0407_0506_0007_0106, "HOST_CS_SELECTOR": 0x10, "HOST_SS_SELECTOR": 0x18,
       "HOST_TR_SELECTOR": 0x40, "HOST_TR_BASE": host.trBase, "HOST_GDTR_BASE": host.gdtrBase,
-      "HOST_IDTR_BASE": LinuxKernel.entryArea, "HOST_GS_BASE": host.gsBase, "HOST_FS_BASE": host.fsBase,
+      "HOST_IDTR_BASE": BuiltKernel.entryArea, "HOST_GS_BASE": host.gsBase, "HOST_FS_BASE": host.fsBase,
       "HOST_IA32_SYSENTER_CS": 0x10, "HOST_IA32_SYSENTER_ESP": host.trBase,
       "HOST_IA32_SYSENTER_EIP": host.sysenterEIP, "HOST_RSP": host.rsp, "HOST_RIP": host.rip,
     ]

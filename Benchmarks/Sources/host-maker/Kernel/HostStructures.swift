@@ -6,7 +6,7 @@ struct HostStructures: Sendable {
   let kind: HostKind
   let geometry: Geometry
   let ept: EPTPages
-  private(set) var kernel: LinuxKernel
+  private(set) var kernel: BuiltKernel
   private(set) var module: KVMModule
   private var space: StructureSpace
 
@@ -22,7 +22,7 @@ struct HostStructures: Sendable {
     var description = kind.kernel(nodeName: "bench-host")
     description.imageSize = Geometry.imageFrames << 12
     description.cpus = Int(options.cpus)
-    kernel = try LinuxKernel(description, image: Geometry.imageFrame << 12, in: &space)
+    kernel = try BuiltKernel(description, image: Geometry.imageFrame << 12, in: &space)
     module = try KVMModule(layout: kind.layout, shape: kind.shape, kernel: &kernel, in: &space)
     try module.load(kernel: &kernel, in: &space)
     try addMachines()

@@ -1,7 +1,7 @@
 /// A Linux kernel in physical memory, for the host and for guests alike: image with `swapper_pg_dir` and `init_uts_ns`,
 /// direct map, per-CPU areas, cpu_entry_area, vmalloc and module space, VMCOREINFO. Addresses are spread as KASLR
 /// spreads them.
-public struct LinuxKernel: Sendable {
+public struct BuiltKernel: Sendable {
   /// Where things stand in the image, in bytes from `_stext`.
   public enum Place {
     public static let idle: UInt64 = 0x1230
@@ -48,7 +48,7 @@ public struct LinuxKernel: Sendable {
   private var nextVmalloc: UInt64
   private var nextModule: UInt64
 
-  public var stext: UInt64 { LinuxKernel.textBase + 0x100_0000 + offset }
+  public var stext: UInt64 { BuiltKernel.textBase + 0x100_0000 + offset }
   /// `phys_base`, bytes.
   public var physBase: Int64 { Int64(image) - 0x100_0000 - Int64(offset) }
 
@@ -64,7 +64,7 @@ public struct LinuxKernel: Sendable {
     nextVmalloc = (isLA57 ? 0xffa0_0000_0000_0000 : 0xffff_c900_0000_0000) + space.random.below(0x800) << 30
     nextModule = 0xffff_ffff_c000_0000 + space.random.below(1024) << 12
     tables = PageTables(root: image + Place.swapper, levels: isLA57 ? 5 : 4)
-    memorySections = LinuxKernel.textBase + 0x100_0000 + offset + Place.memorySections
+    memorySections = BuiltKernel.textBase + 0x100_0000 + offset + Place.memorySections
     space.memory.setWords(SparseMemory.zero, frame: tables.root >> 12)
     try tables.map(
       run: stext, to: image, count: description.imageSize, largest: 2 << 20, flags: PageTables.Flags.kernelText,
@@ -87,7 +87,7 @@ public struct LinuxKernel: Sendable {
   public func perCPUBase(_ cpu: Int) -> UInt64 { virtual(perCPU[cpu]) }
 
   /// cpu_entry_area since 4.15: the read-only IDT first, then a fixed stretch for each CPU with GDT and TSS.
-  public func gdtBase(_ cpu: Int) -> UInt64 { LinuxKernel.entryArea + 0x1000 + UInt64(cpu) * 0x3b000 }
+  public func gdtBase(_ cpu: Int) -> UInt64 { BuiltKernel.entryArea + 0x1000 + UInt64(cpu) * 0x3b000 }
   public func tssBase(_ cpu: Int) -> UInt64 { gdtBase(cpu) + 0x2000 }
 
   /// Fresh pages behind a fresh run of vmalloc addresses, a guard page apart from the last one. `alignment` is in
@@ -125,7 +125,7 @@ public struct LinuxKernel: Sendable {
 
   private mutating func addCPU<Space: FrameSpace>(_ cpu: Int, in space: inout Space) throws(Space.Failure) {
     perCPU.append(try space.allocate(description.perCPUPages) << 12)
-    if cpu == 0 { try mapEntryPage(LinuxKernel.entryArea, in: &space) }
+    if cpu == 0 { try mapEntryPage(BuiltKernel.entryArea, in: &space) }
     try mapEntryPage(gdtBase(cpu), in: &space)
     try mapEntryPage(tssBase(cpu), in: &space)
   }

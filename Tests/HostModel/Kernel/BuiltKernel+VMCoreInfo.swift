@@ -1,4 +1,4 @@
-extension LinuxKernel {
+extension BuiltKernel {
   /// VMCOREINFO as the kernel prints it: the keys that readers ask for. Source: kernel/vmcore_info.c;
   /// formats/elf.md §4.4.
   public var vmcoreInfo: String {
@@ -17,7 +17,7 @@ extension LinuxKernel {
       LENGTH(mem_section)=\(sectionRoots)
       SIZE(mem_section)=16
       OFFSET(mem_section.section_mem_map)=0
-      NUMBER(SECTION_SIZE_BITS)=\(LinuxKernel.sectionBits)
+      NUMBER(SECTION_SIZE_BITS)=\(BuiltKernel.sectionBits)
       NUMBER(MAX_PHYSMEM_BITS)=\(physicalBits)
       SIZE(page)=64
       SIZE(pglist_data)=174208
