@@ -207,7 +207,7 @@ extension HostBuilder {
   }
 
   /// What a SIGKILL leaves: regions and `vcpu_vmx` without their VM, unmapped `struct kvm` and stacks, an EPT root of
-  /// zeros, no user memory. Source: vmx/invariants.md §9.
+  /// zeros, no user memory. Source: Documentation/vmcs.md §9.
   private mutating func kill(_ guest: BuiltGuest) throws(RecipeMistake) {
     for vcpu in guest.vcpus { try module.free(vcpu, kernel: kernel, in: &space) }
     try kernel.unmap(guest.kvm, in: &space)

@@ -1,6 +1,6 @@
 import HostModel
 
-/// What an ELF vmcore shall look like. Source: formats/elf.md §1.
+/// What an ELF vmcore shall look like. Source: Documentation/elf.md §1.
 package struct RecipeElf: Sendable {
   package enum Style: Sendable {
     /// /proc/vmcore: a kernel text segment over RAM, direct-map p_vaddr, partial pages at the edge of low memory, data

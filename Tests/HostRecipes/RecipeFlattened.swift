@@ -1,5 +1,5 @@
 /// makedumpfile's flattened form of any dump: records of (offset, size, data) in the order of writing, big-endian.
-/// Source: formats/kdump-compressed.md §7.
+/// Source: Documentation/kdump-compressed.md §7.
 package enum RecipeFlattened {
   /// Wraps a plain file. Records are at most `recordSize` bytes; every second pair of neighbours changes places, as
   /// writers that seek back leave them.

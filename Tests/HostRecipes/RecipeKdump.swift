@@ -1,6 +1,6 @@
 import HostModel
 
-/// What a kdump-compressed file shall look like. Source: formats/kdump-compressed.md.
+/// What a kdump-compressed file shall look like. Source: Documentation/kdump-compressed.md.
 package struct RecipeKdump: Sendable {
   package var codec: RecipeCodec = .lzo
   package var version: UInt32 = 6

@@ -1,4 +1,4 @@
-/// ELF notes as kernels and dump tools write them: name and descriptor padded to 4. Source: formats/elf.md §1.4.
+/// ELF notes as kernels and dump tools write them: name and descriptor padded to 4. Source: Documentation/elf.md §1.4.
 public enum ElfNotes {
   public static func note(name: String, type: UInt32, descriptor: [UInt8]) -> [UInt8] {
     var bytes = LittleEndian.bytes(UInt32(name.utf8.count + 1)) + LittleEndian.bytes(UInt32(descriptor.count))

@@ -1,5 +1,5 @@
 /// The first blocks of a kdump-compressed file: the header and the sub-header that follows it.
-/// Source: makedumpfile, diskdump_mod.h; formats/kdump-compressed.md.
+/// Source: makedumpfile, diskdump_mod.h; Documentation/kdump-compressed.md.
 public struct KdumpHead: Sendable {
   /// A part of a file, in bytes.
   public struct Part: Sendable {

@@ -1,4 +1,4 @@
-/// KVM's memory slots, as an rb-tree by guest frame. Source: vmx/gprs.md §5.
+/// KVM's memory slots, as an rb-tree by guest frame. Source: Documentation/kvm.md §5.
 public enum KVMMemslots {
   /// A run of guest frames and the VMM's address of its first byte.
   public struct Slot: Sendable {

@@ -48,7 +48,7 @@ extension KVMModule {
   }
 
   /// What freeing leaves of a vCPU: the region as it was, an emptied `loaded_vmcs`, an unmapped stack.
-  /// Source: vmx/invariants.md §9.
+  /// Source: Documentation/vmcs.md §9.
   public mutating func free<Space: FrameSpace>(
     _ vcpu: BuiltVCPU, kernel: BuiltKernel, in space: inout Space
   ) throws(Space.Failure) {
@@ -96,7 +96,7 @@ extension KVMModule {
     return pointers
   }
 
-  /// The page of `kvm_lapic.regs`: id, version, task priority. Source: vmx/invariants.md §2.
+  /// The page of `kvm_lapic.regs`: id, version, task priority. Source: Documentation/vmcs.md §2.
   private func apicPage<Space: FrameSpace>(
     _ id: UInt32, isXAPIC: Bool, in space: inout Space
   ) throws(Space.Failure) -> UInt64 {

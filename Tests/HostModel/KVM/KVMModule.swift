@@ -50,7 +50,7 @@ public struct KVMModule: Sendable {
     let text = try kernel.moduleAlloc(pages: 1, in: &space)
     let place: UInt64 = 0x3ae
     vmexit = text.virtual + place
-    // vmlaunch, jmp, then vmx_vmexit itself (vmx/invariants.md §11).
+    // vmlaunch, jmp, then vmx_vmexit itself (Documentation/vmcs.md §11).
     let code: [UInt8] = [0x0f, 0x01, 0xc2, 0xe9, 0x60, 0, 0, 0, 0x50, 0x48, 0x8b, 0x44, 0x24, 0x08, 0x8f, 0x00]
     space.memory.write(code, at: text.physical(place - 8))
     for _ in 0..<kernel.description.cpus {

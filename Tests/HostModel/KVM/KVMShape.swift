@@ -1,4 +1,5 @@
-/// Offsets of KVM's structures in one kernel, in bytes. Source: vmx/gprs.md §1 and §5, from BTF of Debian's modules.
+/// Offsets of KVM's structures in one kernel, in bytes. Source: Documentation/kvm.md §1 and §5, from BTF of Debian's
+/// modules.
 public struct KVMShape: Sendable {
   public let name: String
   // struct vcpu_vmx: those that differ between the kernels.
@@ -71,6 +72,6 @@ public struct KVMShape: Sendable {
   public static let kvmMemslotSets: UInt64 = 88
   public static let kvmMemslots: UInt64 = 4376
 
-  /// Whether the product knows every distance of this one, so that it can tell KERNEL_GS_BASE. gprs.md §6.
+  /// Whether the product knows every distance of this one, so that it can tell KERNEL_GS_BASE. Documentation/kvm.md §6.
   public var isMeasured: Bool { kvm.isXArray }
 }

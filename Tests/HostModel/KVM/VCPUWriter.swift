@@ -1,4 +1,4 @@
-/// Writes a `struct vcpu_vmx` at a physical address. Source: vmx/gprs.md §1, §3 and §6.
+/// Writes a `struct vcpu_vmx` at a physical address. Source: Documentation/kvm.md §1, §3 and §6.
 struct VCPUWriter {
   let place: UInt64
   let shape: KVMShape

@@ -1,6 +1,6 @@
 extension BuiltKernel {
   /// VMCOREINFO as the kernel prints it: the keys that readers ask for. Source: kernel/vmcore_info.c;
-  /// formats/elf.md §4.4.
+  /// Documentation/elf.md §4.4.
   public var vmcoreInfo: String {
     func hex(_ value: UInt64) -> String { String(value, radix: 16) }
     let swapper = hex(stext + Place.swapper)

@@ -147,7 +147,8 @@ public struct BuiltKernel: Sendable {
     }
   }
 
-  /// The text page and the note, as `vmcoreinfo_data` and `vmcoreinfo_note` hold them. Source: formats/elf.md §4.2.
+  /// The text page and the note, as `vmcoreinfo_data` and `vmcoreinfo_note` hold them.
+  /// Source: Documentation/elf.md §4.2.
   private mutating func writeVMCoreInfo<Space: FrameSpace>(in space: inout Space) throws(Space.Failure) {
     let text = Array(vmcoreInfo.utf8)
     space.memory.write(text, at: try space.allocatePage())

@@ -1,7 +1,7 @@
 /// The kernel's xarray, as `kvm.vcpu_array` uses it: nodes of 64 slots, a tag of 2 on a pointer to a node.
 struct KernelXArray {
   /// Builds the tree for entries 0, 1, 2, … and returns `xa_head`. Each node names its parent and the `struct xarray`
-  /// at `array` that it belongs to. Source: vmx/gprs.md §5; include/linux/xarray.h, struct xa_node.
+  /// at `array` that it belongs to. Source: Documentation/kvm.md §5; include/linux/xarray.h, struct xa_node.
   static func build<Space: FrameSpace>(
     _ entries: [UInt64], array: UInt64, kernel: BuiltKernel, slab: inout KernelSlab, in space: inout Space
   ) throws(Space.Failure) -> UInt64 {

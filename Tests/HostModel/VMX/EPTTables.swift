@@ -1,5 +1,5 @@
 /// Entries of EPT and the pointer to it, as KVM of Linux 6.1 writes them; 6.12's carry bit 63 as well.
-/// Source: vmx/invariants.md §6; SDM vol. 3, 29.3.2.
+/// Source: Documentation/vmcs.md §6; SDM vol. 3, 29.3.2.
 public enum EPTBits {
   /// What a leaf maps. The raw value is the leaf without an address.
   public enum Leaf: UInt64, Sendable {

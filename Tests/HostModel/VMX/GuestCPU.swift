@@ -1,4 +1,4 @@
-/// A vCPU's state: the truth, and what of it stands differently in the VMCS. Source: vmx/invariants.md §4 and §5.
+/// A vCPU's state: the truth, and what of it stands differently in the VMCS. Source: Documentation/vmcs.md §4 and §5.
 struct GuestCPU: Sendable {
   static let cr0Owned: UInt64 = 0x10008
   static let cr4Owned: UInt64 = 0x1078e

@@ -24,7 +24,7 @@ struct VMCSPointers: Sendable {
   var pml: UInt64 = 0
 }
 
-/// The control words of a region, which `loaded_vmcs.controls_shadow` repeats. Source: vmx/invariants.md §3, as
+/// The control words of a region, which `loaded_vmcs.controls_shadow` repeats. Source: Documentation/vmcs.md §3, as
 /// measured.
 struct VMCSControls: Sendable {
   var pin: UInt64 = 0x7f
