@@ -1,4 +1,4 @@
-/// Why a run ended without a result. The tool turns each into one line and an exit status (design §6).
+/// Why a run ended without a result. The tool turns each into one line and an exit status.
 public enum Failure: Error, Sendable, Equatable {
   /// The input cannot be used, or not be opened.
   case input(HostDumpError)
@@ -15,7 +15,7 @@ public enum Failure: Error, Sendable, Equatable {
   /// A layout file that cannot be used, and why.
   case badLayout(path: String, why: String)
   /// A file or directory that holds no VMCSINFO, and why.
-  case badVMCSInfo(path: String, why: VMCSInfoError)
+  case badVMCSInfo(path: String, why: String)
   case badAddress(guest: String, address: GPA, why: String)
   case cannotCreate(SystemError)
   case exists(path: String)
@@ -24,6 +24,19 @@ public enum Failure: Error, Sendable, Equatable {
   /// A guest's dump cannot be finished; the text names it.
   case output(String)
   case cancelled
+
+  /// - Parameter signal: what a run that was cancelled was told to stop by.
+  public func exitStatus(signal: Int32) -> ExitStatus {
+    switch self {
+    case .input(.system): .cannotOpen
+    case .input, .noLayout, .unsupportedHost, .nothingStored: .unusableInput
+    case .noGuest: .noGuest
+    case .noSuchGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .badAddress: .wrongUsage
+    case .cannotCreate, .exists: .cannotCreate
+    case .io, .output: .ioFailed
+    case .cancelled: .interrupted(signal: signal)
+    }
+  }
 }
 
 extension Failure {
@@ -32,13 +45,63 @@ extension Failure {
     switch error {
     case let error as Failure: self = error
     case let error as HostDumpError: self = .input(error)
+    case let error as HostWithoutGuests: self.init(error)
+    case let error as LayoutInputError: self.init(error)
     case let error as SystemError: self = .io(error)
     case is Cancelled: self = .cancelled
-    case OutputError.exists(let path), GuestDumpError.exists(let path): self = .exists(path: path)
-    case OutputError.system(let error), GuestDumpError.system(let error): self = .io(error)
+    case let error as OutputError: self.init(error)
+    case GuestDumpError.cannotCreate(let error): self = .cannotCreate(error)
+    case GuestDumpError.system(let error): self = .io(error)
     case GuestDumpError.defect: return nil
     case let error as GuestDumpError: self = .output("\(error)")
+    case let error as TooManyGuests: self = .output("\(error.count) guests are more than can be split at once")
     default: return nil
+    }
+  }
+
+  /// Runs `body`; an error of a room that it throws becomes its failure.
+  static func from<R>(_ body: () throws -> R) throws -> R {
+    do { return try body() } catch { throw Failure(error) ?? error }
+  }
+
+  private init(_ error: OutputError) {
+    switch error {
+    case .cannotCreate(let error): self = .cannotCreate(error)
+    case .exists(let path): self = .exists(path: path)
+    case .system(let error): self = .io(error)
+    }
+  }
+
+  private init(_ error: LayoutInputError) {
+    switch error {
+    case .unreadable(let error): self = .input(.system(error))
+    case .noLayout(let path, let why): self = .badLayout(path: path, why: "\(why)")
+    case .noVMCSInfo(let path, let why): self = .badVMCSInfo(path: path, why: "\(why)")
+    }
+  }
+
+  private init(_ reason: HostWithoutGuests) {
+    switch reason {
+    case .kernelUnreadable(let why):
+      self = .unsupportedHost(
+        what: "regions of VMX guests are there, but the host kernel's page tables cannot be read: \(why)",
+        remedy: "guests cannot be told from forgeries without them")
+    case .unproven(let pages, let layout, let first, let why):
+      self = .unsupportedHost(
+        what:
+          "\(pages) pages have the content of VMCS regions (layout \(layout)), but nothing in the host kernel proves one; "
+          + "at \(first): \(why)",
+        remedy: "nothing is split, for a guest could have forged them")
+    case .withoutEPT(let regions, let layout):
+      self = .unsupportedHost(
+        what: "the guests of this host run without EPT: \(regions) VMCS regions (layout \(layout)) use shadow paging",
+        remedy: "only guests with EPT can be split so far")
+    case .noLayout(let ids, let detail): self = .noLayout(revisionIDs: ids, detail: detail)
+    case .svm(let vmcbs):
+      self = .unsupportedHost(
+        what: "this is an AMD host: \(vmcbs) VMCB pages of SVM guests",
+        remedy: "only guests of Intel hosts (VMX) can be split so far")
+    case .noSign: self = .noGuest
     }
   }
 }

@@ -1,18 +1,16 @@
-/// What a host dump holds: steps 1 to 5 of the way of the data (design §3), up to and with the guests' maps.
+/// What a host dump holds: the first half of the way through the house, up to and with the guests' maps.
+/// Source: Documentation/design.md §3.1 to §3.6.
 public struct Inspection: Sendable {
-  public let dump: any HostDump
-  public let memory: HostMemory
-  public let guests: [Guest]
-  public let layout: LayoutChoice
-  public internal(set) var warnings: [Manifest.Warning]
-  public let defunct: [Manifest.Defunct]
-  /// Candidates that content or evidence kept out, one line each.
-  public let nearMisses: [String]
+  let dump: any HostDump
+  let memory: HostMemory
+  let guests: [Guest]
+  let layout: LayoutChoice
+  let findings: Findings
   let decoders: DecoderPool
   /// The extents of the guests' maps, for one who writes them.
   let extents: ExtentStore?
   let isPlain: Bool
-  var counters: [String: UInt64]
+  let checkpoint: Checkpoint
 
   /// What the inspection is for, which says how much of the guests' maps is kept.
   public enum Purpose: Sendable {
@@ -22,31 +20,24 @@ public struct Inspection: Sendable {
     case page
     /// To write the guests.
     case split
-
-    fileprivate func storage(_ memory: MemoryBudget) -> MapStorage {
-      MapStorage(
-        extents: self == .split ? ExtentStore(capacity: memory.extents) : nil, keepsPages: self != .list,
-        limit: self == .list ? Int(clamping: memory.total / 4) : memory.maps)
-    }
   }
 
   public struct Options: Sendable {
-    public var purpose: Purpose
+    var purpose: Purpose
     public var memory: MemoryBudget
     /// A layout given by the user, tried first.
-    public var layout: Layout?
+    var layout: Layout?
     /// A VMCSINFO given by the user, tried next.
-    public var vmcsinfo: VMCSInfo?
-    public var workers: Workers
-    public var progress: Progress
+    var vmcsinfo: VMCSInfo?
+    var workers: Workers
+    var progress: Progress
     /// Every page is read and decoded whole, one after the other, here and in the split: the slow way that the fast one
     /// is held against.
     public var isPlain = false
 
     public init(
       _ purpose: Purpose, memory: MemoryBudget = MemoryBudget(), layout: Layout? = nil, vmcsinfo: VMCSInfo? = nil,
-      workers: Workers,
-      progress: Progress = .none
+      workers: Workers, progress: Progress = .none
     ) {
       self.purpose = purpose
       self.memory = memory
@@ -56,70 +47,67 @@ public struct Inspection: Sendable {
       self.progress = progress
     }
 
-    /// In the order of design §3.3.
-    fileprivate func sources(note: VMCSInfo?) -> [LayoutSource] {
-      var sources: [LayoutSource] = []
-      if let layout { sources.append(.layoutFile(layout)) }
-      if let vmcsinfo { sources.append(.vmcsinfoFile(vmcsinfo.layout)) }
-      if let note { sources.append(.vmcsinfoNote(note.layout)) }
-      return sources + [.catalogue]
+    var mapStorage: MapStorage {
+      MapStorage(
+        extents: purpose == .split ? ExtentStore(capacity: memory.extents) : nil, keepsPages: purpose != .list,
+        limit: purpose == .list ? Int(clamping: memory.total / 4) : memory.maps)
     }
   }
 
   /// Opens a dump and finds its guests.
+  /// - Throws: `Failure`; anything else is a defect.
   public static func run(path: String, _ options: Options) throws -> Inspection {
-    let dump = try openHostDump(path: path, mapped: !options.isPlain)
-    let decoders = DecoderPool()
-    let memory = HostMemory(dump, decoders: decoders, cachedPages: options.memory.cachedPages)
-    var notes = InspectionNotes(dump)
+    let file: InputFile
+    do throws(SystemError) {
+      file = try InputFile(path: path, mapped: !options.isPlain)
+    } catch {
+      throw Failure.input(.system(error))
+    }
+    return try Failure.from { try run(ByteSource(file), options) }
+  }
 
-    let note = VMCSInfo.note(in: dump.notes)
-    notes.note(vmcsinfo: note.remarks + (note.info?.remarks ?? []) + (options.vmcsinfo?.remarks ?? []))
-    let sources = options.sources(note: note.info)
+  /// The VMCS layout that the host's regions are read by.
+  public var layoutUsed: Layout { layout.layout }
 
-    // One pass for all sources: a page's head costs the same whether one id is in question or twenty.
-    let heads = sources.reduce(into: [:]) { $0.merge($1.heads, uniquingKeysWith: &) }
-    let scan =
-      try options.isPlain
-      ? HeadScan.plain(dump, heads: heads, decoders: decoders, cancellation: options.workers.cancellation)
-      : HeadScan.run(dump, heads: heads, decoders: decoders, workers: options.workers, progress: options.progress)
-    notes.note(scan)
-    notes.noteRemarks(of: dump)
+  /// Candidates that content or evidence kept out, one line each.
+  public var nearMisses: [String] { findings.nearMisses }
 
-    let finder = HostFinder(dump: dump, memory: memory, decoders: decoders, workers: options.workers)
-    let found = try finder.run(scan, sources: sources)
-    notes.note(found)
-
-    let storage = options.purpose.storage(options.memory)
-    let result = try GuestFinder(
-      dump: dump, memory: memory, scan: scan, storage: storage, workers: options.workers, progress: options.progress
-    ).run(found)
-    notes.note(result)
-    return Inspection(
-      dump: dump, memory: memory, guests: result.guests, layout: found.layout, warnings: notes.warnings,
-      defunct: notes.defunct, nearMisses: notes.nearMisses, decoders: decoders, extents: storage.extents,
-      isPlain: options.isPlain,
-      counters: notes.counters)
+  /// Pages of one guest's memory, one after the other from the one that holds `address`.
+  /// - Parameters:
+  ///   - wanted: the guest's number or name.
+  ///   - body: takes each page and the address it begins at; `false`: no more are wanted.
+  public func forEachPage(
+    from address: GPA, count: UInt64, of wanted: String, _ body: (Page, GPA) throws -> Bool
+  ) throws {
+    let guest = try guest(named: wanted)
+    for index in 0..<count {
+      let start = GPA(frame: address.frame &+ index)
+      guard try body(try Failure.from { try page(start, of: guest) }, start) else { return }
+    }
   }
 
   /// A guest by its number or name.
-  public func guest(named wanted: String) throws(Failure) -> Guest {
+  func guest(named wanted: String) throws(Failure) -> Guest {
     if let guest = guests.first(where: { "\($0.id)" == wanted || $0.name == wanted }) { return guest }
     throw .noSuchGuest(wanted: wanted, known: guests.map(\.name))
   }
 
   /// One page of a guest's memory.
-  public func page(_ address: GPA, of guest: Guest) throws(Failure) -> Page {
-    guard let hostFrame = guest.memory?.hostFrame(address.frame) else {
-      throw .badAddress(guest: guest.name, address: address, why: "the guest's map has no page there")
-    }
-    guard guest.map.known.contains(address.frame) else {
-      throw .badAddress(guest: guest.name, address: address, why: "a device is mapped there, no RAM")
-    }
-    switch memory.page(hostFrame) {
-    case .page(let page): return page
-    case .absent: throw .badAddress(guest: guest.name, address: address, why: "the host dump does not hold the page")
-    case .bad: throw .badAddress(guest: guest.name, address: address, why: "the page is damaged in the host dump")
+  func page(_ address: GPA, of guest: Guest) throws -> Page {
+    try checkpoint.step {
+      guard let hostFrame = guest.memory.hostFrame(address.frame) else {
+        throw Failure.badAddress(guest: guest.name, address: address, why: "the guest's map has no page there")
+      }
+      guard guest.map.known.contains(address.frame) else {
+        throw Failure.badAddress(guest: guest.name, address: address, why: "a device is mapped there, no RAM")
+      }
+      switch memory.page(hostFrame) {
+      case .page(let page): return page
+      case .absent:
+        throw Failure.badAddress(guest: guest.name, address: address, why: "the host dump does not hold the page")
+      case .bad:
+        throw Failure.badAddress(guest: guest.name, address: address, why: "the page is damaged in the host dump")
+      }
     }
   }
 }

@@ -1,4 +1,4 @@
-/// How `--memory` is shared out (design §8.5). The page index comes on top.
+/// How `--memory` is shared out (Documentation/design.md §8.5). The page index comes on top.
 public struct MemoryBudget: Sendable, Equatable {
   /// Bytes.
   public let total: UInt64

@@ -64,22 +64,22 @@ struct CommonOptions: ParsableArguments {
 /// Runs a command's body with progress and signals in place, and turns whatever it throws into one line and an exit
 /// status.
 func runCommand(
-  _ options: CommonOptions, _ body: (Workers, Progress) throws -> Manifest.Completeness
+  _ options: CommonOptions, _ body: (Workers, Progress) throws -> ExitStatus
 ) throws {
   let cancellation = Cancellation()
   let signals = Interruption.watch(cancellation)
   defer { withExtendedLifetime(signals) {} }
   let bar = options.showsProgress ? ProgressBar() : nil
-  let complete: Manifest.Completeness
+  let status: ExitStatus
   do {
-    complete = try body(
+    status = try body(
       Workers(count: options.threads, cancellation: cancellation), bar?.progress ?? Progress.none)
   } catch {
     bar?.clear()
     throw report(error)
   }
   bar?.clear()
-  if complete == .incomplete { throw ExitStatus.incomplete }
+  if status != .complete { throw ExitCode(status.code) }
 }
 
 /// Prints an error's line; what it returns is the exit status to throw.
@@ -87,8 +87,8 @@ func report(_ error: any Error) -> any Error {
   if error is ExitCode || error is ValidationError || error is CleanExit { return error }
   guard let failure = Failure(error) else {
     Terminal.error("vmcs-split: a defect in vmcs-split, please report it: \(error)")
-    return ExitStatus.defect
+    return ExitCode(ExitStatus.defect.code)
   }
   Terminal.error("vmcs-split: \(explain(failure))")
-  return ExitStatus.of(failure)
+  return ExitCode(failure.exitStatus(signal: Interruption.signal).code)
 }

@@ -15,7 +15,7 @@ struct ListCommand: ParsableCommand {
       let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(.list, workers, progress))
       let manifest = inspection.manifest()
       try Report(manifest, of: inspection, common).printList()
-      return manifest.completeness
+      return manifest.exitStatus
     }
   }
 }

@@ -37,15 +37,10 @@ struct PageCommand: ParsableCommand {
     guard let address else { return }
     try runCommand(common) { workers, progress in
       let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(.page, workers, progress))
-      let wanted = try inspection.guest(named: guest)
-      for index in 0..<count {
-        let at = GPA(frame: address.frame &+ index)
-        let page = try inspection.page(at, of: wanted)
-        if raw {
-          guard writeAll(page.bytes, to: 1) else { return .complete }
-        } else {
-          Terminal.out(hexDump(page, at))
-        }
+      try inspection.forEachPage(from: address, count: count, of: guest) { page, start in
+        if raw { return writeAll(page.bytes, to: 1) }
+        Terminal.out(hexDump(page, start))
+        return true
       }
       return .complete
     }

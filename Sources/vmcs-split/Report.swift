@@ -99,7 +99,7 @@ struct Report {
     var text = ""
     if let layout = manifest.layout {
       text += "\nlayout \(layout.id) (\(layout.source)):\n" + layout.evidence.map { "  \($0)\n" }.joined()
-      text += fieldSources(inspection.layout.layout)
+      text += fieldSources(inspection.layoutUsed)
     }
     for guest in manifest.guests {
       text += "\n\(guest.name): evidence\n" + guest.evidence.map { "  \($0)\n" }.joined()

@@ -35,7 +35,7 @@ struct SplitCommand: ParsableCommand {
     guard guestDumpFormats.contains(where: { $0.name == format }) else {
       throw ValidationError("--format takes \(Self.formats), not \(format)")
     }
-    guard compress == "same" || PageEncoding.allCases.contains(where: { $0.name == compress }) else {
+    guard compress == "same" || PageCodec.allCases.contains(where: { $0.name == compress }) else {
       throw ValidationError("--compress takes same, raw, zlib, lzo, snappy or zstd, not \(compress)")
     }
     if format == "elf" && compress != "same" && compress != "raw" {
@@ -46,16 +46,18 @@ struct SplitCommand: ParsableCommand {
   func run() throws {
     ProcessMemory.keepLargeBlocks()
     try runCommand(common) { workers, progress in
-      guard let format = guestDumpFormats.first(where: { $0.name == format }) else { throw ExitStatus.usage }
+      guard let format = guestDumpFormats.first(where: { $0.name == format }) else {
+        throw ExitCode(ExitStatus.wrongUsage.code)
+      }
       let options = try common.inspection(.split, workers, progress)
       let inspection = try Inspection.run(path: common.dumps[0], options)
       let split = Split(
         inspection: inspection, directory: output, guests: guest, format: format,
-        encoding: PageEncoding.allCases.first { $0.name == compress }, verifies: verify, force: force,
+        codec: PageCodec.allCases.first { $0.name == compress }, verifies: verify, force: force,
         memory: options.memory)
       let manifest = try split.run(workers, progress)
       try Report(manifest, of: inspection, common).printSplit(directory: output)
-      return manifest.completeness
+      return manifest.exitStatus
     }
   }
 }

@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 import Testing
 
 @Suite struct FrameBitmapTests {

@@ -15,15 +15,15 @@ extension Address {
   public init(frame: UInt64) { self.init(rawValue: frame << 12) }
   public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
   /// Wraps at 2^64, as address arithmetic of the processor does.
-  public static func &+ (a: Self, b: UInt64) -> Self { Self(rawValue: a.rawValue &+ b) }
-  public static func &- (a: Self, b: UInt64) -> Self { Self(rawValue: a.rawValue &- b) }
+  static func &+ (a: Self, b: UInt64) -> Self { Self(rawValue: a.rawValue &+ b) }
+  static func &- (a: Self, b: UInt64) -> Self { Self(rawValue: a.rawValue &- b) }
   public var description: String { hex(rawValue) }
 }
 
 /// Host-physical address (HPA).
-public struct HPA: Address {
-  public let rawValue: UInt64
-  public init(rawValue: UInt64) { self.rawValue = rawValue }
+struct HPA: Address {
+  let rawValue: UInt64
+  init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
 /// Guest-physical address (GPA).
@@ -33,11 +33,11 @@ public struct GPA: Address {
 }
 
 /// Linear (virtual) address, of the host or of a guest.
-public struct VirtualAddress: Address {
-  public let rawValue: UInt64
-  public init(rawValue: UInt64) { self.rawValue = rawValue }
+struct VirtualAddress: Address {
+  let rawValue: UInt64
+  init(rawValue: UInt64) { self.rawValue = rawValue }
   /// Bits 63:47 (or 63:56 with 5 levels) all equal. Source: SDM vol. 1, 3.3.7.1.
-  public func isCanonical(levels: Int) -> Bool {
+  func isCanonical(levels: Int) -> Bool {
     let shift = levels == 5 ? 7 : 16
     return UInt64(bitPattern: Int64(bitPattern: rawValue << shift) >> shift) == rawValue
   }

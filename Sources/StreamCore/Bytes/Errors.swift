@@ -1,15 +1,15 @@
 /// Where a reader looked, what the format asks for, what stood there: enough for a hex viewer.
 public struct FormatError: Error, Equatable, Sendable {
   /// Path as the user gave it.
-  public var file: String
+  var file: String
   /// Bytes from the start of that file.
-  public var offset: UInt64
+  var offset: UInt64
   /// The field's name in the format's own header file.
-  public var field: String
-  public var expected: String
-  public var found: String
+  var field: String
+  var expected: String
+  var found: String
 
-  public init(file: String, offset: UInt64, field: String, expected: String, found: String) {
+  init(file: String, offset: UInt64, field: String, expected: String, found: String) {
     self.file = file
     self.offset = offset
     self.field = field
@@ -26,11 +26,11 @@ extension FormatError: CustomStringConvertible {
 
 /// A system call that failed, on which path, with which `errno`.
 public struct SystemError: Error, Equatable, Sendable {
-  public var call: String
-  public var path: String
-  public var code: Int32
+  var call: String
+  var path: String
+  var code: Int32
 
-  public init(call: String, path: String, code: Int32) {
+  init(call: String, path: String, code: Int32) {
     self.call = call
     self.path = path
     self.code = code

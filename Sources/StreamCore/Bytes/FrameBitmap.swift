@@ -1,9 +1,9 @@
 /// A set of page frame numbers: one bit a frame, and nothing for a stretch of 32,768 frames (128 MiB) that holds
 /// none, so that frames far above the rest cost no more than their own stretch. `freeze()` adds the directory
 /// that makes `rank` a matter of at most eight popcounts.
-public struct FrameBitmap: Sendable, Equatable {
+struct FrameBitmap: Sendable, Equatable {
   /// Frames that one chunk covers; one chunk is one 4096-byte block of a kdump bitmap.
-  public static let framesPerChunk: UInt64 = 32_768
+  static let framesPerChunk: UInt64 = 32_768
   private static let wordsPerChunk = 512
   /// Words whose popcounts `rank` adds up at most.
   private static let wordsPerStep = 8
@@ -17,20 +17,20 @@ public struct FrameBitmap: Sendable, Equatable {
   private var before: [UInt64] = []
   private var steps: [UInt16] = []
   private var frozen = false
-  public private(set) var count: UInt64 = 0
+  private(set) var count: UInt64 = 0
 
-  public init() {}
+  init() {}
 
   /// Bytes of memory that the bits and the directory take, for the accounting of `--memory`.
-  public var byteCount: Int { words.count * 8 + steps.count * 2 + slotOfChunk.byteCount }
+  var byteCount: Int { words.count * 8 + steps.count * 2 + slotOfChunk.byteCount }
 
-  public func contains(_ frame: UInt64) -> Bool {
+  func contains(_ frame: UInt64) -> Bool {
     guard let slot = slotOfChunk[frame / Self.framesPerChunk] else { return false }
     return words[slot * Self.wordsPerChunk + Self.word(frame)] >> (frame & 63) & 1 == 1
   }
 
   @discardableResult
-  public mutating func insert(_ frame: UInt64) -> Bool {
+  mutating func insert(_ frame: UInt64) -> Bool {
     frozen = false
     let at = slot(creating: frame / Self.framesPerChunk) * Self.wordsPerChunk + Self.word(frame)
     let bit = UInt64(1) << (frame & 63)
@@ -40,7 +40,7 @@ public struct FrameBitmap: Sendable, Equatable {
     return true
   }
 
-  public mutating func insert(_ frames: Range<UInt64>) {
+  mutating func insert(_ frames: Range<UInt64>) {
     var frame = frames.lowerBound
     while frame < frames.upperBound {
       let low = frame & 63
@@ -52,7 +52,7 @@ public struct FrameBitmap: Sendable, Equatable {
   }
 
   /// Adds 64 frames' bits at once; `frame` names any of the 64.
-  public mutating func insertWord(_ bits: UInt64, containing frame: UInt64) {
+  mutating func insertWord(_ bits: UInt64, containing frame: UInt64) {
     guard bits != 0 else { return }
     frozen = false
     let at = slot(creating: frame / Self.framesPerChunk) * Self.wordsPerChunk + Self.word(frame)
@@ -61,7 +61,7 @@ public struct FrameBitmap: Sendable, Equatable {
   }
 
   /// Adds the frames of one chunk from its 4096 bytes in a kdump bitmap, those below `limit` only.
-  public mutating func insertChunk(_ chunk: UInt64, _ bytes: RawSpan, limit: UInt64) {
+  mutating func insertChunk(_ chunk: UInt64, _ bytes: RawSpan, limit: UInt64) {
     for word in 0..<Self.wordsPerChunk {
       guard var bits: UInt64 = bytes.load(word * 8), bits != 0 else { continue }
       let base = chunk * Self.framesPerChunk + UInt64(word) * 64
@@ -71,7 +71,7 @@ public struct FrameBitmap: Sendable, Equatable {
     }
   }
 
-  public mutating func remove(_ frame: UInt64) {
+  mutating func remove(_ frame: UInt64) {
     guard let slot = slotOfChunk[frame / Self.framesPerChunk] else { return }
     let at = slot * Self.wordsPerChunk + Self.word(frame)
     let bit = UInt64(1) << (frame & 63)
@@ -81,7 +81,7 @@ public struct FrameBitmap: Sendable, Equatable {
     count -= 1
   }
 
-  public mutating func formUnion(_ other: FrameBitmap) {
+  mutating func formUnion(_ other: FrameBitmap) {
     for chunk in other.slotOfChunk.chunks {
       guard let slot = other.slotOfChunk[chunk] else { continue }
       for word in 0..<Self.wordsPerChunk {
@@ -91,14 +91,14 @@ public struct FrameBitmap: Sendable, Equatable {
     }
   }
 
-  public func union(_ other: FrameBitmap) -> FrameBitmap {
+  func union(_ other: FrameBitmap) -> FrameBitmap {
     var both = self
     both.formUnion(other)
     return both
   }
 
   /// Builds the rank directory. Must be called after the last change and before `rank` or `forEachRun`.
-  public mutating func freeze() {
+  mutating func freeze() {
     guard !frozen else { return }
     order = slotOfChunk.chunks
     before = Array(repeating: 0, count: slotOfChunk.count)
@@ -119,7 +119,7 @@ public struct FrameBitmap: Sendable, Equatable {
   }
 
   /// How many frames of the set lie below `frame`. Needs `freeze()`.
-  public func rank(_ frame: UInt64) -> UInt64 {
+  func rank(_ frame: UInt64) -> UInt64 {
     precondition(frozen, "rank needs freeze()")
     let chunk = frame / Self.framesPerChunk
     guard let slot = slotOfChunk[chunk] else {
@@ -138,7 +138,7 @@ public struct FrameBitmap: Sendable, Equatable {
   }
 
   /// One past the highest frame, 0 when empty. Needs `freeze()`.
-  public var end: UInt64 {
+  var end: UInt64 {
     precondition(frozen, "end needs freeze()")
     for chunk in order.reversed() {
       guard let slot = slotOfChunk[chunk] else { continue }
@@ -153,13 +153,13 @@ public struct FrameBitmap: Sendable, Equatable {
   }
 
   /// The numbers of the chunks that are not empty, ascending. Needs `freeze()`.
-  public var chunks: [UInt64] {
+  var chunks: [UInt64] {
     precondition(frozen, "chunks needs freeze()")
     return order
   }
 
   /// The 4096 bytes of one chunk, in the bit order of kdump bitmaps (least significant bit first).
-  public func chunkBytes(_ chunk: UInt64) -> [UInt8] {
+  func chunkBytes(_ chunk: UInt64) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(Self.wordsPerChunk * 8)
     guard let slot = slotOfChunk[chunk] else { return Array(repeating: 0, count: Self.wordsPerChunk * 8) }
@@ -171,7 +171,7 @@ public struct FrameBitmap: Sendable, Equatable {
 
   /// The frames of one chunk that are not set in `bytes`, the chunk's 4096 bytes in a kdump bitmap: how many, and the
   /// lowest.
-  public func frames(ofChunk chunk: UInt64, notIn bytes: RawSpan) -> (count: UInt64, first: UInt64?) {
+  func frames(ofChunk chunk: UInt64, notIn bytes: RawSpan) -> (count: UInt64, first: UInt64?) {
     guard let slot = slotOfChunk[chunk] else { return (0, nil) }
     var count: UInt64 = 0
     var first: UInt64?
@@ -186,7 +186,7 @@ public struct FrameBitmap: Sendable, Equatable {
   }
 
   /// Whether `frame` is in the set, and how far that holds for the frames behind it, at most up to `limit`.
-  public func sameRun(from frame: UInt64, limit: UInt64) -> (isIn: Bool, end: UInt64) {
+  func sameRun(from frame: UInt64, limit: UInt64) -> (isIn: Bool, end: UInt64) {
     let isIn = contains(frame)
     var end = frame + 1
     while end < limit {
@@ -204,7 +204,7 @@ public struct FrameBitmap: Sendable, Equatable {
   }
 
   /// Calls `body` with each maximal run of consecutive frames inside `range`, ascending. Needs `freeze()`.
-  public func forEachRun(in range: Range<UInt64>? = nil, _ body: (Range<UInt64>) throws -> Void) rethrows {
+  func forEachRun(in range: Range<UInt64>? = nil, _ body: (Range<UInt64>) throws -> Void) rethrows {
     precondition(frozen, "forEachRun needs freeze()")
     let range = range ?? 0..<UInt64.max
     var open: Range<UInt64>?
@@ -238,7 +238,7 @@ public struct FrameBitmap: Sendable, Equatable {
   }
 
   /// All runs, ascending. Needs `freeze()`; for callers that know there are few.
-  public var runs: [Range<UInt64>] {
+  var runs: [Range<UInt64>] {
     var result: [Range<UInt64>] = []
     forEachRun { result.append($0) }
     return result

@@ -2,24 +2,25 @@ import Glibc
 
 /// Bytes of an output that lie elsewhere until they are written: ranges of the input, or of a buffer, one behind the
 /// other.
-public struct GatheredBytes: Sendable {
-  public enum Piece: Sendable, Equatable {
-    /// A range of the input file, bytes.
-    case input(offset: UInt64, count: Int)
+struct GatheredBytes: Sendable {
+  enum Piece: Sendable, Equatable {
+    /// A range of one of the input's files, bytes.
+    case input(file: Int, offset: UInt64, count: Int)
     /// A range of the buffer.
     case buffer(start: Int, count: Int)
 
-    public var count: Int {
+    var count: Int {
       switch self {
-      case .input(_, let count), .buffer(_, let count): count
+      case .input(_, _, let count), .buffer(_, let count): count
       }
     }
 
     /// Takes `next` in when its bytes follow this piece's in the same place.
     fileprivate mutating func join(_ next: Piece) -> Bool {
       switch (self, next) {
-      case (.input(let offset, let count), .input(let following, let more)) where offset + UInt64(count) == following:
-        self = .input(offset: offset, count: count + more)
+      case (.input(let file, let offset, let count), .input(let next, let following, let more))
+      where file == next && offset + UInt64(count) == following:
+        self = .input(file: file, offset: offset, count: count + more)
       case (.buffer(let start, let count), .buffer(let following, let more)) where start + count == following:
         self = .buffer(start: start, count: count + more)
       default: return false
@@ -29,13 +30,13 @@ public struct GatheredBytes: Sendable {
   }
 
   let pieces: ArraySlice<Piece>
-  let input: InputFile?
+  let input: ByteSource?
   let buffer: [UInt8]
 
   /// - Parameters:
   ///   - input: what `.input` pieces name; `nil` when there are none.
   ///   - buffer: what `.buffer` pieces name.
-  public init(_ pieces: ArraySlice<Piece>, input: InputFile?, buffer: [UInt8] = []) {
+  init(_ pieces: ArraySlice<Piece>, input: ByteSource?, buffer: [UInt8] = []) {
     self.pieces = pieces
     self.input = input
     self.buffer = buffer
@@ -52,7 +53,7 @@ extension OutputFile {
 
   /// Writes the pieces one behind the other at `offset`.
   /// - Throws: what the file says, or that the input shrank: then nothing written may be believed.
-  public func write(_ gathered: GatheredBytes, at offset: UInt64) throws(SystemError) {
+  func write(_ gathered: GatheredBytes, at offset: UInt64) throws(SystemError) {
     var room: [UInt8] = []
     var end = offset
     var open: GatheredBytes.Piece?
@@ -68,7 +69,7 @@ extension OutputFile {
     }
     if let open { try put(open, of: gathered, &room, at: &end, isLast: true) }
     try flush(&room, at: &end)
-    try gathered.input?.checkIntact()
+    try gathered.input?.check()
   }
 
   private func put(
@@ -83,8 +84,8 @@ extension OutputFile {
     room = []
     do {
       switch piece {
-      case .input(let offset, let count):
-        try gathered.input?.lend(at: offset, count: count) { bytes in
+      case .input(let file, let offset, let count):
+        try gathered.input?.lend(at: offset, of: file, count: count) { bytes in
           guard bytes.byteCount == count else { throw SystemError(call: "read", path: path, code: EIO) }
           try put(bytes, &full, at: &place, large)
         }

@@ -1,17 +1,20 @@
 import CLinux
 import Glibc
+import Synchronization
 
 /// An open file with one owner, read by offset, so that any number of threads may share it.
-public final class InputFile: Sendable {
+final class InputFile: Sendable {
   /// Path as the user gave it.
-  public let path: String
+  let path: String
   /// Bytes, when it was opened.
-  public let size: UInt64
-  /// Bytes asked for so far, by purpose.
-  public let counters = ReadCounters()
+  let size: UInt64
   private let descriptor: Int32
   /// The whole file mapped, `nil` where it cannot be. Owned: made by `init`, undone by `deinit`.
   private let mapping: Mapping?
+  /// The first read that failed.
+  private let failure = Mutex<SystemError?>(nil)
+  /// Asked before each read of a file that is not mapped.
+  private let faults: (any ReadFaults)?
 
   /// Safe to share: the pointers never change, and what they point at is only read.
   @safe private struct Mapping: @unchecked Sendable {
@@ -19,9 +22,12 @@ public final class InputFile: Sendable {
     let bytes: UnsafeRawPointer
   }
 
-  /// - Parameter mapped: map the file where that is possible; else every look at it is a read.
-  public init(path: String, mapped: Bool = true) throws(SystemError) {
+  /// - Parameters:
+  ///   - mapped: map the file where that is possible; else every look at it is a read.
+  ///   - faults: what makes reads fail, for tests.
+  init(path: String, mapped: Bool = true, faults: (any ReadFaults)? = nil) throws(SystemError) {
     self.path = path
+    self.faults = faults
     // O_NONBLOCK: a FIFO without a writer fails at lseek instead of hanging here; to files it means nothing.
     descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     if descriptor < 0 {
@@ -53,9 +59,9 @@ public final class InputFile: Sendable {
     if descriptor >= 0 { _ = close(descriptor) }
   }
 
-  /// Lends `count` bytes from `offset`, without a copy where the file is mapped; fewer only at the end of the file. The
-  /// bytes count as asked for by what the caller adds to `counters`. Where the file has shrunk since it was opened they
-  /// are zeros, and `checkIntact` throws: whoever lends looks there before the bytes are believed.
+  /// Lends `count` bytes from `offset`, without a copy where the file is mapped; fewer only at the end of the file. Where
+  /// the file has shrunk since it was opened they are zeros, and `check` throws: whoever lends looks there before the
+  /// bytes are believed.
   @inline(__always)
   func lend<R>(at offset: UInt64, count: Int, _ body: (RawSpan) throws -> R) throws -> R {
     guard let mapping else { return try read(at: offset, count: count).withBytes(body) }
@@ -83,8 +89,9 @@ public final class InputFile: Sendable {
     return unsafe mapping.bytes.load(fromByteOffset: Int(offset), as: UInt8.self)
   }
 
-  /// - Throws: EIO when the file has shrunk since it was opened.
-  func checkIntact() throws(SystemError) {
+  /// - Throws: the first failure of a read so far, or EIO when the file has shrunk since it was opened.
+  func check() throws(SystemError) {
+    if let failure = failure.withLock({ $0 }) { throw failure }
     guard let mapping else { return }
     var status = stat()
     // Safe: fstat fills the struct. Its size counts too, for the rest of a file's last page reads as zeros without a
@@ -92,17 +99,13 @@ public final class InputFile: Sendable {
     if unsafe clinux_mapping_failed(mapping.handle) != 0 || fstat(descriptor, &status) != 0
       || UInt64(status.st_size) < size
     {
-      throw SystemError(call: "read", path: path, code: EIO)
+      throw remembered(SystemError(call: "read", path: path, code: EIO))
     }
   }
 
   /// Up to `count` bytes from `offset`; fewer only at the end of the file.
-  public func read(at offset: UInt64, count: Int, for purpose: ReadPurpose) throws(SystemError) -> [UInt8] {
-    counters.add(count, purpose)
-    return try read(at: offset, count: count)
-  }
-
-  private func read(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
+  func read(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
+    if let code = faults?.next() { throw remembered(SystemError(call: "pread", path: path, code: code)) }
     var failure: SystemError?
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { room, initialized in
       do throws(SystemError) {
@@ -113,13 +116,20 @@ public final class InputFile: Sendable {
         initialized = 0
       }
     }
-    if let failure { throw failure }
+    if let failure { throw remembered(failure) }
     return bytes
+  }
+
+  private func remembered(_ error: SystemError) -> SystemError {
+    failure.withLock { first in
+      if first == nil { first = error }
+    }
+    return error
   }
 
   /// The first byte at or after `offset` that is not in a hole of the file; holes read as zeros. `nil`: there is none
   /// before the end. A file system that knows no holes calls everything data.
-  public func nextData(from offset: UInt64) -> UInt64? {
+  func nextData(from offset: UInt64) -> UInt64? {
     guard offset < size, let start = Int64(exactly: offset) else { return nil }
     let found = clinux_next_data(descriptor, start)
     if found >= 0 { return UInt64(found) }
@@ -145,4 +155,10 @@ public final class InputFile: Sendable {
     }
     return done
   }
+}
+
+/// Makes reads fail, for tests of what becomes of that.
+protocol ReadFaults: Sendable {
+  /// The `errno` that the next read fails with; `nil`: it goes through.
+  func next() -> Int32?
 }

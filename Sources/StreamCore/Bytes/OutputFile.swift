@@ -2,8 +2,10 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// Why a finished file did not get its name.
-public enum OutputError: Error, Equatable, Sendable {
+/// Why an output is not there.
+enum OutputError: Error, Equatable, Sendable {
+  /// It could not even be begun.
+  case cannotCreate(SystemError)
   /// A file of this name is there, and it was not to be replaced.
   case exists(path: String)
   case system(SystemError)
@@ -14,16 +16,16 @@ public enum OutputError: Error, Equatable, Sendable {
 /// Writing and reading go by offset, so that threads may share it; stretches never written are holes.
 public final class OutputFile: Sendable {
   /// The final name, as the user gave it.
-  public let path: String
+  let path: String
   /// Where the bytes go until then, in the same directory.
-  public let temporaryPath: String
+  let temporaryPath: String
   private let descriptor: Int32
   private let temporaries: TemporaryFiles
   private let pending = Mutex(true)
 
   /// Creates the temporary file, mode 0600.
   /// - Parameter temporaries: the register that a signal empties; tests give their own.
-  public init(path: String, temporaries: TemporaryFiles = .shared) throws(SystemError) {
+  init(path: String, temporaries: TemporaryFiles = .shared) throws(SystemError) {
     self.path = path
     self.temporaries = temporaries
     (descriptor, temporaryPath) = try temporaries.create(for: path, in: Self.directory(of: path))
@@ -39,7 +41,7 @@ public final class OutputFile: Sendable {
   public static func removeAllTemporaries() { TemporaryFiles.shared.removeAll() }
 
   /// Writes all of `bytes` at `offset`.
-  public func write(_ bytes: RawSpan, at offset: UInt64) throws(SystemError) {
+  func write(_ bytes: RawSpan, at offset: UInt64) throws(SystemError) {
     let start = try position(offset, count: bytes.byteCount, "pwrite")
     var done = 0
     while done < bytes.byteCount {
@@ -71,17 +73,17 @@ public final class OutputFile: Sendable {
   }
 
   /// Writes all of `bytes` at `offset`.
-  public func write(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
+  func write(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
     try bytes.withBytes { (span) throws(SystemError) in try write(span, at: offset) }
   }
 
   /// Writes `bytes[range]` at `offset`; `range` lies inside the array.
-  public func write(_ bytes: [UInt8], _ range: Range<Int>, at offset: UInt64) throws(SystemError) {
+  func write(_ bytes: [UInt8], _ range: Range<Int>, at offset: UInt64) throws(SystemError) {
     try bytes.withBytes { (span) throws(SystemError) in try write(span.extracting(range), at: offset) }
   }
 
   /// Up to `count` bytes from `offset`; fewer only at the end of what was written so far.
-  public func read(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
+  func read(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
     let start = try position(offset, count: count, "pread")
     var failure: Int32 = 0
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { room, initialized in
@@ -104,7 +106,7 @@ public final class OutputFile: Sendable {
   }
 
   /// Makes the file `size` bytes long; what was never written reads as zeros.
-  public func truncate(to size: UInt64) throws(SystemError) {
+  func truncate(to size: UInt64) throws(SystemError) {
     let end = try position(size, count: 0, "ftruncate")
     while ftruncate(descriptor, end) != 0 {
       if errno != EINTR { throw SystemError(call: "ftruncate", path: path, code: errno) }
@@ -120,7 +122,7 @@ public final class OutputFile: Sendable {
   ///   - force: replace a file that carries the name.
   ///   - syncsDirectory: of several files in one directory the last can do it for all.
   /// - Throws: `.exists` without `force` when the name is taken, by whoever came first.
-  public func commit(force: Bool, syncsDirectory: Bool = true) throws(OutputError) {
+  func commit(force: Bool, syncsDirectory: Bool = true) throws(OutputError) {
     do throws(SystemError) {
       try check(fsync(descriptor), "fsync")
       try rename(force: force)
@@ -134,7 +136,7 @@ public final class OutputFile: Sendable {
   }
 
   /// Removes the temporary file. Does nothing after `commit`, or a second time.
-  public func discard() {
+  func discard() {
     let mine = pending.withLock { pending in
       defer { pending = false }
       return pending

@@ -5,36 +5,36 @@ public struct Page: Sendable, Equatable {
   public let bytes: [UInt8]
 
   /// `nil` unless there are exactly 4096 bytes.
-  public init?(_ bytes: [UInt8]) {
+  init?(_ bytes: [UInt8]) {
     guard bytes.count == pageSize else { return nil }
     self.bytes = bytes
   }
 
-  public static let zero = Page(zeroed: ())
+  static let zero = Page(zeroed: ())
   private init(zeroed: Void) { bytes = Array(repeating: 0, count: pageSize) }
 
   /// The little-endian integer at `offset`; `offset` comes from our own tables or arithmetic on a page
   /// offset, and lies inside the page.
-  public func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T {
+  func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T {
     guard let value: T = bytes.load(offset) else {
       preconditionFailure("offset \(offset) outside a page")
     }
     return value
   }
 
-  public func u16(_ offset: Int) -> UInt16 { load(offset) }
-  public func u32(_ offset: Int) -> UInt32 { load(offset) }
-  public func u64(_ offset: Int) -> UInt64 { load(offset) }
+  func u16(_ offset: Int) -> UInt16 { load(offset) }
+  func u32(_ offset: Int) -> UInt32 { load(offset) }
+  func u64(_ offset: Int) -> UInt64 { load(offset) }
 
   /// Entry 0 to 511 of a page that is a table of quadwords: EPT and x86 page tables alike.
-  public func entry(_ index: Int) -> UInt64 { load(index * 8) }
+  func entry(_ index: Int) -> UInt64 { load(index * 8) }
 
-  public var isZero: Bool { bytes.withBytes { $0.isZero } }
+  var isZero: Bool { bytes.withBytes { $0.isZero } }
 }
 
 extension RawSpan {
   /// Whether every byte is 0.
-  public var isZero: Bool {
+  var isZero: Bool {
     unsafe withUnsafeBytes { bytes in
       guard let start = bytes.baseAddress else { return true }
       // Safe: both ranges lie inside. All bytes equal their neighbours, and the first is 0.
@@ -45,24 +45,24 @@ extension RawSpan {
 
 /// Physical memory, whole pages by frame number, without a word about files: the host's own, or a guest's as
 /// seen through its second-level map.
-public protocol PhysicalMemory: Sendable {
+protocol PhysicalMemory: Sendable {
   /// The page of `frame`, or why there is none.
   func page(_ frame: UInt64) -> PageResult
 }
 
-public enum PageResult: Sendable, Equatable {
+enum PageResult: Sendable, Equatable {
   case page(Page)
   /// The memory may exist, its bytes are not there.
   case absent
   /// Stored, but damaged.
   case bad
 
-  public var page: Page? { if case .page(let page) = self { page } else { nil } }
+  var page: Page? { if case .page(let page) = self { page } else { nil } }
 }
 
 extension PhysicalMemory {
   /// `count` bytes from a physical address, across page borders; `nil` when a page is missing.
-  public func read(_ address: UInt64, count: Int) -> [UInt8]? {
+  func read(_ address: UInt64, count: Int) -> [UInt8]? {
     var result: [UInt8] = []
     var at = address
     while result.count < count {
@@ -75,5 +75,5 @@ extension PhysicalMemory {
     return result
   }
 
-  public func u64(_ address: UInt64) -> UInt64? { read(address, count: 8)?.load(0) }
+  func u64(_ address: UInt64) -> UInt64? { read(address, count: 8)?.load(0) }
 }

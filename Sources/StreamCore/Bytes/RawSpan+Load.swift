@@ -1,6 +1,6 @@
 extension RawSpan {
   /// The little-endian integer at `offset`, or `nil` when it does not lie wholly inside.
-  public func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T? {
+  func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T? {
     guard offset >= 0, byteCount >= MemoryLayout<T>.size, offset <= byteCount - MemoryLayout<T>.size
     else { return nil }
     // Safe: in bounds by the guard, and every bit pattern is an integer.
@@ -18,7 +18,7 @@ extension RawSpan {
   }
 
   /// A copy of `count` bytes from `offset`, or `nil` when they do not lie wholly inside.
-  public func bytes(_ offset: Int, count: Int) -> [UInt8]? {
+  func bytes(_ offset: Int, count: Int) -> [UInt8]? {
     guard offset >= 0, count >= 0, offset <= byteCount, count <= byteCount - offset else { return nil }
     return unsafe [UInt8](unsafeUninitializedCapacity: count) { room, initialized in
       // Safe: both sides hold `count` bytes by the guard.
@@ -33,19 +33,18 @@ extension RawSpan {
 
 extension Array where Element == UInt8 {
   /// Lends the bytes as a `RawSpan`.
-  @inlinable
-  public func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+  func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
     // Safe: UInt8 has no padding, and the array lives across the call.
     try body(unsafe self.span.bytes)
   }
 
   /// The little-endian integer at `offset`, or `nil` when it does not lie wholly inside.
-  public func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T? {
+  func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T? {
     withBytes { $0.load(offset, as: T.self) }
   }
 
   /// Writes one integer, little-endian. `offset` must leave room for it: callers write into buffers of their own.
-  public mutating func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
+  mutating func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
     precondition(offset >= 0 && offset <= count - MemoryLayout<T>.size)
     unsafe withUnsafeMutableBytes { room in
       unsafe room.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
@@ -53,7 +52,7 @@ extension Array where Element == UInt8 {
   }
 
   /// Appends one integer, little-endian.
-  public mutating func append<T: FixedWidthInteger & BitwiseCopyable>(littleEndian value: T) {
+  mutating func append<T: FixedWidthInteger & BitwiseCopyable>(littleEndian value: T) {
     var rest = value
     for _ in 0..<MemoryLayout<T>.size {
       append(UInt8(truncatingIfNeeded: rest))
@@ -62,7 +61,7 @@ extension Array where Element == UInt8 {
   }
 
   /// Appends all bytes of a span.
-  public mutating func append(_ bytes: RawSpan) {
+  mutating func append(_ bytes: RawSpan) {
     unsafe bytes.withUnsafeBytes { source in
       // Safe: the span lives across the call, and appending copies it.
       unsafe append(contentsOf: source)

@@ -6,7 +6,7 @@ extension SystemError: CustomStringConvertible {
   public var description: String { "\(path): \(call): \(Self.text(of: code))" }
 
   /// The system's text for an errno.
-  public static func text(of code: Int32) -> String {
+  static func text(of code: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 128)
     // Safe: it writes at most `count` bytes with a NUL into the array's own storage.
     let failed = unsafe buffer.withUnsafeMutableBufferPointer { room in

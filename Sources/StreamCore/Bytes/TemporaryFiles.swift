@@ -2,9 +2,9 @@ import Glibc
 import Synchronization
 
 /// The temporary files that exist now, so that a signal can remove them.
-public final class TemporaryFiles: Sendable {
+final class TemporaryFiles: Sendable {
   /// The register of the process.
-  public static let shared = TemporaryFiles()
+  static let shared = TemporaryFiles()
   /// Names tried at most: only files left behind by a killed process of the same number stand in the way.
   private static let attempts = 10_000
 
@@ -15,13 +15,13 @@ public final class TemporaryFiles: Sendable {
   }
   private let state = Mutex(State())
 
-  public init() {}
+  init() {}
 
   /// The temporary files that exist now, sorted.
-  public var paths: [String] { state.withLock { $0.paths.sorted() } }
+  var paths: [String] { state.withLock { $0.paths.sorted() } }
 
   /// Removes every temporary file; `create` fails with ECANCELED from now on.
-  public func removeAll() {
+  func removeAll() {
     state.withLock { state in
       state.closed = true
       // Safe: the string ends in NUL and outlives the call.

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Decoders or encoders with their contexts, each lent to one caller at a time; made when none is idle.
-public final class ContextPool<Context: AnyObject>: Sendable {
+final class ContextPool<Context: AnyObject>: Sendable {
   /// Carries a context across the lock. Safe: the pool hands each context to one caller, and the lock orders the
   /// callers.
   private struct Hand: @unchecked Sendable { let context: Context }
@@ -9,23 +9,23 @@ public final class ContextPool<Context: AnyObject>: Sendable {
   private let idle = Mutex<[Hand]>([])
   private let make: @Sendable () -> Context
 
-  public init(_ make: @escaping @Sendable () -> Context) { self.make = make }
+  init(_ make: @escaping @Sendable () -> Context) { self.make = make }
 
-  public func borrow<R>(_ body: (Context) throws -> R) rethrows -> R {
+  func borrow<R>(_ body: (Context) throws -> R) rethrows -> R {
     let hand = idle.withLock { $0.popLast() } ?? Hand(context: make())
     defer { idle.withLock { $0.append(hand) } }
     return try body(hand.context)
   }
 }
 
-public typealias DecoderPool = ContextPool<PageDecoder>
+typealias DecoderPool = ContextPool<PageDecoder>
 
 extension ContextPool where Context == PageDecoder {
-  public convenience init() { self.init { PageDecoder() } }
+  convenience init() { self.init { PageDecoder() } }
 }
 
 typealias EncoderPool = ContextPool<PageEncoder>
 
 extension ContextPool where Context == PageEncoder {
-  convenience init(_ encoding: PageEncoding) { self.init { PageEncoder(encoding) } }
+  convenience init(_ codec: PageCodec) { self.init { PageEncoder(codec) } }
 }

@@ -1,5 +1,5 @@
 /// Why the stored bytes of a page do not give the page.
-public enum DecodeFault: Error, Sendable, Equatable {
+enum DecodeFault: Error, Sendable, Equatable {
   /// Bytes stored: not 4096 for a raw page, not 1 to 4096 for a compressed one.
   case wrongStoredSize(Int)
   /// The stream is damaged or cut; the library's word for it.
@@ -15,7 +15,7 @@ public enum DecodeFault: Error, Sendable, Equatable {
 }
 
 extension DecodeFault: CustomStringConvertible {
-  public var description: String {
+  var description: String {
     switch self {
     case .wrongStoredSize(let size): "\(size) bytes stored"
     case .corrupt(let reason): "stream corrupt (\(reason))"

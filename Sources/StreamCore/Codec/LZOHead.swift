@@ -1,5 +1,5 @@
 /// The head of an LZO1X stream, without the rest. The library cannot do this: with a short output it stops before the
-/// item that does not fit. Source: formats/libs.md §2.1, which describes Linux Documentation/staging/lzo.rst.
+/// item that does not fit. Source: Documentation/codecs.md §2.1, which describes Linux Documentation/staging/lzo.rst.
 enum LZOHead {
   /// `stream` holds the stored bytes, or the first of them.
   static func decode(_ stream: RawSpan) -> HeadResult {

@@ -1,11 +1,11 @@
-/// Decodes stored pages of any encoding. It keeps the libraries' contexts from page to page (snappy has none): one for
+/// Decodes stored pages of any codec. It keeps the libraries' contexts from page to page (snappy has none): one for
 /// each worker. Nothing stored can make it trap or write past a page, and the work is bounded by the 4096 bytes that
 /// go in and come out at most.
 ///
-/// What it demands (formats/kdump-compressed.md §8, rows 33 to 46): a raw page is 4096 bytes, a compressed one 1 to
-/// 4096, and it decodes to exactly 4096. Bytes after the end of a zlib stream are accepted; the other decoders refuse
-/// them.
-public final class PageDecoder {
+/// What it demands (Documentation/kdump-compressed.md §8, rows 33 to 46): a raw page is 4096 bytes, a compressed one 1
+/// to 4096, and it decodes to exactly 4096. Bytes after the end of a zlib stream are accepted; the other decoders
+/// refuse them.
+final class PageDecoder {
   private lazy var inflater = Inflater()
   private lazy var deflate = inflater.flatMap(DeflateDecoder.init)
   private lazy var zstd = ZstdDecoder()
@@ -14,27 +14,27 @@ public final class PageDecoder {
   /// Where a page goes that is decoded for its head alone.
   private lazy var scratch: [UInt8] = []
 
-  public init() {}
+  init() {}
 
   /// Decodes one page into `page`, which is brought to 4096 bytes if it has another size. `nil` is success; after a
   /// fault the bytes of `page` mean nothing.
-  public func decode(_ stored: RawSpan, _ encoding: PageEncoding, into page: inout [UInt8]) -> DecodeFault? {
+  func decode(_ stored: RawSpan, _ codec: PageCodec, into page: inout [UInt8]) -> DecodeFault? {
     if page.count != pageSize { page = Array(repeating: 0, count: pageSize) }
-    return decode(stored, encoding, into: &page, at: 0)
+    return decode(stored, codec, into: &page, at: 0)
   }
 
   /// Decodes one page into the 4096 bytes of `room` from `start` on, which must lie inside. `nil` is success; after a
   /// fault those bytes mean nothing.
   func decode(
-    _ stored: RawSpan, _ encoding: PageEncoding, into room: inout [UInt8], at start: Int
+    _ stored: RawSpan, _ codec: PageCodec, into room: inout [UInt8], at start: Int
   ) -> DecodeFault? {
-    guard Self.accepts(stored.byteCount, encoding) else { return .wrongStoredSize(stored.byteCount) }
+    guard Self.accepts(stored.byteCount, codec) else { return .wrongStoredSize(stored.byteCount) }
     precondition(start >= 0 && start <= room.count - pageSize)
     // Safe: both buffers live across the call, and `output` has the 4096 bytes made sure of above.
     return unsafe stored.withUnsafeBytes { input in
       unsafe room.withUnsafeMutableBytes { room in
         let output = unsafe UnsafeMutableRawBufferPointer(rebasing: room[start..<start + pageSize])
-        switch encoding {
+        switch codec {
         case .raw:
           unsafe output.copyMemory(from: input)
           return nil
@@ -57,12 +57,12 @@ public final class PageDecoder {
   /// - Parameters:
   ///   - stored: The page's stored bytes. With `storedSize`, the first of them are enough to begin with.
   ///   - storedSize: How many bytes are stored for the page in all.
-  public func head(_ stored: RawSpan, _ encoding: PageEncoding, storedSize: Int? = nil) -> HeadResult {
+  func head(_ stored: RawSpan, _ codec: PageCodec, storedSize: Int? = nil) -> HeadResult {
     let size = storedSize ?? stored.byteCount
-    guard Self.accepts(size, encoding), stored.byteCount <= size else { return .bad }
+    guard Self.accepts(size, codec), stored.byteCount <= size else { return .bad }
     let isWhole = stored.byteCount == size
     let result: HeadResult
-    switch encoding {
+    switch codec {
     case .raw: result = stored.head(0).map(HeadResult.head) ?? .needsMore
     case .lzo: result = LZOHead.decode(stored)
     case .snappy: result = SnappyHead.decode(stored)
@@ -78,8 +78,8 @@ public final class PageDecoder {
   ///
   /// - Parameter stored: As for `head`: for LZO and snappy the first of the stored bytes will do.
   @inline(__always)
-  public func firstByte(_ stored: RawSpan, _ encoding: PageEncoding) -> UInt8? {
-    switch encoding {
+  func firstByte(_ stored: RawSpan, _ codec: PageCodec) -> UInt8? {
+    switch codec {
     case .raw: return stored.load(0)
     case .lzo: return LZOHead.firstByte(stored)
     case .snappy: return SnappyHead.firstByte(stored)
@@ -95,8 +95,8 @@ public final class PageDecoder {
     return scratch.withBytes { PageHead(page: $0) }.map(HeadResult.head) ?? .bad
   }
 
-  private static func accepts(_ size: Int, _ encoding: PageEncoding) -> Bool {
-    encoding == .raw ? size == pageSize : size >= 1 && size <= pageSize
+  private static func accepts(_ size: Int, _ codec: PageCodec) -> Bool {
+    codec == .raw ? size == pageSize : size >= 1 && size <= pageSize
   }
 }
 

@@ -1,24 +1,24 @@
 /// The first 16 bytes of a page as two little-endian words: enough to tell whether a page is worth decoding.
-public struct PageHead: Sendable, Equatable {
+struct PageHead: Sendable, Equatable {
   /// Bytes 0 to 7.
-  public var low: UInt64
+  var low: UInt64
   /// Bytes 8 to 15.
-  public var high: UInt64
+  var high: UInt64
 
-  public init(low: UInt64, high: UInt64) {
+  init(low: UInt64, high: UInt64) {
     self.low = low
     self.high = high
   }
 
   /// The head of a page that is not compressed; `nil` when there are fewer than 16 bytes.
-  public init?(page: RawSpan) {
+  init?(page: RawSpan) {
     guard let low: UInt64 = page.load(0), let high: UInt64 = page.load(8) else { return nil }
     self.init(low: low, high: high)
   }
 }
 
 /// What the stored bytes of a page tell of its head.
-public enum HeadResult: Sendable, Equatable {
+enum HeadResult: Sendable, Equatable {
   /// The head. If the whole page decodes, it begins with these 16 bytes; it may still be damaged further on.
   case head(PageHead)
   /// The bytes given are good so far, but too few: ask again with more. Never the answer to a page's whole stored

@@ -1,4 +1,4 @@
-/// The head of a raw snappy stream, without the rest. Source: formats/libs.md §2.2, which describes snappy's
+/// The head of a raw snappy stream, without the rest. Source: Documentation/codecs.md §2.2, which describes snappy's
 /// format_description.txt.
 enum SnappyHead {
   /// `stream` holds the stored bytes, or the first of them.

@@ -1,5 +1,5 @@
 /// The first byte of a zlib stream's page, from the code lengths of its first block, without tables for its codes: a
-/// fraction of what the library takes for a head. Source: RFC 1950, RFC 1951 §3.2; formats/libs.md §2.
+/// fraction of what the library takes for a head. Source: RFC 1950, RFC 1951 §3.2; Documentation/codecs.md §2.
 @safe final class ZlibFirstByte {
   private static let longestCode = 15
   /// Order in which the lengths of the code-length code stand.

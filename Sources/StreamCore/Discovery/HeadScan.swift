@@ -2,28 +2,30 @@ import Synchronization
 
 /// One pass over the heads of all stored pages: which frames could begin a VMCS region, and which could begin a guest
 /// kernel's VMCOREINFO. Only marks are kept, one bit a frame: a guest can fill its RAM with heads.
-public struct HeadScan: Sendable {
+struct HeadScan: Sendable {
   /// Frames whose first dword is a revision id in question and whose second can be an abort indicator.
-  public var regions = FrameBitmap()
+  var regions = FrameBitmap()
   /// Frames that begin as a VMCOREINFO note, or as its text, does.
-  public var vmcoreinfo = FrameBitmap()
+  var vmcoreinfo = FrameBitmap()
   /// How many of the regions' frames have each revision id (bits 30:0).
-  public var revisions: [UInt32: UInt64] = [:]
-  public var pagesScanned: UInt64 = 0
+  var revisions: [UInt32: UInt64] = [:]
+  var pagesScanned: UInt64 = 0
   /// Pages whose stored bytes cannot be used, as far as their heads tell.
-  public var badPages: UInt64 = 0
-  public var workers = 0
+  var badPages: UInt64 = 0
+  var workers = 0
 
   /// - Parameter heads: revision ids of the layouts in question (bit 31, shadow VMCS, is ignored), each with the bits
   /// of   bytes 8 to 15 that are 0 in a region with it.
-  public static func run(
-    _ dump: any HostDump, heads: [UInt32: UInt64], decoders: DecoderPool, workers: Workers, progress: Progress
+  static func run(
+    _ dump: any HostDump, heads: [UInt32: UInt64], decoders: DecoderPool, workers: Workers, progress: Progress,
+    isPlain: Bool = false
   ) throws -> HeadScan {
+    if isPlain { return try plain(dump, heads: heads, decoders: decoders, cancellation: workers.cancellation) }
     let stretches = dump.stretches
     progress.begin(.scan, total: dump.summary.storedPages)
     let whole = Mutex(HeadScan())
     let test = HeadTest(heads)
-    let scanners = ContextPool { StretchScanner(dump.file, test) }
+    let scanners = ContextPool { StretchScanner(dump.input, test) }
     let used = try workers.forEach(stretches.count) { _, item in
       let part = try scanners.borrow { scanner in
         try decoders.borrow { decoder in try scanner.scan(dump, stretches[item], decoder) }

@@ -63,16 +63,17 @@ struct HeadTest: Sendable {
 /// The size filter: a page stored in more bytes is neither a region nor VMCOREINFO. Raw pages are never ruled out.
 ///
 /// A region whose every field is random is stored in at most three quarters of its limit, real ones take 400 to 600
-/// bytes (vmx/invariants.md §12). A page as full of VMCOREINFO as the kernel's buffer lets it be (VMCOREINFO_BYTES),
-/// with random names and values, is stored in less than the limit; real ones take half. HeadFilterTests measures both.
+/// bytes (Documentation/vmcs.md §12). A page as full of VMCOREINFO as the kernel's buffer lets it be
+/// (VMCOREINFO_BYTES), with random names and values, is stored in less than the limit; real ones take half.
+/// HeadFilterTests measures both.
 enum StoredSizeLimit {
   /// Of regions, in every codec.
   static let region: UInt32 = 2560
 
   /// Of regions and VMCOREINFO.
   @inline(__always)
-  static func of(_ encoding: PageEncoding) -> UInt32 {
-    switch encoding {
+  static func of(_ codec: PageCodec) -> UInt32 {
+    switch codec {
     case .raw: UInt32(pageSize)
     case .lzo, .snappy: 3584
     case .zlib, .zstd: 2560
@@ -81,8 +82,8 @@ enum StoredSizeLimit {
 
   /// Whether a page can be of interest by its size.
   @inline(__always)
-  static func allows(_ page: StoredPage) -> Bool { page.size <= of(page.encoding) }
+  static func allows(_ page: StoredPage) -> Bool { page.size <= of(page.codec) }
 
   @inline(__always)
-  static func allowsRegion(_ page: StoredPage) -> Bool { page.encoding == .raw || page.size <= region }
+  static func allowsRegion(_ page: StoredPage) -> Bool { page.codec == .raw || page.size <= region }
 }

@@ -1,35 +1,35 @@
 import Synchronization
 
-/// Judges candidate frames whole, by content, against each layout whose revision id they carry (design §3.2, §3.3).
-/// Only marks are kept, whatever a guest fills its memory with.
-public struct RegionSearch: Sendable {
+/// Judges candidate frames whole, by content, against each layout whose revision id they carry (Documentation/design.md
+/// §3.3, §3.4). Only marks are kept, whatever a guest fills its memory with.
+struct RegionSearch: Sendable {
   /// What one layout makes of the candidates.
-  public struct Findings: Sendable {
-    public let layout: Layout
+  struct Findings: Sendable {
+    let layout: Layout
     /// Frames whose content the layout explains.
-    public var accepted = FrameBitmap()
+    var accepted = FrameBitmap()
     /// Pages with the revision id and nothing else: VMXON regions, or regions that were never loaded.
-    public var headerOnly: UInt64 = 0
-    public var shadows: UInt64 = 0
+    var headerOnly: UInt64 = 0
+    var shadows: UInt64 = 0
     /// Candidates that each rule kept out.
-    public var rejected: [String: UInt64] = [:]
+    var rejected: [String: UInt64] = [:]
   }
 
   /// A candidate that one rule kept out, for `list -v`.
-  public struct NearMiss: Sendable, Equatable {
-    public var address: HPA
-    public var layout: String
-    public var fault: RegionFault
+  struct NearMiss: Sendable, Equatable {
+    var address: HPA
+    var layout: String
+    var fault: RegionFault
   }
 
-  public var findings: [Findings]
-  public var candidates: UInt64 = 0
+  var findings: [Findings]
+  var candidates: UInt64 = 0
   /// The first few by address.
-  public var nearMisses: [NearMiss] = []
+  var nearMisses: [NearMiss] = []
   private static let keptNearMisses = 64
   private static let framesAtOnce: UInt64 = 512
 
-  public static func run(
+  static func run(
     _ candidates: FrameBitmap, layouts: [Layout], memory: HostMemory, workers: Workers
   ) throws -> RegionSearch {
     var pieces: [Range<UInt64>] = []

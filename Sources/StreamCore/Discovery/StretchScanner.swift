@@ -26,20 +26,24 @@ final class StretchScanner {
 
   /// Pages between the one that is looked at and the one whose cache line is asked for.
   private static let lead = 16
-  /// The system maps the pages of a file in windows of so many bytes. Source: Linux, fault_around_bytes.
-  private static let windowShift: UInt64 = 16
+  /// The system maps 2^16 bytes of a file at once. Source: Linux, fault_around_bytes.
+  private static let mappedShift: UInt64 = 16
 
-  private let file: InputFile
+  private let input: DumpInput
+  /// The file that the last page lay in, and its index.
+  private var file: InputFile
+  private var fileIndex: UInt16 = 0
   private let test: HeadTest
   private var batch = PageBatch()
   /// Where the shared zero page lies, or another that many frames share and that is of no interest.
   private var dull = UInt64.max
-  /// The window that was mapped last, and what was read to have it mapped.
-  private var window = UInt64.max
+  /// The stretch of the file that was mapped last, and what was read to have it mapped.
+  private var mapped = UInt64.max
   private var touched: UInt8 = 0
 
-  init(_ file: InputFile, _ test: HeadTest) {
-    self.file = file
+  init(_ input: DumpInput, _ test: HeadTest) {
+    self.input = input
+    file = input.file
     self.test = test
   }
 
@@ -50,8 +54,8 @@ final class StretchScanner {
     found.bad = batch.faults
     let (shared, asked) = try look(decoder, &found)
     if !shared.isEmpty { try addSharers(dump, frames, shared, &found) }
-    file.counters.add(asked, .heads)
-    try file.checkIntact()
+    input.counters.add(asked, .heads)
+    try input.source.check()
     return found
   }
 
@@ -65,6 +69,7 @@ final class StretchScanner {
     for index in pages.indices {
       if index &+ Self.lead < pages.count { prepare(pages[index &+ Self.lead]) }
       let page = pages[index]
+      if page.file != fileIndex { enter(page.file) }
       let isShared = shared.first == index
       if isShared { shared = shared.dropFirst() }
       if page.offset == dull || !StoredSizeLimit.allows(page) { continue }
@@ -76,12 +81,19 @@ final class StretchScanner {
     return (ofInterest, asked)
   }
 
-  /// Has a page's cache line loaded. Only what is mapped can be, so each window is touched once.
+  private func enter(_ index: UInt16) {
+    fileIndex = index
+    file = input.source.files[Int(index)]
+    dull = .max
+    mapped = .max
+  }
+
+  /// Has a page's cache line loaded. Only what is mapped can be, so each stretch is touched once.
   @inline(__always)
   private func prepare(_ page: StoredPage) {
-    guard StoredSizeLimit.allows(page), page.offset != dull else { return }
-    if page.offset >> Self.windowShift != window {
-      window = page.offset >> Self.windowShift
+    guard StoredSizeLimit.allows(page), page.offset != dull, page.file == fileIndex else { return }
+    if page.offset >> Self.mappedShift != mapped {
+      mapped = page.offset >> Self.mappedShift
       touched ^= file.touch(page.offset)
     } else {
       file.prefetch(at: page.offset)
@@ -91,21 +103,21 @@ final class StretchScanner {
   @inline(__always)
   private func look(_ page: StoredPage, _ decoder: PageDecoder, _ asked: inout Int) throws -> Look {
     let size = Int(page.size)
-    // Of the first three the first bytes nearly always hold the head. Source: formats/libs.md §2.
+    // Of the first three the first bytes nearly always hold the head. Source: Documentation/codecs.md §2.
     let count =
-      switch page.encoding {
+      switch page.codec {
       case .raw: HeadTest.size
       case .lzo, .snappy: min(size, 64)
       case .zlib, .zstd: size
       }
     asked += count
     var result: HeadResult? = try file.lend(at: page.offset, count: count) { stored in
-      if let first = decoder.firstByte(stored, page.encoding), !test.canBegin(with: first) { return nil }
-      return decoder.head(stored, page.encoding, storedSize: size)
+      if let first = decoder.firstByte(stored, page.codec), !test.canBegin(with: first) { return nil }
+      return decoder.head(stored, page.codec, storedSize: size)
     }
     if result == .needsMore {
       asked += size - count
-      result = try file.lend(at: page.offset, count: size) { decoder.head($0, page.encoding) }
+      result = try file.lend(at: page.offset, count: size) { decoder.head($0, page.codec) }
     }
     guard let result else { return .dull }
     guard case .head(let head) = result else { return .bad }
@@ -124,9 +136,7 @@ final class StretchScanner {
       frames,
       page: { page in
         defer { last = page }
-        guard let before = last, before.offset == page.offset, before.size == page.size,
-          before.encoding == page.encoding, let look = shared[page.offset]
-        else { return }
+        guard let before = last, before.sharesBytes(with: page), let look = shared[page.offset] else { return }
         found.add(look, page.frame)
       }, fault: { _ in })
   }

@@ -1,26 +1,26 @@
-/// A run of guest frames that map to a run of host frames, of one guest: (gpa, hpa, count) of design §1. Packed into 16
-/// bytes, for a host can have hundreds of millions.
-public struct Extent: Sendable, Equatable {
+/// A run of guest frames that map to a run of host frames, of one guest: (gpa, hpa, count) of Documentation/design.md
+/// §1. Packed into 16 bytes, for a host can have hundreds of millions.
+struct Extent: Sendable, Equatable {
   /// Frames that one extent has at most, and the alignment of host frames that none crosses.
   static let limit: UInt64 = 1024
-  /// Guests that a plan can tell apart.
+  /// Guests that extents can tell apart.
   static let maximumOwners = 1 << ownerBits
   private static let countBits: UInt64 = 10
   private static let ownerBits: UInt64 = 19
 
   /// First host frame, 40 bits, above the count less one.
   private var hostAndCount: UInt64
-  /// First guest frame, 45 bits (5-level EPT), above the owner.
+  /// First guest frame, 45 bits (5 levels of tables), above the owner.
   private var guestAndOwner: UInt64
 
   /// First host frame.
-  public var host: UInt64 { hostAndCount >> Self.countBits }
+  var host: UInt64 { hostAndCount >> Self.countBits }
   /// First guest frame.
-  public var guest: UInt64 { guestAndOwner >> Self.ownerBits }
+  var guest: UInt64 { guestAndOwner >> Self.ownerBits }
   /// Frames, 1 to 1024.
-  public var count: UInt64 { hostAndCount & (1 << Self.countBits - 1) + 1 }
-  /// Index of the guest.
-  public var owner: Int { Int(guestAndOwner & (1 << Self.ownerBits - 1)) }
+  var count: UInt64 { hostAndCount & (1 << Self.countBits - 1) + 1 }
+  /// Index of the guest among all of the host's.
+  var owner: Int { Int(guestAndOwner & (1 << Self.ownerBits - 1)) }
 
   /// In order of host frames, then owners; unique for what a guest maps.
   static func precedes(_ one: Extent, _ other: Extent) -> Bool {
@@ -30,16 +30,18 @@ public struct Extent: Sendable, Equatable {
   }
 
   /// - Parameters:
-  ///   - host: below 2^40, which EPT entries cannot exceed.
+  ///   - host: below 2^40, which no entry of a table can exceed.
   ///   - guest: below 2^45.
   ///   - count: such that the host frames lie in one aligned 1024.
+  ///   - owner: below `maximumOwners`.
   init(host: UInt64, guest: UInt64, count: UInt64, owner: Int) {
+    precondition(owner >= 0 && owner < Self.maximumOwners, "guests are counted when they are grouped")
     hostAndCount = host << Self.countBits | (count &- 1) & (1 << Self.countBits - 1)
-    guestAndOwner = guest << Self.ownerBits | UInt64(truncatingIfNeeded: owner) & (1 << Self.ownerBits - 1)
+    guestAndOwner = guest << Self.ownerBits | UInt64(owner)
   }
 
   /// Cuts a run at each multiple of 1024 host frames.
-  static func cut(_ run: EPTRun, owner: Int, _ body: (Extent) throws -> Void) rethrows {
+  static func cut(_ run: MapRun, owner: Int, _ body: (Extent) throws -> Void) rethrows {
     var rest = run
     while rest.count > 0 {
       let take = min(limit - rest.hostFrame % limit, rest.count)
@@ -49,8 +51,6 @@ public struct Extent: Sendable, Equatable {
       rest.count -= take
     }
   }
-
-  func owned(by owner: Int) -> Extent { Extent(host: host, guest: guest, count: count, owner: owner) }
 
   /// The part of it whose host and guest frames lie in the ranges; `nil` when there is none.
   func clipped(host hosts: Range<UInt64>, guest guests: Range<UInt64>) -> Extent? {
@@ -71,7 +71,7 @@ struct ExtentBuffer {
 
   init(_ hand: @escaping @Sendable ([Extent]) throws -> Void) { self.hand = hand }
 
-  mutating func add(_ run: EPTRun, owner: Int) throws {
+  mutating func add(_ run: MapRun, owner: Int) throws {
     try Extent.cut(run, owner: owner) { try add($0) }
   }
 

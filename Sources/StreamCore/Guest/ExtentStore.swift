@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Keeps the extents that the first walk of the guests' maps finds, as long as they fit; when they do not, the maps are
-/// walked again window by window (design §3.6). Safe to add to from any thread.
+/// walked again window by window (Documentation/design.md §3.7). Safe to add to from any thread.
 final class ExtentStore: Sendable {
   private struct State {
     var parts: [[Extent]] = []

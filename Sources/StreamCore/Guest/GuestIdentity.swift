@@ -1,30 +1,30 @@
 /// What a guest's Linux kernel says of itself, found in the guest's memory and held against its vCPUs' page tables.
-public struct GuestIdentity: Sendable, Equatable {
-  public var vmcoreinfo: VMCoreInfo
+struct GuestIdentity: Sendable, Equatable {
+  var vmcoreinfo: VMCoreInfo
   /// Where the note or its text begins.
-  public var place: GPA
-  public var utsname: UTSName
-  public var physBase: Int64
+  var place: GPA
+  var utsname: UTSName
+  var physBase: Int64
   /// The guest kernel's direct map of its physical memory, where its page tables show one.
-  public var directMap: VirtualAddress?
+  var directMap: VirtualAddress?
   /// The parts of the kernel image that the page tables map where VMCOREINFO says.
-  public var image: [ImagePart]
+  var image: [ImagePart]
   /// vCPUs whose CR3 agrees, of all that have one.
-  public var agreeing: Int
-  public var asked: Int
+  var agreeing: Int
+  var asked: Int
   /// vCPU 0's CR3 itself leads to the kernel. It does not while the vCPU runs in user mode behind page-table isolation.
-  public var isKernelInFirstCR3: Bool
+  var isKernelInFirstCR3: Bool
 
-  public struct ImagePart: Sendable, Equatable {
-    public var virtual: VirtualAddress
-    public var physical: GPA
+  struct ImagePart: Sendable, Equatable {
+    var virtual: VirtualAddress
+    var physical: GPA
     /// Bytes, a multiple of 2 MiB.
-    public var count: UInt64
+    var count: UInt64
   }
 }
 
 /// Finds the running kernel's VMCOREINFO among all that look like one: notes of earlier kernels, of a crash kernel, of
-/// nested guests and of dump files in the page cache look the same. Source: formats/elf.md §4.3.
+/// nested guests and of dump files in the page cache look the same. Source: Documentation/elf.md §4.3.
 struct IdentitySearch {
   let memory: GuestMemory
   let vcpus: [RegisterState]
@@ -50,8 +50,8 @@ struct IdentitySearch {
 
   private func identity(at place: GPA) -> GuestIdentity? {
     guard let info = text(at: place), info["PAGESIZE"] == "\(pageSize)",
-      let stext = info.symbol("_stext"), stext.rawValue >= VMCoreInfo.textMapping,
-      stext.rawValue < VMCoreInfo.textMapping + 0x4000_0000,
+      let stext = info.symbol("_stext"), stext.rawValue >= VirtualAddress.kernelTextBase,
+      stext.rawValue < VirtualAddress.kernelTextBase + 0x4000_0000,
       let physBase = info.number("phys_base"), physBase & 0xfff == 0,
       let uts = info.symbol("init_uts_ns"), let utsPhysical = info.imagePhysical(uts),
       let name = info.offset("uts_namespace.name"), (0...4096).contains(name),
@@ -122,7 +122,7 @@ struct IdentitySearch {
     let piece: UInt64 = 2 << 20
     let size = UInt64(clamping: info.number("KERNEL_IMAGE_SIZE") ?? 512 << 20)
     let start = stext.rawValue & ~(piece - 1)
-    let end = min(VMCoreInfo.textMapping &+ size, VMCoreInfo.textMapping + (1 << 30)) & ~(piece - 1)
+    let end = min(VirtualAddress.kernelTextBase &+ size, VirtualAddress.kernelTextBase + (1 << 30)) & ~(piece - 1)
     guard start < end, let base = info.imagePhysical(VirtualAddress(rawValue: start)) else { return [] }
     var firsts: Set<UInt64> = []
     var lasts: Set<UInt64> = []

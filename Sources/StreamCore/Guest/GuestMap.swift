@@ -1,27 +1,27 @@
-/// A guest's memory as its EPT maps it: which guest frames there are, and what of them the dump holds. Which host frame
+/// A guest's memory as its second-level map has it: which guest frames there are, and what of them the dump holds. Which host frame
 /// backs which is not kept here, for that grows with the guest (`Extent`).
-public struct GuestMap: Sendable {
+struct GuestMap: Sendable {
   /// Guest frames of RAM that are mapped; empty where only their number was asked for.
-  public var known = FrameBitmap()
+  var known = FrameBitmap()
   /// Those whose bytes the dump holds; empty where only their number was asked for.
-  public var present = FrameBitmap()
+  var present = FrameBitmap()
   /// How many frames `known` and `present` have, or had.
-  public var knownPages: UInt64 = 0
-  public var presentPages: UInt64 = 0
+  var knownPages: UInt64 = 0
+  var presentPages: UInt64 = 0
   /// Blocks of 2 MiB in which at least one page of RAM is mapped, joined; addresses, the end exclusive. Pages that a
   /// guest never touched have no entry, so single pages do not tell where its RAM is.
-  public var ram: [Range<UInt64>] = []
+  var ram: [Range<UInt64>] = []
   /// For each root, the guest frames in `present` that it adds to those of the roots before it; nothing for the first,
   /// which has the rest.
   var supplements: [FrameBitmap] = []
   /// Leaves to frames that the host dump does not know as RAM, in 4 KiB pages.
-  public var devicePages: UInt64 = 0
+  var devicePages: UInt64 = 0
   /// Mapped RAM whose bytes the dump does not hold, by reason.
-  public var absent: [AbsentReason: UInt64] = [:]
+  var absent: [AbsentReason: UInt64] = [:]
   /// What the walks of all roots met.
-  public var counts = EPTCounts()
+  var counts = MapCounts()
   /// Workers that shared out the walk of one root.
-  public var workers = 0
+  var workers = 0
   /// Host frames of others' evidence that this map reaches.
   var reached: [UInt64] = []
   /// Guest frames, ascending, whose pages begin as VMCOREINFO does; the first few.
@@ -70,11 +70,4 @@ public struct GuestMap: Sendable {
     }
     return ranges
   }
-}
-
-/// Why a mapped page is not in the output (design §1).
-public enum AbsentReason: String, Sendable, CaseIterable {
-  case filtered
-  case not_stored
-  case lost
 }

@@ -1,10 +1,11 @@
 import Synchronization
 
-/// Walks the EPT roots of one guest, its subtrees shared out among workers, and holds every leaf against the dump.
+/// Walks the second-level maps of one guest, their subtrees shared out among workers, and holds every leaf against the
+/// dump.
 struct GuestMapper: Sendable {
   let dump: any HostDump
   let memory: GuestMemory
-  /// Host frames, ascending, that are no RAM of the guest although its EPT has them: the APIC access page.
+  /// Host frames, ascending, that are no RAM of the guest although its map has them.
   let excluded: [UInt64]
 
   /// What a map is looked through for while it is made.
@@ -40,7 +41,7 @@ struct GuestMapper: Sendable {
   ) throws -> GuestMap {
     var map = GuestMap()
     var missing = FrameBitmap()
-    for (index, walk) in memory.walks.enumerated() {
+    for (index, walk) in memory.maps.enumerated() {
       map.counts.add(walk.counts)
       let subtrees = walk.subtrees(atLeast: workers.count)
       let before = index == 0 ? nil : map.present.union(missing)
@@ -66,7 +67,7 @@ struct GuestMapper: Sendable {
     return map
   }
 
-  private func take(_ run: EPTRun, _ watch: Watch, into found: inout Found) throws {
+  private func take(_ run: MapRun, _ watch: Watch, into found: inout Found) throws {
     found.part.look(at: run, watch)
     try lacking(run, in: found.before) { run in
       try forEachPresence(of: run) { piece, presence in try found.add(piece, presence) }
@@ -84,7 +85,7 @@ struct GuestMapper: Sendable {
     host: Range<UInt64>, guest: Range<UInt64>, of map: GuestMap, owner: Int, workers: Workers,
     _ body: @escaping @Sendable ([Extent]) throws -> Void
   ) throws {
-    for (index, walk) in memory.walks.enumerated() {
+    for (index, walk) in memory.maps.enumerated() {
       let subtrees = walk.subtrees(atLeast: workers.count)
       let supplement = index == 0 ? nil : map.supplements[index]
       if supplement?.count == 0 { continue }
@@ -94,7 +95,7 @@ struct GuestMapper: Sendable {
           guard run.hostFrame < host.upperBound, run.hostFrame + run.count > host.lowerBound else { return }
           try Extent.cut(run, owner: owner) { extent in
             guard let extent = extent.clipped(host: host, guest: guest) else { return }
-            let piece = EPTRun(gpaFrame: extent.guest, hostFrame: extent.host, count: extent.count)
+            let piece = MapRun(gpaFrame: extent.guest, hostFrame: extent.host, count: extent.count)
             try common(piece, with: supplement) { run in
               try forEachPresence(of: run) { piece, presence in
                 if presence == .stored { try extents.add(piece, owner: owner) }
@@ -108,7 +109,7 @@ struct GuestMapper: Sendable {
   }
 
   /// The parts of a run that differ in what the dump has of them.
-  private func forEachPresence(of run: EPTRun, _ body: (EPTRun, Presence) throws -> Void) rethrows {
+  private func forEachPresence(of run: MapRun, _ body: (MapRun, Presence) throws -> Void) rethrows {
     let isCut = excluded.contains { $0 >= run.hostFrame && $0 - run.hostFrame < run.count }
     var start: UInt64 = 0
     while start < run.count {
@@ -125,29 +126,29 @@ struct GuestMapper: Sendable {
         presence = same.presence
         end = max(end, same.end - run.hostFrame)
       }
-      try body(EPTRun(gpaFrame: run.gpaFrame + start, hostFrame: frame, count: end - start), presence)
+      try body(MapRun(gpaFrame: run.gpaFrame + start, hostFrame: frame, count: end - start), presence)
       start = end
     }
   }
 
   /// The parts of a run that the roots before this one lack: the roots of one guest map the same memory, but for SMM's
   /// own.
-  private func lacking(_ run: EPTRun, in before: FrameBitmap?, _ body: (EPTRun) throws -> Void) rethrows {
+  private func lacking(_ run: MapRun, in before: FrameBitmap?, _ body: (MapRun) throws -> Void) rethrows {
     guard let before else { return try body(run) }
     try forEachSame(run, before) { piece, isIn in if !isIn { try body(piece) } }
   }
 
-  private func common(_ run: EPTRun, with supplement: FrameBitmap?, _ body: (EPTRun) throws -> Void) rethrows {
+  private func common(_ run: MapRun, with supplement: FrameBitmap?, _ body: (MapRun) throws -> Void) rethrows {
     guard let supplement else { return try body(run) }
     try forEachSame(run, supplement) { piece, isIn in if isIn { try body(piece) } }
   }
 
-  private func forEachSame(_ run: EPTRun, _ frames: FrameBitmap, _ body: (EPTRun, Bool) throws -> Void) rethrows {
+  private func forEachSame(_ run: MapRun, _ frames: FrameBitmap, _ body: (MapRun, Bool) throws -> Void) rethrows {
     var start: UInt64 = 0
     while start < run.count {
       let (isIn, end) = frames.sameRun(from: run.gpaFrame + start, limit: run.gpaFrame + run.count)
       let count = end - run.gpaFrame - start
-      try body(EPTRun(gpaFrame: run.gpaFrame + start, hostFrame: run.hostFrame + start, count: count), isIn)
+      try body(MapRun(gpaFrame: run.gpaFrame + start, hostFrame: run.hostFrame + start, count: count), isIn)
       start += count
     }
   }
@@ -169,7 +170,7 @@ private struct Found {
     self.merge = merge
   }
 
-  mutating func add(_ run: EPTRun, _ presence: Presence) throws {
+  mutating func add(_ run: MapRun, _ presence: Presence) throws {
     part.add(run, presence)
     if presence == .stored { try extents?.add(run, owner: owner) }
     guard part.byteCount >= Part.room else { return }
@@ -177,7 +178,7 @@ private struct Found {
     part = Part()
   }
 
-  mutating func end(_ counts: EPTCounts) throws {
+  mutating func end(_ counts: MapCounts) throws {
     part.counts.add(counts)
     try extents?.flush()
     try merge(part)
@@ -195,11 +196,11 @@ private struct Part: Sendable {
   var absent: [AbsentReason: UInt64] = [:]
   var reached: Set<UInt64> = []
   var places: [UInt64] = []
-  var counts = EPTCounts()
+  var counts = MapCounts()
 
   var byteCount: Int { present.byteCount + missing.byteCount }
 
-  mutating func look(at run: EPTRun, _ watch: GuestMapper.Watch) {
+  mutating func look(at run: MapRun, _ watch: GuestMapper.Watch) {
     if run.count == 1 {
       if watch.frames.contains(run.hostFrame) { note(run.hostFrame, at: run.gpaFrame, watch) }
       return
@@ -224,7 +225,7 @@ private struct Part: Sendable {
     }
   }
 
-  mutating func add(_ run: EPTRun, _ presence: Presence) {
+  mutating func add(_ run: MapRun, _ presence: Presence) {
     let frames = run.gpaFrame..<run.gpaFrame + run.count
     switch presence {
     case .unknown: devicePages += run.count

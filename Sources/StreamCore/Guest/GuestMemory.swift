@@ -1,33 +1,32 @@
-/// A guest's physical memory, seen through its EPT: table by table, on demand.
-public struct GuestMemory: PhysicalMemory {
+/// A guest's physical memory, seen through its second-level maps: table by table, on demand.
+struct GuestMemory: PhysicalMemory {
   private let host: any PhysicalMemory
   /// One a root, the one that counts where two disagree first.
-  let walks: [EPTWalk]
+  let maps: [any SecondLevelMap]
 
-  init(host: any PhysicalMemory, roots: [EPTPointer]) {
+  init(host: any PhysicalMemory, roots: [any SecondLevelRoot]) {
+    self.init(host: host, maps: roots.map { $0.map(in: host) })
+  }
+
+  private init(host: any PhysicalMemory, maps: [any SecondLevelMap]) {
     self.host = host
-    walks = roots.map { EPTWalk(memory: host, pointer: $0) }
+    self.maps = maps
   }
 
   /// The same memory, its tables read through `host`.
   func reading(from host: any PhysicalMemory) -> GuestMemory {
-    GuestMemory(host: host, walks: walks.map { $0.reading(from: host) })
-  }
-
-  private init(host: any PhysicalMemory, walks: [EPTWalk]) {
-    self.host = host
-    self.walks = walks
+    GuestMemory(host: host, maps: maps.map { $0.reading(from: host) })
   }
 
   /// The host frame behind a guest frame: the first root that maps it counts.
   func hostFrame(_ guestFrame: UInt64) -> UInt64? {
-    for walk in walks {
-      if let leaf = walk.translate(GPA(frame: guestFrame)) { return leaf.hostFrame }
+    for map in maps {
+      if let hostFrame = map.hostFrame(guestFrame) { return hostFrame }
     }
     return nil
   }
 
-  public func page(_ frame: UInt64) -> PageResult {
+  func page(_ frame: UInt64) -> PageResult {
     guard let hostFrame = hostFrame(frame) else { return .absent }
     return host.page(hostFrame)
   }

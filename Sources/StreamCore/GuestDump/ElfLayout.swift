@@ -1,5 +1,5 @@
 /// Where the parts of an ELF64 core of a guest lie: Ehdr, program headers at 64, section header 0 right after those
-/// that are used, notes, page-aligned data. Sources: elf(5); what readers need: formats/elf.md §2, §4.1.
+/// that are used, notes, page-aligned data. Sources: elf(5); what readers need: Documentation/elf.md §2, §4.1.
 struct ElfLayout: Sendable {
   static let headerSize: UInt64 = 64
   static let programHeaderSize: UInt64 = 56

@@ -1,10 +1,10 @@
 import Synchronization
 
 /// Writes an ELF64 core: one PT_LOAD a run of present pages, zero pages as holes of a sparse file, absent and bad pages
-/// in no PT_LOAD. Pages must come raw. Source: formats/elf.md §2, §4.1.
-public final class ElfWriter: GuestDumpWriter {
-  public static let format = GuestDumpFormat(
-    name: "elf", fileExtension: "elf", encodings: [.raw],
+/// in no PT_LOAD. Pages must come raw. Source: Documentation/elf.md §2, §4.1.
+final class ElfWriter: GuestDumpWriter {
+  static let format = GuestDumpFormat(
+    name: "elf", fileExtension: "elf", codecs: [.raw],
     open: { image, path, _ throws(GuestDumpError) in try ElfWriter(image, path: path) })
 
   private let image: GuestImage
@@ -13,7 +13,7 @@ public final class ElfWriter: GuestDumpWriter {
   private let file: OutputFile
   private let ledger: Mutex<PageLedger>
 
-  public init(
+  init(
     _ image: GuestImage, path: String, temporaries: TemporaryFiles = .shared
   ) throws(GuestDumpError) {
     self.image = image
@@ -25,38 +25,38 @@ public final class ElfWriter: GuestDumpWriter {
     self.layout = layout
     do throws(SystemError) {
       file = try OutputFile(path: path, temporaries: temporaries)
-    } catch { throw .system(error) }
+    } catch { throw .cannotCreate(error) }
     ledger = Mutex(PageLedger(image.present))
   }
 
-  public let sharesPages = false
+  let sharesPages = false
 
   /// Pages that follow each other in the payload and in the file are one range.
-  public func append(_ batch: OutputBatch) -> [PayloadPlace] {
+  func append(_ batch: OutputBatch) -> [PayloadRange] {
     ledger.withLock { ledger in
-      var places: [PayloadPlace] = []
+      var ranges: [PayloadRange] = []
       for page in batch.pages {
         guard let rank = ledger.arrive(page.guestFrame) else { continue }
-        guard case .stored(let start, let count, let encoding) = page.content else {
+        guard case .stored(let start, let count, let codec) = page.content else {
           if page.content != .zero { ledger.note(.unusable(frame: page.guestFrame)) }
           continue
         }
-        guard count == pageSize, encoding == .raw, start >= 0, start <= batch.payloadCount - count else {
+        guard count == pageSize, codec == .raw, start >= 0, start <= batch.payloadCount - count else {
           ledger.note(.unusable(frame: page.guestFrame))
           continue
         }
         let offset = layout.offset(rank: rank)
-        if let last = places.last, last.range.upperBound == start, last.offset + UInt64(last.range.count) == offset {
-          places[places.count - 1].range = last.range.lowerBound..<start + count
+        if let last = ranges.last, last.range.upperBound == start, last.offset + UInt64(last.range.count) == offset {
+          ranges[ranges.count - 1].range = last.range.lowerBound..<start + count
         } else {
-          places.append(PayloadPlace(range: start..<start + count, offset: offset))
+          ranges.append(PayloadRange(range: start..<start + count, offset: offset))
         }
       }
-      return places
+      return ranges
     }
   }
 
-  public func write(_ bytes: GatheredBytes, at offset: UInt64) throws(SystemError) {
+  func write(_ bytes: GatheredBytes, at offset: UInt64) throws(SystemError) {
     do throws(SystemError) {
       try file.write(bytes, at: offset)
     } catch {
@@ -65,9 +65,9 @@ public final class ElfWriter: GuestDumpWriter {
     }
   }
 
-  public func markBad(_ guestFrame: UInt64) { ledger.withLock { $0.markBad(guestFrame) } }
+  func markBad(_ guestFrame: UInt64) { ledger.withLock { $0.markBad(guestFrame) } }
 
-  public func complete() throws(GuestDumpError) -> CompletedDump {
+  func complete() throws(GuestDumpError) -> CompletedDump {
     try ledger.withLock { ledger throws(GuestDumpError) in
       try ledger.close(file.path)
       guard ledger.kept.count > 0 else { throw .noPages(path: file.path) }
@@ -83,7 +83,7 @@ public final class ElfWriter: GuestDumpWriter {
         file,
         OutputSummary(
           bytes: layout.end, pages: ledger.kept.count, badPages: ledger.badPages, format: Self.format.name,
-          codec: PageEncoding.raw.name))
+          codec: PageCodec.raw.name))
     }
   }
 

@@ -1,54 +1,54 @@
 /// One guest page of a batch.
-public struct OutputPage: Sendable, Equatable {
-  public enum Content: Sendable, Equatable {
+struct OutputPage: Sendable, Equatable {
+  enum Content: Sendable, Equatable {
     /// 4096 bytes of zeros, known to be so.
     case zero
     /// `count` bytes from `start` of the batch's payload. Pages with equal bytes may name the same range.
-    case stored(start: Int, count: Int, encoding: PageEncoding)
+    case stored(start: Int, count: Int, codec: PageCodec)
     /// Bytes of an earlier batch, that stand in the file at `offset` by now; only where the writer `sharesPages`.
-    case placed(offset: UInt64, count: Int, encoding: PageEncoding)
+    case placed(offset: UInt64, count: Int, codec: PageCodec)
   }
-  public var guestFrame: UInt64
-  public var content: Content
+  var guestFrame: UInt64
+  var content: Content
 
-  public init(guestFrame: UInt64, content: Content) {
+  init(guestFrame: UInt64, content: Content) {
     self.guestFrame = guestFrame
     self.content = content
   }
 }
 
 /// Pages of one guest, in any order, and how many bytes they have.
-public struct OutputBatch: Sendable {
+struct OutputBatch: Sendable {
   /// Bytes that the pages' ranges lie in.
-  public var payloadCount: Int
-  public var pages: [OutputPage]
+  var payloadCount: Int
+  var pages: [OutputPage]
 
-  public init(payloadCount: Int = 0, pages: [OutputPage] = []) {
+  init(payloadCount: Int = 0, pages: [OutputPage] = []) {
     self.payloadCount = payloadCount
     self.pages = pages
   }
 }
 
-/// Where a range of a batch's payload belongs.
-public struct PayloadPlace: Sendable, Equatable {
-  public var range: Range<Int>
+/// A range of a batch's payload, and where in the file it belongs.
+struct PayloadRange: Sendable, Equatable {
+  var range: Range<Int>
   /// In the file, bytes.
-  public var offset: UInt64
+  var offset: UInt64
 }
 
 /// What was written, for the manifest.
-public struct OutputSummary: Sendable, Equatable {
+struct OutputSummary: Sendable, Equatable {
   /// The file's length; holes count.
-  public var bytes: UInt64
+  var bytes: UInt64
   /// Pages that the dump holds, zero pages included.
-  public var pages: UInt64
+  var pages: UInt64
   /// Pages that were to come and were found damaged.
-  public var badPages: UInt64
+  var badPages: UInt64
   /// A name of `guestDumpFormats`.
-  public var format: String
-  public var codec: String
+  var format: String
+  var codec: String
 
-  public init(bytes: UInt64, pages: UInt64, badPages: UInt64, format: String, codec: String) {
+  init(bytes: UInt64, pages: UInt64, badPages: UInt64, format: String, codec: String) {
     self.bytes = bytes
     self.pages = pages
     self.badPages = badPages
@@ -58,10 +58,10 @@ public struct OutputSummary: Sendable, Equatable {
 }
 
 /// Why a guest's dump could not be finished. Its temporary file is removed with the writer.
-public enum GuestDumpError: Error, Equatable, Sendable {
+enum GuestDumpError: Error, Equatable, Sendable {
+  /// The file could not even be begun.
+  case cannotCreate(SystemError)
   case system(SystemError)
-  /// The output exists and was not to be replaced.
-  case exists(path: String)
   /// Bad pages cut the guest's memory into more PT_LOADs than the headers have room for; kdump has no such limit.
   case tooManySegments(path: String, needed: UInt64, room: UInt64)
   /// ELF, and not a single page to put into it: no reader opens a core without PT_LOAD.
@@ -73,22 +73,21 @@ public enum GuestDumpError: Error, Equatable, Sendable {
 }
 
 /// What a writer was told and cannot be: a defect of this program, never of its input.
-public enum GuestDumpDefect: Error, Equatable, Sendable {
+enum GuestDumpDefect: Error, Equatable, Sendable {
   /// A page of `present` that neither came nor was marked bad; the lowest one.
   case missing(frame: UInt64)
   /// A page that `present` does not have.
   case unexpected(frame: UInt64)
   /// A page that came twice.
   case repeated(frame: UInt64)
-  /// A page whose range of the payload, or whose encoding, the format cannot take.
+  /// A page whose range of the payload, or whose codec, the format cannot take.
   case unusable(frame: UInt64)
 }
 
 extension GuestDumpError: CustomStringConvertible {
-  public var description: String {
+  var description: String {
     switch self {
-    case .system(let error): error.description
-    case .exists(let path): "\(path): exists"
+    case .cannotCreate(let error), .system(let error): error.description
     case .tooManySegments(let path, let needed, let room):
       "\(path): bad pages cut the memory into \(needed) program headers, there is room for \(room); use --format kdump"
     case .noPages(let path): "\(path): no page to write, an ELF core needs at least one"
@@ -101,13 +100,13 @@ extension GuestDumpError: CustomStringConvertible {
 /// Writes one guest's dump. `append` is called serially and says where the bytes go; they follow by `write`, in any
 /// order and from any thread. The file depends on the pages and payloads in their order, not on how they are cut into
 /// batches.
-public protocol GuestDumpWriter: AnyObject, Sendable {
+protocol GuestDumpWriter: AnyObject, Sendable {
   /// Pages can name bytes of earlier batches.
   var sharesPages: Bool { get }
 
   /// Gives pages their places.
   /// - Returns: where ranges of the payload must be written before `finish`.
-  func append(_ batch: OutputBatch) throws(SystemError) -> [PayloadPlace]
+  func append(_ batch: OutputBatch) throws(SystemError) -> [PayloadRange]
 
   /// Writes bytes at a place that `append` named.
   func write(_ bytes: GatheredBytes, at offset: UInt64) throws(SystemError)
@@ -120,8 +119,8 @@ public protocol GuestDumpWriter: AnyObject, Sendable {
 }
 
 /// A guest's dump that is whole and waits for its name.
-public struct CompletedDump: Sendable {
-  public let summary: OutputSummary
+struct CompletedDump: Sendable {
+  let summary: OutputSummary
   private let file: OutputFile
 
   init(_ file: OutputFile, _ summary: OutputSummary) {
@@ -132,16 +131,7 @@ public struct CompletedDump: Sendable {
 
   /// Gives it its name, once it is on the disk. The name itself is there when the directory is synced.
   /// - Parameter force: replace a file that carries the name.
-  public func commit(force: Bool) throws(GuestDumpError) {
-    do throws(OutputError) {
-      try file.commit(force: force, syncsDirectory: false)
-    } catch {
-      switch error {
-      case .exists(let path): throw .exists(path: path)
-      case .system(let error): throw .system(error)
-      }
-    }
-  }
+  func commit(force: Bool) throws(OutputError) { try file.commit(force: force, syncsDirectory: false) }
 }
 
 /// A format that guests are written in.
@@ -149,11 +139,13 @@ public struct GuestDumpFormat: Sendable {
   /// As `--format` and the manifest name it.
   public let name: String
   /// Without the dot.
-  public let fileExtension: String
+  let fileExtension: String
   /// What pages may be stored as.
-  public let encodings: [PageEncoding]
+  let codecs: [PageCodec]
+  /// It records a codec for each page; other formats hold raw pages.
+  var storesAnyCodec: Bool { codecs.count > 1 }
   /// Creates the temporary file beside the path. `memory`: bytes for what the writer gathers.
-  public let open: @Sendable (GuestImage, _ path: String, _ memory: Int) throws(GuestDumpError) -> any GuestDumpWriter
+  let open: @Sendable (GuestImage, _ path: String, _ memory: Int) throws(GuestDumpError) -> any GuestDumpWriter
 }
 
 /// The formats that are written. A format is added by a file and a line here; the first is the default.

@@ -1,5 +1,5 @@
 /// The ELF notes of a guest's dump, in QEMU's order: NT_PRSTATUS for each vCPU, QEMU's CPU state for each vCPU,
-/// VMCOREINFO. What is unknown is zero here, for want of another way. Source: formats/elf.md §1.4,
+/// VMCOREINFO. What is unknown is zero here, for want of another way. Source: Documentation/elf.md §1.4,
 /// target/i386/arch_dump.c of QEMU.
 struct GuestNotes: Sendable, Equatable {
   private(set) var bytes: [UInt8] = []

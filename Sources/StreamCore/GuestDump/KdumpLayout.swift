@@ -1,5 +1,5 @@
-/// Where the parts of a kdump-compressed file of version 6 lie, and its header blocks.
-/// Source: makedumpfile diskdump_mod.h, IMPLEMENTATION; formats/kdump-compressed.md §1-6.
+/// Where the parts of a kdump-compressed file of version 6 lie, and its header blocks. Source: makedumpfile
+/// diskdump_mod.h, IMPLEMENTATION; Documentation/kdump-compressed.md §1-6.
 struct KdumpLayout: Sendable {
   static let block = UInt64(pageSize)
   /// struct kdump_sub_header of version 6; the notes follow.
@@ -43,13 +43,13 @@ struct KdumpLayout: Sendable {
   }
 
   /// The main header, one block: struct disk_dump_header. The time is 0: the same input gives the same bytes, and
-  /// tv_usec must not look like a block size (formats/kdump-compressed.md §2).
+  /// tv_usec must not look like a block size (Documentation/kdump-compressed.md §2).
   func header(_ image: GuestImage) -> [UInt8] {
     var header = Array("KDUMP   ".utf8)
     header.append(littleEndian: Self.headerVersion)
     header += image.utsname.fields
     header += repeatElement(0, count: pageSize - header.count)
-    header.store(image.encoding.rawValue, at: 424)
+    header.store(image.codec.kdumpFlags, at: 424)
     header.store(Int32(Self.block), at: 428)
     header.store(UInt32(truncatingIfNeeded: subHeaderBlocks), at: 432)
     header.store(UInt32(truncatingIfNeeded: bitmapBlocks * 2), at: 436)

@@ -1,10 +1,10 @@
 import Synchronization
 
 /// Writes makedumpfile's kdump-compressed format, header version 6. The stored bytes are appended as they come;
-/// descriptors go to the place that the frame's rank gives them. Source: formats/kdump-compressed.md §1-6, §9.
-public final class KdumpWriter: GuestDumpWriter {
-  public static let format = GuestDumpFormat(
-    name: "kdump", fileExtension: "kdump", encodings: PageEncoding.allCases,
+/// descriptors go to the place that the frame's rank gives them. Source: Documentation/kdump-compressed.md §1-6, §9.
+final class KdumpWriter: GuestDumpWriter {
+  static let format = GuestDumpFormat(
+    name: "kdump", fileExtension: "kdump", codecs: PageCodec.allCases,
     open: { image, path, memory throws(GuestDumpError) in
       try KdumpWriter(image, path: path, memory: memory)
     })
@@ -21,7 +21,7 @@ public final class KdumpWriter: GuestDumpWriter {
   private let state: Mutex<State>
 
   /// - Parameter memory: bytes for the descriptors that are gathered before they are written.
-  public init(
+  init(
     _ image: GuestImage, path: String, memory: Int, temporaries: TemporaryFiles = .shared
   ) throws(GuestDumpError) {
     let notes = GuestNotes(vcpus: image.vcpus, vmcoreinfo: image.vmcoreinfo)
@@ -30,7 +30,7 @@ public final class KdumpWriter: GuestDumpWriter {
     self.layout = layout
     do throws(SystemError) {
       file = try OutputFile(path: path, temporaries: temporaries)
-    } catch { throw .system(error) }
+    } catch { throw .cannotCreate(error) }
     state = Mutex(
       State(
         ledger: PageLedger(image.present), dataEnd: layout.data,
@@ -38,9 +38,9 @@ public final class KdumpWriter: GuestDumpWriter {
           file, at: layout.descriptors, count: layout.pages, memory: memory)))
   }
 
-  public let sharesPages = true
+  let sharesPages = true
 
-  public func append(_ batch: OutputBatch) throws(SystemError) -> [PayloadPlace] {
+  func append(_ batch: OutputBatch) throws(SystemError) -> [PayloadRange] {
     try state.withLock { state throws(SystemError) in
       do throws(SystemError) {
         return try append(batch, &state)
@@ -52,38 +52,38 @@ public final class KdumpWriter: GuestDumpWriter {
   }
 
   /// The payload goes behind what is there, as a whole.
-  private func append(_ batch: OutputBatch, _ state: inout State) throws(SystemError) -> [PayloadPlace] {
+  private func append(_ batch: OutputBatch, _ state: inout State) throws(SystemError) -> [PayloadRange] {
     let base = state.dataEnd
     state.dataEnd += UInt64(batch.payloadCount)
     for page in batch.pages {
       guard let rank = state.ledger.arrive(page.guestFrame) else { continue }
       switch page.content {
       case .zero:
-        try state.table.add(index: rank, offset: layout.zeroPage, size: pageSize, encoding: .raw)
-      case .stored(let start, let count, let encoding):
-        guard Self.canStore(count, encoding), start >= 0, start <= batch.payloadCount - count else {
+        try state.table.add(index: rank, offset: layout.zeroPage, size: pageSize, codec: .raw)
+      case .stored(let start, let count, let codec):
+        guard Self.canStore(count, codec), start >= 0, start <= batch.payloadCount - count else {
           state.ledger.note(.unusable(frame: page.guestFrame))
           continue
         }
-        try state.table.add(index: rank, offset: base + UInt64(start), size: count, encoding: encoding)
-      case .placed(let offset, let count, let encoding):
-        guard Self.canStore(count, encoding), offset >= layout.data, offset <= base,
+        try state.table.add(index: rank, offset: base + UInt64(start), size: count, codec: codec)
+      case .placed(let offset, let count, let codec):
+        guard Self.canStore(count, codec), offset >= layout.data, offset <= base,
           UInt64(count) <= base - offset
         else {
           state.ledger.note(.unusable(frame: page.guestFrame))
           continue
         }
-        try state.table.add(index: rank, offset: offset, size: count, encoding: encoding)
+        try state.table.add(index: rank, offset: offset, size: count, codec: codec)
       }
     }
-    return batch.payloadCount == 0 ? [] : [PayloadPlace(range: 0..<batch.payloadCount, offset: base)]
+    return batch.payloadCount == 0 ? [] : [PayloadRange(range: 0..<batch.payloadCount, offset: base)]
   }
 
-  private static func canStore(_ count: Int, _ encoding: PageEncoding) -> Bool {
-    (1...pageSize).contains(count) && (encoding != .raw || count == pageSize)
+  private static func canStore(_ count: Int, _ codec: PageCodec) -> Bool {
+    (1...pageSize).contains(count) && (codec != .raw || count == pageSize)
   }
 
-  public func write(_ bytes: GatheredBytes, at offset: UInt64) throws(SystemError) {
+  func write(_ bytes: GatheredBytes, at offset: UInt64) throws(SystemError) {
     do throws(SystemError) {
       try file.write(bytes, at: offset)
     } catch {
@@ -92,9 +92,9 @@ public final class KdumpWriter: GuestDumpWriter {
     }
   }
 
-  public func markBad(_ guestFrame: UInt64) { state.withLock { $0.ledger.markBad(guestFrame) } }
+  func markBad(_ guestFrame: UInt64) { state.withLock { $0.ledger.markBad(guestFrame) } }
 
-  public func complete() throws(GuestDumpError) -> CompletedDump {
+  func complete() throws(GuestDumpError) -> CompletedDump {
     try state.withLock { state throws(GuestDumpError) in
       try state.ledger.close(file.path)
       do throws(SystemError) { try writeRest(&state) } catch { throw .system(error) }
@@ -102,7 +102,7 @@ public final class KdumpWriter: GuestDumpWriter {
         file,
         OutputSummary(
           bytes: state.dataEnd, pages: state.ledger.kept.count, badPages: state.ledger.badPages,
-          format: Self.format.name, codec: image.encoding.name))
+          format: Self.format.name, codec: image.codec.name))
     }
   }
 

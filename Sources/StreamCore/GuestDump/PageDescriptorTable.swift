@@ -40,8 +40,8 @@ struct PageDescriptorTable: Sendable {
   ///   - index: rank of the page's frame among those in the file.
   ///   - offset: of the stored bytes in the file, below `KdumpLayout.limit`.
   ///   - size: 1 to 4096.
-  mutating func add(index: UInt64, offset: UInt64, size: Int, encoding: PageEncoding) throws(SystemError) {
-    let descriptor = PackedDescriptor(offset: offset, size: size, encoding: encoding)
+  mutating func add(index: UInt64, offset: UInt64, size: Int, codec: PageCodec) throws(SystemError) {
+    let descriptor = PackedDescriptor(offset: offset, size: size, codec: codec)
     if whole != nil {
       whole?[Int(index)] = descriptor
       return
@@ -130,7 +130,7 @@ struct PageDescriptorTable: Sendable {
   }
 }
 
-/// A page descriptor in 8 bytes: offset, size less one, and encoding. All zeros: none.
+/// A page descriptor in 8 bytes: offset, size less one, and codec. All zeros: none.
 private struct PackedDescriptor {
   private static let sizeBits: UInt64 = 12
   /// Flags of a page descriptor that are in use. Source: makedumpfile diskdump_mod.h.
@@ -140,8 +140,8 @@ private struct PackedDescriptor {
 
   init() {}
 
-  init(offset: UInt64, size: Int, encoding: PageEncoding) {
-    bits = (offset << Self.sizeBits | UInt64(size - 1)) << Self.flagBits | UInt64(encoding.rawValue)
+  init(offset: UInt64, size: Int, codec: PageCodec) {
+    bits = (offset << Self.sizeBits | UInt64(size - 1)) << Self.flagBits | UInt64(codec.kdumpFlags)
   }
 
   /// As the file has it; page_flags is always 0. Source: page_desc_t of makedumpfile diskdump_mod.h.

@@ -1,13 +1,12 @@
 /// ELF64 vmcores: /proc/vmcore and copies of it, makedumpfile -E, QEMU. Pages are the whole 4096-byte pages of PT_LOADs
-/// by p_paddr; a piece of a page at a segment's edge is no page.
-/// Source: formats/elf.md §1.
-public struct ElfDump: HostDump {
-  public let file: InputFile
-  public let summary: HostDumpSummary
-  public let notes: [Note]
-  public let vmcoreinfo: VMCoreInfo?
-  public let remarks: [Remark]
-  public let stretches: [Range<UInt64>]
+/// by p_paddr; a piece of a page at a segment's edge is no page. Source: Documentation/elf.md §1.
+struct ElfDump: HostDump {
+  let input: DumpInput
+  let summary: HostDumpSummary
+  let notes: [Note]
+  let vmcoreinfo: VMCoreInfo?
+  let remarks: [Remark]
+  let stretches: [Range<UInt64>]
   /// Frames whose bytes are in the file.
   private let stored: FrameRuns
   /// Frames of the PT_LOADs' memory, in the file or not.
@@ -20,16 +19,16 @@ public struct ElfDump: HostDump {
 
   /// Opens a file that begins with the ELF magic. Throws when a header field cannot be right, or the core is a
   /// process's.
-  init(_ file: InputFile) throws(HostDumpError) {
-    let header = try ElfHeader(file)
-    self.file = file
+  init(_ input: DumpInput) throws(HostDumpError) {
+    let header = try ElfHeader(input)
+    self.input = input
     var remarks: [Remark] = []
-    let notes = try Self.notes(header, file, &remarks)
+    let notes = try Self.notes(header, input, &remarks)
     self.notes = notes
     remarks += notes.remarks
     vmcoreinfo = notes.vmcoreinfo
     if vmcoreinfo == nil, notes.contains(where: { $0.name == "CORE" && Self.processNotes.contains($0.type) }) {
-      throw .unsupported(file: file.path, format: "the core of a process", remedy: "give the host's crash dump")
+      throw .unsupported(file: input.path, format: "the core of a process", remedy: "give the host's crash dump")
     }
 
     var data: [FrameRun] = []
@@ -45,21 +44,21 @@ public struct ElfDump: HostDump {
       }
       whole.append(FrameRun(start: segment.physical >> 12, end: (memoryEnd + 0xfff) >> 12, offset: 0))
       let inFile = min(segment.fileSize, segment.memorySize)
-      let available = segment.offset < file.size ? min(inFile, file.size - segment.offset) : 0
+      let available = segment.offset < input.file.size ? min(inFile, input.file.size - segment.offset) : 0
       cut = cut || available < inFile
       let start = (segment.physical + 0xfff) >> 12
       let end = (segment.physical + available) >> 12
       guard start < end else { continue }
       let run = FrameRun(start: start, end: end, offset: segment.offset + (start << 12 - segment.physical))
-      if segment.virtual >= VMCoreInfo.textMapping { image.append(run) } else { data.append(run) }
+      if segment.virtual >= VirtualAddress.kernelTextBase { image.append(run) } else { data.append(run) }
     }
     if cut { remarks.append(.damage("the file ends inside a PT_LOAD: it is incomplete")) }
-    if header.loads.isEmpty, try ElfSections(header, file).contains(".xen_pages") {
-      throw .unsupported(file: file.path, format: "a Xen guest's core", remedy: "Xen hosts are not supported")
+    if header.loads.isEmpty, try ElfSections(header, input).contains(".xen_pages") {
+      throw .unsupported(file: input.path, format: "a Xen guest's core", remedy: "Xen hosts are not supported")
     }
     if header.loads.count > 1, !header.loads.contains(where: { $0.physical != 0 }) {
       throw .unsupported(
-        file: file.path, format: "an ELF core without physical addresses (all p_paddr are 0)",
+        file: input.path, format: "an ELF core without physical addresses (all p_paddr are 0)",
         remedy: "copy /proc/vmcore in the capture kernel, or use makedumpfile")
     }
     let conflicts = FrameRuns(preferring: data).conflicts
@@ -68,26 +67,27 @@ public struct ElfDump: HostDump {
     if conflicts > 0 {
       remarks.append(.damage("\(conflicts) pages lie in two PT_LOADs at different offsets: the first PT_LOAD counts"))
     }
-    if let byte = stored.sharedByte { throw Self.sharing(byte, header, file) }
+    if let byte = stored.sharedByte { throw Self.sharing(byte, header, input) }
     guard !stored.runs.isEmpty else {
       throw .format(
         FormatError(
-          file: file.path, offset: 56, field: "e_phnum", expected: "a PT_LOAD with at least one page in the file",
+          file: input.path, offset: 56, field: "e_phnum", expected: "a PT_LOAD with at least one page in the file",
           found: "\(header.loads.count) PT_LOADs, none"))
     }
     summary = HostDumpSummary(
-      format: "elf", headerVersion: nil, encoding: .raw, dumpLevel: nil, frames: memory.runs.last?.end ?? 0,
+      format: "elf", headerVersion: nil, codec: .raw, hasCodec: false, dumpLevel: nil,
+      frames: memory.runs.last?.end ?? 0,
       storedPages: stored.runs.reduce(0) { $0 + ($1.end - $1.start) }, incomplete: header.isIncomplete || cut)
     self.remarks = remarks
-    stretches = Self.stretches(of: stored, in: file)
+    stretches = Self.stretches(of: stored, in: input.file)
   }
 
-  public func presence(_ frame: UInt64) -> Presence {
+  func presence(_ frame: UInt64) -> Presence {
     if stored.run(of: frame) != nil { return .stored }
     return memory.run(of: frame) == nil ? .unknown : .notStored
   }
 
-  public func presenceRun(_ frame: UInt64, limit: UInt64) -> (presence: Presence, end: UInt64) {
+  func presenceRun(_ frame: UInt64, limit: UInt64) -> (presence: Presence, end: UInt64) {
     if let run = stored.run(of: frame) { return (.stored, min(run.end, limit)) }
     let next = stored.runs[stored.firstIndex(endingAbove: frame)...].first.map { min($0.start, limit) } ?? limit
     if let run = memory.run(of: frame) { return (.notStored, min(run.end, next)) }
@@ -95,15 +95,15 @@ public struct ElfDump: HostDump {
     return (.unknown, known)
   }
 
-  public func visit(
-    _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (StoredEntry) throws -> Void
+  func visit(
+    _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (PageFault) throws -> Void
   ) throws {
     var index = stored.firstIndex(endingAbove: frames.lowerBound)
     while index < stored.runs.count, stored.runs[index].start < frames.upperBound {
       let run = stored.runs[index]
       for frame in max(run.start, frames.lowerBound)..<min(run.end, frames.upperBound) {
         let offset = run.offset + (frame - run.start) * UInt64(pageSize)
-        try page(StoredPage(frame: frame, offset: offset, size: UInt32(pageSize), encoding: .raw))
+        try page(StoredPage(frame: frame, offset: offset, size: UInt32(pageSize), codec: .raw))
       }
       index += 1
     }
@@ -111,26 +111,28 @@ public struct ElfDump: HostDump {
 
   /// Two PT_LOADs have the byte at `byte` of the file, for different pages: p_offset, p_filesz or p_paddr of one is
   /// damaged, and which one cannot be told.
-  private static func sharing(_ byte: UInt64, _ header: ElfHeader, _ file: InputFile) -> HostDumpError {
+  private static func sharing(_ byte: UInt64, _ header: ElfHeader, _ input: DumpInput) -> HostDumpError {
     let holders = header.loads.filter { load in
       load.physical != .max && load.offset <= byte && byte - load.offset < min(load.fileSize, load.memorySize)
     }
     let pages = holders.prefix(4).map { hex($0.physical + (byte - $0.offset)) }.joined(separator: " and ")
     return .format(
       FormatError(
-        file: file.path, offset: holders.first?.place ?? 0, field: "p_offset",
+        file: input.path, offset: holders.first?.place ?? 0, field: "p_offset",
         expected: "bytes that no other page has",
         found: "byte \(hex(byte)) for physical addresses \(pages); a program header is damaged and nothing can say "
           + "which page is whose: copy the dump again"))
   }
 
   private static func notes(
-    _ header: ElfHeader, _ file: InputFile, _ remarks: inout [Remark]
+    _ header: ElfHeader, _ input: DumpInput, _ remarks: inout [Remark]
   ) throws(HostDumpError) -> [Note] {
     var notes: [Note] = []
     var room = Note.maximumBytes
     for segment in header.notes.prefix(Note.maximumSegments) {
-      guard segment.offset <= file.size, segment.fileSize <= file.size - segment.offset, segment.fileSize <= room else {
+      guard segment.offset <= input.file.size, segment.fileSize <= input.file.size - segment.offset,
+        segment.fileSize <= room
+      else {
         remarks.append(
           .damage(
             "PT_NOTE at \(hex(segment.offset)) of \(segment.fileSize) bytes lies outside the file or is too large: ignored"
@@ -139,7 +141,7 @@ public struct ElfDump: HostDump {
       }
       room -= segment.fileSize
       let (found, remark) = Note.parse(
-        try file.header(at: segment.offset, count: Int(segment.fileSize)), limit: Note.maximumCount - notes.count)
+        try input.header(at: segment.offset, count: Int(segment.fileSize)), limit: Note.maximumCount - notes.count)
       notes += found
       if let remark { remarks.append(remark) }
     }

@@ -1,5 +1,5 @@
-/// The ELF header and program headers of a vmcore, checked against the file's size.
-/// Source: elf(5); formats/elf.md §1.1.
+/// The ELF header and program headers of a vmcore, checked against the file's size. Source: elf(5);
+/// Documentation/elf.md §1.1.
 struct ElfHeader: Sendable {
   static let magic: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
   private static let programHeaderSize = 56
@@ -23,12 +23,12 @@ struct ElfHeader: Sendable {
   /// e_shoff, e_shnum and e_shstrndx, unchecked.
   let sections: (offset: UInt64, count: UInt16, names: UInt16)
 
-  init(_ file: InputFile) throws(HostDumpError) {
-    let header = try FieldReader(file, base: 0, count: 64)
+  init(_ input: DumpInput) throws(HostDumpError) {
+    let header = try FieldReader(input, base: 0, count: 64)
     let classAndData: UInt16 = try header.read("e_ident", at: 4)
     guard classAndData == 0x0102 else {
       throw .unsupported(
-        file: file.path, format: "an ELF file that is not 64-bit little-endian",
+        file: input.path, format: "an ELF file that is not 64-bit little-endian",
         remedy: "only dumps of x86_64 hosts can be split")
     }
     let type: UInt16 = try header.read("e_type", at: 16)
@@ -44,36 +44,36 @@ struct ElfHeader: Sendable {
     sections = (
       try header.read("e_shoff", at: 40), try header.read("e_shnum", at: 60), try header.read("e_shstrndx", at: 62)
     )
-    let count = try Self.programHeaderCount(header, file)
+    let count = try Self.programHeaderCount(header, input)
     let start: UInt64 = try header.read("e_phoff", at: 32)
     let stride: UInt16 = try header.read("e_phentsize", at: 54)
     guard stride >= UInt16(Self.programHeaderSize) else {
       throw header.error("e_phentsize", at: 54, expected: "at least 56", found: "\(stride)")
     }
     let (bytes, overflow) = UInt64(count).multipliedReportingOverflow(by: UInt64(stride))
-    guard !overflow, start <= file.size, bytes <= file.size - start else {
+    guard !overflow, start <= input.file.size, bytes <= input.file.size - start else {
       throw header.error(
-        "e_phoff", at: 32, expected: "\(count) program headers inside the file's \(file.size) bytes",
+        "e_phoff", at: 32, expected: "\(count) program headers inside the file's \(input.file.size) bytes",
         found: "they begin at \(hex(start))")
     }
-    (loads, notes) = try Self.segments(file, at: start, count: Int(count), stride: Int(stride))
+    (loads, notes) = try Self.segments(input, at: start, count: Int(count), stride: Int(stride))
   }
 
   /// e_phnum, or sh_info of section header 0 when e_phnum is PN_XNUM.
-  private static func programHeaderCount(_ header: FieldReader, _ file: InputFile) throws(HostDumpError) -> UInt32 {
+  private static func programHeaderCount(_ header: FieldReader, _ input: DumpInput) throws(HostDumpError) -> UInt32 {
     let count: UInt16 = try header.read("e_phnum", at: 56)
     guard count == escape else { return UInt32(count) }
     let sections: UInt64 = try header.read("e_shoff", at: 40)
-    guard sections >= 64, sections <= file.size, file.size - sections >= 64 else {
+    guard sections >= 64, sections <= input.file.size, input.file.size - sections >= 64 else {
       throw header.error(
         "e_shoff", at: 40, expected: "section header 0 with the number of program headers (PN_XNUM)",
         found: hex(sections))
     }
-    return try FieldReader(file, base: sections, count: 64).read("sh_info", at: 44)
+    return try FieldReader(input, base: sections, count: 64).read("sh_info", at: 44)
   }
 
   private static func segments(
-    _ file: InputFile, at start: UInt64, count: Int, stride: Int
+    _ input: DumpInput, at start: UInt64, count: Int, stride: Int
   ) throws(HostDumpError) -> (loads: [Segment], notes: [Segment]) {
     var loads: [Segment] = []
     var notes: [Segment] = []
@@ -82,8 +82,8 @@ struct ElfHeader: Sendable {
       let take = min(atOnce, count - first)
       let base = start + UInt64(first * stride)
       // Headers in a hole of the file are zero, of type PT_NULL.
-      guard let data = file.nextData(from: base), data < base + UInt64(take * stride) else { continue }
-      let table = try FieldReader(file, base: base, count: take * stride)
+      guard let data = input.file.nextData(from: base), data < base + UInt64(take * stride) else { continue }
+      let table = try FieldReader(input, base: base, count: take * stride)
       for index in 0..<take {
         let at = index * stride
         let type: UInt32 = try table.read("p_type", at: at)

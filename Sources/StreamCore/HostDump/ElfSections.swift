@@ -6,14 +6,14 @@ struct ElfSections {
   private static let maximumNames: UInt64 = 1 << 16
   private var names: Set<[UInt8]> = []
 
-  init(_ header: ElfHeader, _ file: InputFile) throws(HostDumpError) {
-    guard header.sections.offset < file.size else { return }
-    let table = try file.header(at: header.sections.offset, count: Int(header.sections.count) * Self.headerSize)
+  init(_ header: ElfHeader, _ input: DumpInput) throws(HostDumpError) {
+    guard header.sections.offset < input.file.size else { return }
+    let table = try input.header(at: header.sections.offset, count: Int(header.sections.count) * Self.headerSize)
     let strings = Int(header.sections.names) * Self.headerSize
     guard let offset: UInt64 = table.load(strings + 24), let size: UInt64 = table.load(strings + 32),
-      offset < file.size
+      offset < input.file.size
     else { return }
-    let text = try file.header(at: offset, count: Int(min(size, Self.maximumNames)))
+    let text = try input.header(at: offset, count: Int(min(size, Self.maximumNames)))
     for at in stride(from: 0, to: table.count, by: Self.headerSize) {
       guard let name: UInt32 = table.load(at) else { break }
       names.insert(Array(text.dropFirst(Int(name)).prefix { $0 != 0 }))

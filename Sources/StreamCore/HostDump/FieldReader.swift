@@ -6,11 +6,11 @@ struct FieldReader {
   let base: UInt64
   let bytes: [UInt8]
 
-  /// Up to `count` bytes of `file` from `base`.
-  init(_ file: InputFile, base: UInt64, count: Int) throws(HostDumpError) {
-    self.file = file.path
+  /// Up to `count` bytes of the dump's first file from `base`.
+  init(_ input: DumpInput, base: UInt64, count: Int) throws(HostDumpError) {
+    file = input.path
     self.base = base
-    bytes = try file.header(at: base, count: count)
+    bytes = try input.header(at: base, count: count)
   }
 
   func read<T: FixedWidthInteger & BitwiseCopyable>(
@@ -34,12 +34,5 @@ struct FieldReader {
   func error(_ field: String, at offset: Int, expected: String, found: String) -> HostDumpError {
     .format(
       FormatError(file: file, offset: base + UInt64(offset), field: field, expected: expected, found: found))
-  }
-}
-
-extension InputFile {
-  /// Up to `count` bytes from `offset`, as part of opening the dump.
-  func header(at offset: UInt64, count: Int) throws(HostDumpError) -> [UInt8] {
-    do throws(SystemError) { return try read(at: offset, count: count, for: .headers) } catch { throw .system(error) }
   }
 }

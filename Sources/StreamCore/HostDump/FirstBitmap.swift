@@ -1,13 +1,13 @@
 /// The first bitmap of a kdump-compressed file (frames that are RAM), looked at where it lies when a frame without a
 /// page is asked for.
 struct FirstBitmap: Sendable {
-  private let file: InputFile
+  private let input: DumpInput
   private let offset: UInt64
   /// Blocks read at once.
   private static let atOnce: UInt64 = 256
 
-  init(file: InputFile, offset: UInt64) {
-    self.file = file
+  init(_ input: DumpInput, offset: UInt64) {
+    self.input = input
     self.offset = offset
   }
 
@@ -26,11 +26,10 @@ struct FirstBitmap: Sendable {
     return (isIn, min(limit, end))
   }
 
-  /// The 64 frames' bits around `frame`. What cannot be read is no RAM; that the file shrank, whoever reads pages of it
-  /// will say.
+  /// The 64 frames' bits around `frame`. What cannot be read is no RAM: the byte source keeps the failure.
   @inline(__always)
   private func word(_ frame: UInt64) -> UInt64 {
-    (try? file.lend(at: offset + frame / 64 * 8, count: 8) { $0.load(0, as: UInt64.self) ?? 0 }) ?? 0
+    (try? input.file.lend(at: offset + frame / 64 * 8, count: 8) { $0.load(0, as: UInt64.self) ?? 0 }) ?? 0
   }
 
   /// Frames of the second bitmap that the first one does not have: how many, and the lowest. Reads the blocks that the
@@ -46,7 +45,7 @@ struct FirstBitmap: Sendable {
       while end < chunks.count, chunks[end] - first == UInt64(end - index), chunks[end] - first < Self.atOnce {
         end += 1
       }
-      let bytes = try file.header(at: offset + first * UInt64(pageSize), count: (end - index) * pageSize)
+      let bytes = try input.header(at: offset + first * UInt64(pageSize), count: (end - index) * pageSize)
       bytes.withBytes { span in
         for at in 0..<end - index {
           let start = min(at * pageSize, span.byteCount)

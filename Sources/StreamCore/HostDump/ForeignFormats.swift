@@ -1,20 +1,20 @@
-/// A format that is known and not read, and what to do instead. Source: formats/elf.md §5.
+/// A format that is known and not read, and what to do instead. Source: Documentation/elf.md §5.
 struct ForeignFormat: Sendable {
   let name: String
   let magic: [UInt8]
-  let place: Place
+  let position: MagicPosition
   let remedy: String
 
   /// Where the magic stands, in bytes.
-  enum Place: Sendable {
+  enum MagicPosition: Sendable {
     case start(UInt64)
     case end(UInt64)
   }
 
-  private init(_ name: String, _ magic: [UInt8], at place: Place = .start(0), _ remedy: String) {
+  private init(_ name: String, _ magic: [UInt8], at position: MagicPosition = .start(0), _ remedy: String) {
     self.name = name
     self.magic = magic
-    self.place = place
+    self.position = position
     self.remedy = remedy
   }
 
@@ -22,14 +22,14 @@ struct ForeignFormat: Sendable {
     self.init(name, Array(magic.utf8), remedy)
   }
 
-  func matches(_ file: InputFile) throws(HostDumpError) -> Bool {
+  func matches(_ input: DumpInput) throws(HostDumpError) -> Bool {
     let offset: UInt64
-    switch place {
+    switch position {
     case .start(let bytes): offset = bytes
-    case .end(let bytes) where bytes <= file.size: offset = file.size - bytes
+    case .end(let bytes) where bytes <= input.file.size: offset = input.file.size - bytes
     case .end: return false
     }
-    return try file.header(at: offset, count: magic.count) == magic
+    return try input.header(at: offset, count: magic.count) == magic
   }
 
   private static let flattened = "convert it with: makedumpfile -R OUTPUT < INPUT"

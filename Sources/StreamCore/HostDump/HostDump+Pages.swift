@@ -10,12 +10,12 @@ extension HostDump {
       frames,
       page: { page in
         asked += Int(page.size)
-        let fault = try file.lend(at: page.offset, count: Int(page.size)) {
-          decoder.decode($0, page.encoding, into: &decoded)
+        let fault = try input.source.lend(at: page.offset, of: Int(page.file), count: Int(page.size)) {
+          decoder.decode($0, page.codec, into: &decoded)
         }
         if fault == nil { try body(page.frame, decoded) }
       }, fault: { _ in })
-    file.counters.add(asked, purpose)
-    try file.checkIntact()
+    input.counters.add(asked, purpose)
+    try input.source.check()
   }
 }

@@ -1,5 +1,5 @@
 /// What a dump says of a frame without its bytes being read.
-public enum Presence: Sendable, Equatable {
+enum Presence: Sendable, Equatable {
   /// The file holds the page.
   case stored
   /// Known RAM, left out by the writer (kdump: first bitmap set, second clear).
@@ -10,63 +10,69 @@ public enum Presence: Sendable, Equatable {
   case unknown
 }
 
-/// Where the bytes of one frame lie in the file.
-public struct StoredPage: Sendable, Equatable {
-  public var frame: UInt64
+/// Where the bytes of one frame lie.
+struct StoredPage: Sendable, Equatable {
+  var frame: UInt64
   /// Bytes from the start of the file.
-  public var offset: UInt64
+  var offset: UInt64
   /// Bytes stored: 4096 when raw, less when compressed.
-  public var size: UInt32
-  public var encoding: PageEncoding
+  var size: UInt32
+  /// Index among the files of the dump's byte source.
+  var file: UInt16
+  var codec: PageCodec
 
-  public init(frame: UInt64, offset: UInt64, size: UInt32, encoding: PageEncoding) {
+  init(frame: UInt64, file: UInt16 = 0, offset: UInt64, size: UInt32, codec: PageCodec) {
     self.frame = frame
+    self.file = file
     self.offset = offset
     self.size = size
-    self.encoding = encoding
+    self.codec = codec
+  }
+
+  /// Whether another frame's bytes are the very same ones.
+  @inline(__always)
+  func sharesBytes(with other: StoredPage) -> Bool {
+    offset == other.offset && size == other.size && file == other.file && codec == other.codec
   }
 }
 
-/// One frame of a batch: where it lies, or why its descriptor cannot be used.
-public enum StoredEntry: Sendable, Equatable {
-  case page(StoredPage)
-  /// The descriptor or the data at fault.
-  case bad(BadPage)
-  /// The writer never got to it: the dump is incomplete.
-  case lost(BadPage)
-}
-
-extension StoredEntry {
-  public var frame: UInt64 {
-    switch self {
-    case .page(let page): page.frame
-    case .bad(let page), .lost(let page): page.frame
-    }
+/// A page whose stored bytes cannot be used: the one name of this fault on its way from the dump to the manifest.
+struct PageFault: Sendable, Equatable {
+  enum Kind: Sendable, Equatable {
+    /// The descriptor or the data are damaged.
+    case bad
+    /// The writer never got to it: the dump is incomplete.
+    case lost
   }
-}
 
-/// A page whose stored bytes cannot be used.
-public struct BadPage: Sendable, Equatable {
-  public var frame: UInt64
+  var kind: Kind
+  var frame: UInt64
   /// Bytes from the start of the file, of the descriptor or of the data at fault.
-  public var offset: UInt64
+  var offset: UInt64
   /// In few words, for the manifest.
-  public var reason: String
+  var reason: String
 
-  public init(frame: UInt64, offset: UInt64, reason: String) {
+  init(_ kind: Kind, frame: UInt64, offset: UInt64, reason: String) {
+    self.kind = kind
     self.frame = frame
     self.offset = offset
     self.reason = reason
   }
 }
 
-/// A note of an ELF note segment. Source: elf(5), Elf64_Nhdr.
-public struct Note: Sendable, Equatable {
-  public var name: String
-  public var type: UInt32
-  public var descriptor: [UInt8]
+/// One frame of a dump: where its bytes lie, or why they cannot be used.
+enum StoredEntry: Sendable, Equatable {
+  case page(StoredPage)
+  case fault(PageFault)
+}
 
-  public init(name: String, type: UInt32, descriptor: [UInt8]) {
+/// A note of an ELF note segment. Source: elf(5), Elf64_Nhdr.
+struct Note: Sendable, Equatable {
+  var name: String
+  var type: UInt32
+  var descriptor: [UInt8]
+
+  init(name: String, type: UInt32, descriptor: [UInt8]) {
     self.name = name
     self.type = type
     self.descriptor = descriptor
@@ -74,32 +80,20 @@ public struct Note: Sendable, Equatable {
 }
 
 /// What the manifest and `list` say of the input.
-public struct HostDumpSummary: Sendable, Equatable {
+struct HostDumpSummary: Sendable, Equatable {
   /// "kdump-compressed" or "elf".
-  public var format: String
-  public var headerVersion: Int?
-  /// The codec that the header names; single pages may differ.
-  public var encoding: PageEncoding
+  var format: String
+  var headerVersion: Int?
+  /// The codec that the header names; single pages may differ. `raw` in a format that knows no codecs.
+  var codec: PageCodec
+  var hasCodec = true
   /// makedumpfile's `-d` level, where the format records it.
-  public var dumpLevel: Int?
+  var dumpLevel: Int?
   /// One past the highest frame that the dump describes.
-  public var frames: UInt64
-  public var storedPages: UInt64
+  var frames: UInt64
+  var storedPages: UInt64
   /// The writer ran out of space: the tail is missing.
-  public var incomplete: Bool
-
-  public init(
-    format: String, headerVersion: Int?, encoding: PageEncoding, dumpLevel: Int?, frames: UInt64,
-    storedPages: UInt64, incomplete: Bool
-  ) {
-    self.format = format
-    self.headerVersion = headerVersion
-    self.encoding = encoding
-    self.dumpLevel = dumpLevel
-    self.frames = frames
-    self.storedPages = storedPages
-    self.incomplete = incomplete
-  }
+  var incomplete: Bool
 }
 
 enum HostDumpLimits {
@@ -109,8 +103,8 @@ enum HostDumpLimits {
 
 /// A host dump, whatever its format: which frames it holds and where, and its notes. Opening one checks every header
 /// value; after that only single pages can be at fault.
-public protocol HostDump: Sendable {
-  var file: InputFile { get }
+protocol HostDump: Sendable {
+  var input: DumpInput { get }
   var summary: HostDumpSummary { get }
   var notes: [Note] { get }
   /// The host's VMCOREINFO, `nil` when the dump has none that passes the checks.
@@ -131,7 +125,7 @@ public protocol HostDump: Sendable {
   /// Looks through the stored pages of `frames`, ascending: one call for each frame whose presence is `stored`, to
   /// `page` where its bytes can be read and to `fault` where they cannot.
   func visit(
-    _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (StoredEntry) throws -> Void
+    _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (PageFault) throws -> Void
   ) throws
 
   /// Brings the stored pages of `frames` into `batch`, in place of what it holds: as `visit`, without a call for each.
@@ -142,22 +136,22 @@ public protocol HostDump: Sendable {
 }
 
 extension HostDump {
-  public func load(_ frames: Range<UInt64>, into batch: inout PageBatch) throws {
+  func load(_ frames: Range<UInt64>, into batch: inout PageBatch) throws {
     batch.clear(room: Int(min(UInt64(frames.count), HostDumpLimits.stretch)))
     try visit(frames, page: { batch.append($0) }, fault: { _ in batch.addFault() })
   }
 
-  public func entry(_ frame: UInt64) throws -> StoredEntry? {
+  func entry(_ frame: UInt64) throws -> StoredEntry? {
     guard frame < .max else { return nil }
     var found: StoredEntry?
-    try visit(frame..<frame + 1, page: { found = .page($0) }, fault: { found = $0 })
+    try visit(frame..<frame + 1, page: { found = .page($0) }, fault: { found = .fault($0) })
     return found
   }
 
   /// The stored pages of `frames`, ascending by frame, one entry for each frame whose presence is `stored`.
-  public func entries(in frames: Range<UInt64>) throws -> [StoredEntry] {
+  func entries(in frames: Range<UInt64>) throws -> [StoredEntry] {
     var entries: [StoredEntry] = []
-    try visit(frames, page: { entries.append(.page($0)) }, fault: { entries.append($0) })
+    try visit(frames, page: { entries.append(.page($0)) }, fault: { entries.append(.fault($0)) })
     return entries
   }
 }

@@ -1,8 +1,8 @@
 import Synchronization
 
 /// The host's physical memory as its dump holds it: any page, decoded whole. Safe to use from any thread.
-public final class HostMemory: PhysicalMemory {
-  public let dump: any HostDump
+final class HostMemory: PhysicalMemory {
+  let dump: any HostDump
   private let decoders: DecoderPool
   private let purpose: ReadPurpose
   private let cache: Mutex<PageCache>
@@ -10,7 +10,7 @@ public final class HostMemory: PhysicalMemory {
   /// - Parameters:
   ///   - purpose: what the pages' bytes are counted as.
   ///   - cachedPages: how many decoded pages are kept for the next who asks.
-  public init(
+  init(
     _ dump: any HostDump, decoders: DecoderPool = DecoderPool(), purpose: ReadPurpose = .structures,
     cachedPages: Int = 256
   ) {
@@ -20,7 +20,7 @@ public final class HostMemory: PhysicalMemory {
     cache = Mutex(PageCache(capacity: cachedPages))
   }
 
-  public func page(_ frame: UInt64) -> PageResult {
+  func page(_ frame: UInt64) -> PageResult {
     if let page = cache.withLock({ $0[frame] }) { return .page(page) }
     let result = load(frame)
     if case .page(let page) = result { cache.withLock { $0[frame] = page } }
@@ -31,23 +31,24 @@ public final class HostMemory: PhysicalMemory {
     do {
       switch try dump.entry(frame) {
       case .page(let page): return try decode(page)
-      case .bad: return .bad
-      case .lost, nil: return .absent
+      case .fault(let fault): return fault.kind == .bad ? .bad : .absent
+      case nil: return .absent
       }
     } catch {
+      // The byte source keeps the failure, and whoever ends the step throws it.
       return .bad
     }
   }
 
   private func decode(_ stored: StoredPage) throws -> PageResult {
-    dump.file.counters.add(Int(stored.size), purpose)
+    dump.input.counters.add(Int(stored.size), purpose)
     var page: [UInt8] = []
     let fault = try decoders.borrow { decoder in
-      try dump.file.lend(at: stored.offset, count: Int(stored.size)) {
-        decoder.decode($0, stored.encoding, into: &page)
+      try dump.input.source.lend(at: stored.offset, of: Int(stored.file), count: Int(stored.size)) {
+        decoder.decode($0, stored.codec, into: &page)
       }
     }
-    try dump.file.checkIntact()
+    try dump.input.source.check()
     return fault == nil ? Page(page).map { .page($0) } ?? .bad : .bad
   }
 }

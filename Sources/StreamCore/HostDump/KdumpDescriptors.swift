@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The page descriptor table of a kdump-compressed file. Source: formats/kdump-compressed.md §5, §8.
+/// The page descriptor table of a kdump-compressed file. Source: Documentation/kdump-compressed.md §5, §8.
 struct KdumpDescriptors: Sendable {
   static let size: UInt64 = 24
   /// Descriptors that the check of the table's length looks at.
@@ -25,36 +25,39 @@ struct KdumpDescriptors: Sendable {
   /// The page of a descriptor by its first two quadwords, `nil` where it cannot be used. (0, 0) is none that can.
   @inline(__always)
   func page(_ frame: UInt64, _ words: (offset: UInt64, sizeAndFlags: UInt64)) -> StoredPage? {
-    guard let encoding = PageEncoding(rawValue: UInt32(truncatingIfNeeded: words.sizeAndFlags >> 32)) else {
+    guard let codec = PageCodec(kdumpFlags: UInt32(truncatingIfNeeded: words.sizeAndFlags >> 32)) else {
       return nil
     }
     let offset = words.offset
     let size = UInt32(truncatingIfNeeded: words.sizeAndFlags)
     guard size <= UInt32(pageSize), offset >= start, offset < fileSize, UInt64(size) <= fileSize - offset,
-      encoding == .raw ? size == UInt32(pageSize) : size > 0
+      codec == .raw ? size == UInt32(pageSize) : size > 0
     else { return nil }
-    return StoredPage(frame: frame, offset: offset, size: size, encoding: encoding)
+    return StoredPage(frame: frame, offset: offset, size: size, codec: codec)
   }
 
-  /// Why the descriptor cannot be used, checked in the order of §5.
+  /// Why the descriptor cannot be used, checked in the order of Documentation/kdump-compressed.md §5.
   private func faulty(_ frame: UInt64, _ table: RawSpan, _ at: Int, base: UInt64) -> StoredEntry {
     let place = base + UInt64(at)
-    func bad(_ reason: String) -> StoredEntry { .bad(BadPage(frame: frame, offset: place, reason: reason)) }
+    func fault(_ kind: PageFault.Kind, _ reason: String) -> StoredEntry {
+      .fault(PageFault(kind, frame: frame, offset: place, reason: reason))
+    }
+    func bad(_ reason: String) -> StoredEntry { fault(.bad, reason) }
     guard let offset: UInt64 = table.load(at), let size: UInt32 = table.load(at + 8),
       let flags: UInt32 = table.load(at + 12)
-    else { return .lost(BadPage(frame: frame, offset: place, reason: "descriptor past the end of the file")) }
+    else { return fault(.lost, "descriptor past the end of the file") }
 
-    if offset == 0 { return .lost(BadPage(frame: frame, offset: place, reason: "descriptor never written")) }
-    guard let encoding = PageEncoding(rawValue: flags) else { return bad("flags \(hex(flags)) name no codec") }
-    if encoding == .raw {
+    if offset == 0 { return fault(.lost, "descriptor never written") }
+    guard let codec = PageCodec(kdumpFlags: flags) else { return bad("flags \(hex(flags)) name no codec") }
+    if codec == .raw {
       guard size == UInt32(pageSize) else { return bad("raw page of \(size) bytes") }
     } else {
-      guard size >= 1, size <= UInt32(pageSize) else { return bad("\(encoding.name) page of \(size) bytes") }
+      guard size >= 1, size <= UInt32(pageSize) else { return bad("\(codec.name) page of \(size) bytes") }
     }
     guard offset >= start else { return bad("offset \(hex(offset)) lies in headers or bitmaps") }
     let (end, overflow) = offset.addingReportingOverflow(UInt64(size))
     guard !overflow, end <= fileSize else { return bad("data at \(hex(offset)) past the end of the file") }
-    return .page(StoredPage(frame: frame, offset: offset, size: size, encoding: encoding))
+    return .page(StoredPage(frame: frame, offset: offset, size: size, codec: codec))
   }
 
   /// Looks at pages in the order of their frames for places where no writer puts them, to say so once they have been
@@ -87,9 +90,9 @@ struct KdumpDescriptors: Sendable {
   /// Every writer puts the data right behind the table, so the first data say how many descriptors there are. One wrong
   /// bit in the bitmap makes every page behind it another page: such a file is refused, where it can be told.
   /// - Returns: the descriptors that the file has, where they are not as many as the bitmap says.
-  func trueCount(in file: InputFile) throws(HostDumpError) -> UInt64? {
+  func trueCount(in input: DumpInput) throws(HostDumpError) -> UInt64? {
     let known = min(count, Self.sample)
-    let pages = try self.pages(in: file, at: start, count: known)
+    let pages = try self.pages(in: input, at: start, count: known)
     guard let first = pages.min(by: { $0.offset < $1.offset }), first.offset != end,
       first.offset > start, (first.offset - start) % Self.size == 0,
       // One damaged descriptor proves nothing: the page that was written next must be there, too.
@@ -99,12 +102,12 @@ struct KdumpDescriptors: Sendable {
     if found < count { return found }
     // Our own writer leaves room behind the table when it drops bad pages: zeros, no descriptors.
     let more = min(found - count, Self.sample)
-    let behind = try self.pages(in: file, at: end, count: more)
+    let behind = try self.pages(in: input, at: end, count: more)
     return behind.count == Int(more) && behind.allSatisfy { $0.offset >= first.offset } ? found : nil
   }
 
-  private func pages(in file: InputFile, at offset: UInt64, count: UInt64) throws(HostDumpError) -> [StoredPage] {
-    let table = try file.header(at: offset, count: Int(count * Self.size))
+  private func pages(in input: DumpInput, at offset: UInt64, count: UInt64) throws(HostDumpError) -> [StoredPage] {
+    let table = try input.header(at: offset, count: Int(count * Self.size))
     return table.withBytes { span in
       stride(from: 0, to: table.count, by: Int(Self.size)).compactMap { at in
         if case .page(let page) = entry(0, span, at, base: offset) { page } else { nil }

@@ -1,11 +1,11 @@
-/// makedumpfile's kdump-compressed format, header versions 1 to 6.
-/// Source: makedumpfile, IMPLEMENTATION and diskdump_mod.h; formats/kdump-compressed.md.
-public struct KdumpDump: HostDump {
-  public let file: InputFile
-  public let summary: HostDumpSummary
-  public let notes: [Note]
-  public let vmcoreinfo: VMCoreInfo?
-  public let stretches: [Range<UInt64>]
+/// makedumpfile's kdump-compressed format, header versions 1 to 6. Source: makedumpfile, IMPLEMENTATION and
+/// diskdump_mod.h; Documentation/kdump-compressed.md.
+struct KdumpDump: HostDump {
+  let input: DumpInput
+  let summary: HostDumpSummary
+  let notes: [Note]
+  let vmcoreinfo: VMCoreInfo?
+  let stretches: [Range<UInt64>]
   private let header: KdumpHeader
   /// The second bitmap: frames that have a descriptor.
   private let stored: FrameBitmap
@@ -13,52 +13,53 @@ public struct KdumpDump: HostDump {
   private let descriptors: KdumpDescriptors
   private let openRemarks: [Remark]
 
-  public var remarks: [Remark] { openRemarks + descriptors.oddities.remarks }
+  var remarks: [Remark] { openRemarks + descriptors.oddities.remarks }
 
   /// Opens a file that begins with the format's magic. Throws when a header field cannot be right.
-  init(_ file: InputFile) throws(HostDumpError) {
-    let header = try KdumpHeader(file)
-    self.file = file
+  init(_ input: DumpInput) throws(HostDumpError) {
+    let header = try KdumpHeader(input)
+    self.input = input
     self.header = header
     var remarks = header.remarks
 
     let secondBitmap = header.bitmapOffset + header.bitmapBytes
-    let stored = try Self.bitmap(file, at: secondBitmap, frames: header.maxMapnr)
+    let stored = try Self.bitmap(input, at: secondBitmap, frames: header.maxMapnr)
     func bitmapError(_ expected: String, _ found: String) -> HostDumpError {
-      .format(FormatError(file: file.path, offset: secondBitmap, field: "2nd bitmap", expected: expected, found: found))
+      .format(
+        FormatError(file: input.path, offset: secondBitmap, field: "2nd bitmap", expected: expected, found: found))
     }
     guard stored.count > 0 else { throw bitmapError("at least one page in the file", "no bit set") }
     self.stored = stored
-    known = FirstBitmap(file: file, offset: header.bitmapOffset)
+    known = FirstBitmap(input, offset: header.bitmapOffset)
 
-    let descriptors = KdumpDescriptors(fileSize: file.size, start: header.tableOffset, count: stored.count)
-    if let count = try descriptors.trueCount(in: file) {
+    let descriptors = KdumpDescriptors(fileSize: input.file.size, start: header.tableOffset, count: stored.count)
+    if let count = try descriptors.trueCount(in: input) {
       throw bitmapError("\(count) bits below max_mapnr, one for each page descriptor", "\(stored.count)")
     }
-    try Self.checkAgreement(stored, known, file, secondBitmap)
+    try Self.checkAgreement(stored, known, input, secondBitmap)
     self.descriptors = descriptors
 
-    notes = try Self.notes(header, file, &remarks)
-    vmcoreinfo = try Self.vmcoreinfo(header, file, notes, &remarks)
+    notes = try Self.notes(header, input, &remarks)
+    vmcoreinfo = try Self.vmcoreinfo(header, input, notes, &remarks)
 
-    let room = file.size - header.tableOffset
+    let room = input.file.size - header.tableOffset
     let missing = stored.count > room / KdumpDescriptors.size
     if missing { remarks.append(.damage("the file ends inside the page descriptor table: it is incomplete")) }
     summary = HostDumpSummary(
-      format: "kdump-compressed", headerVersion: Int(header.version), encoding: header.encoding,
+      format: "kdump-compressed", headerVersion: Int(header.version), codec: header.codec,
       dumpLevel: header.dumpLevel, frames: header.maxMapnr, storedPages: stored.count,
       incomplete: header.isIncomplete || missing)
     openRemarks = remarks
     stretches = Self.stretches(of: stored)
   }
 
-  public func presence(_ frame: UInt64) -> Presence {
+  func presence(_ frame: UInt64) -> Presence {
     if stored.contains(frame) { return .stored }
     guard frame < header.maxMapnr, known.contains(frame) else { return .unknown }
     return .filtered
   }
 
-  public func presenceRun(_ frame: UInt64, limit: UInt64) -> (presence: Presence, end: UInt64) {
+  func presenceRun(_ frame: UInt64, limit: UInt64) -> (presence: Presence, end: UInt64) {
     let stored = stored.sameRun(from: frame, limit: limit)
     if stored.isIn { return (.stored, stored.end) }
     guard frame < header.maxMapnr else { return (.unknown, stored.end) }
@@ -66,17 +67,17 @@ public struct KdumpDump: HostDump {
     return (known.isIn ? .filtered : .unknown, known.end)
   }
 
-  public func visit(
-    _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (StoredEntry) throws -> Void
+  func visit(
+    _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (PageFault) throws -> Void
   ) throws {
     let first = stored.rank(frames.lowerBound)
     let count = Int(stored.rank(frames.upperBound) - first)
     guard count > 0 else { return }
     let base = header.tableOffset + first * KdumpDescriptors.size
     let bytes = count * Int(KdumpDescriptors.size)
-    file.counters.add(bytes, .descriptors)
+    input.counters.add(bytes, .descriptors)
     var neighbours = KdumpDescriptors.Neighbours(descriptors)
-    try file.lend(at: base, count: bytes) { table in
+    try input.file.lend(at: base, count: bytes) { table in
       var at = 0
       try stored.forEachRun(in: frames) { run in
         for frame in run {
@@ -84,26 +85,26 @@ public struct KdumpDump: HostDump {
           case .page(let stored):
             neighbours.add(stored)
             try page(stored)
-          case let entry: try fault(entry)
+          case .fault(let found): try fault(found)
           }
           at += Int(KdumpDescriptors.size)
         }
       }
     }
     neighbours.report()
-    try file.checkIntact()
+    try input.source.check()
   }
 
-  public func load(_ frames: Range<UInt64>, into batch: inout PageBatch) throws {
+  func load(_ frames: Range<UInt64>, into batch: inout PageBatch) throws {
     let first = stored.rank(frames.lowerBound)
     let count = Int(stored.rank(frames.upperBound) - first)
     batch.clear(room: count)
     guard count > 0 else { return }
     let base = header.tableOffset + first * KdumpDescriptors.size
     let bytes = count * Int(KdumpDescriptors.size)
-    file.counters.add(bytes, .descriptors)
+    input.counters.add(bytes, .descriptors)
     var neighbours = KdumpDescriptors.Neighbours(descriptors)
-    try file.lend(at: base, count: bytes) { table in
+    try input.file.lend(at: base, count: bytes) { table in
       var at = 0
       // Offset, size and flags of a descriptor that was good, as nearly all zero pages have them.
       var last: (UInt64, UInt64) = (0, 0)
@@ -125,15 +126,15 @@ public struct KdumpDump: HostDump {
       }
     }
     neighbours.report()
-    try file.checkIntact()
+    try input.source.check()
   }
 
   /// The caller asks whether the file is intact, once it has the page's bytes.
-  public func entry(_ frame: UInt64) throws -> StoredEntry? {
+  func entry(_ frame: UInt64) throws -> StoredEntry? {
     guard stored.contains(frame) else { return nil }
     let place = header.tableOffset + stored.rank(frame) * KdumpDescriptors.size
-    file.counters.add(Int(KdumpDescriptors.size), .descriptors)
-    let entry = try file.lend(at: place, count: Int(KdumpDescriptors.size)) { table in
+    input.counters.add(Int(KdumpDescriptors.size), .descriptors)
+    let entry = try input.file.lend(at: place, count: Int(KdumpDescriptors.size)) { table in
       descriptors.entry(frame, table, 0, base: place)
     }
     if case .page(let page) = entry {
@@ -145,11 +146,11 @@ public struct KdumpDump: HostDump {
   }
 
   private static func notes(
-    _ header: KdumpHeader, _ file: InputFile, _ remarks: inout [Remark]
+    _ header: KdumpHeader, _ input: DumpInput, _ remarks: inout [Remark]
   ) throws(HostDumpError) -> [Note] {
     guard let range = header.notes else { return [] }
     let (notes, remark) = Note.parse(
-      try file.header(at: range.lowerBound, count: Int(range.upperBound - range.lowerBound)))
+      try input.header(at: range.lowerBound, count: Int(range.upperBound - range.lowerBound)))
     if let remark { remarks.append(remark) }
     remarks += notes.remarks
     return notes
@@ -157,13 +158,13 @@ public struct KdumpDump: HostDump {
 
   /// The text at offset_vmcoreinfo, else that of the note.
   private static func vmcoreinfo(
-    _ header: KdumpHeader, _ file: InputFile, _ notes: [Note], _ remarks: inout [Remark]
+    _ header: KdumpHeader, _ input: DumpInput, _ notes: [Note], _ remarks: inout [Remark]
   ) throws(HostDumpError) -> VMCoreInfo? {
     let fromNote = notes.vmcoreinfo
     guard let range = header.vmcoreinfo else { return fromNote }
     guard range.upperBound - range.lowerBound <= VMCoreInfo.maximumBytes,
       let direct = VMCoreInfo(
-        try file.header(at: range.lowerBound, count: Int(range.upperBound - range.lowerBound)))
+        try input.header(at: range.lowerBound, count: Int(range.upperBound - range.lowerBound)))
     else {
       remarks.append(.damage("the text at offset_vmcoreinfo is not VMCOREINFO: ignored"))
       return fromNote
@@ -178,13 +179,13 @@ public struct KdumpDump: HostDump {
   /// second gives every page behind it the descriptor of another, and nothing in the file says in which of the two the
   /// damage is. No writer makes such a file: makedumpfile clears bits of a copy of the first bitmap to get the second.
   private static func checkAgreement(
-    _ stored: FrameBitmap, _ known: FirstBitmap, _ file: InputFile, _ secondBitmap: UInt64
+    _ stored: FrameBitmap, _ known: FirstBitmap, _ input: DumpInput, _ secondBitmap: UInt64
   ) throws(HostDumpError) {
     let strays = try known.strays(of: stored)
     guard let first = strays.first else { return }
     throw .format(
       FormatError(
-        file: file.path, offset: secondBitmap + first / 8, field: "2nd bitmap",
+        file: input.path, offset: secondBitmap + first / 8, field: "2nd bitmap",
         expected: "pages of the 1st bitmap only",
         found:
           "\(strays.count) other \(strays.count == 1 ? "page" : "pages"), the first at pfn \(hex(first)); one of the "
@@ -193,16 +194,16 @@ public struct KdumpDump: HostDump {
 
   /// The frames below `frames` of the bitmap at `offset`. Holes of the file are not read, however large they are.
   private static func bitmap(
-    _ file: InputFile, at offset: UInt64, frames: UInt64
+    _ input: DumpInput, at offset: UInt64, frames: UInt64
   ) throws(HostDumpError) -> FrameBitmap {
     var bitmap = FrameBitmap()
     let block = UInt64(pageSize)
     let end = offset + (frames + FrameBitmap.framesPerChunk - 1) / FrameBitmap.framesPerChunk * block
     let bytesAtOnce = 256 * block
     var at = offset
-    while let data = file.nextData(from: at), data < end {
+    while let data = input.file.nextData(from: at), data < end {
       at = max(at, data - (data - offset) % block)
-      let bytes = try file.header(at: at, count: Int(min(bytesAtOnce, end - at)))
+      let bytes = try input.header(at: at, count: Int(min(bytesAtOnce, end - at)))
       let chunk = (at - offset) / block
       bytes.withBytes { span in
         for start in stride(from: 0, to: span.byteCount, by: pageSize) {

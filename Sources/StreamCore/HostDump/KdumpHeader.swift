@@ -1,12 +1,12 @@
-/// The main header and sub-header of a kdump-compressed file, checked against the file's size.
-/// Source: makedumpfile diskdump_mod.h; formats/kdump-compressed.md §2, §3, §8.
+/// The main header and sub-header of a kdump-compressed file, checked against the file's size. Source: makedumpfile
+/// diskdump_mod.h; Documentation/kdump-compressed.md §2, §3, §8.
 struct KdumpHeader: Sendable {
   static let magic = Array("KDUMP   ".utf8)
   /// Newest header version that exists.
   private static let newestVersion: Int32 = 6
   /// Bytes of disk_dump_header.
   private static let mainSize = 464
-  /// Bytes of kdump_sub_header by header version. Source: §3.
+  /// Bytes of kdump_sub_header by header version. Source: Documentation/kdump-compressed.md §3.
   private static let subSizes = [8, 12, 32, 48, 64, 80, 104]
   /// One past the highest frame of a 52-bit physical address.
   private static let frameLimit: UInt64 = 1 << 40
@@ -31,12 +31,12 @@ struct KdumpHeader: Sendable {
   /// DUMP_DH_COMPRESSED_INCOMPLETE: the writer ran out of space.
   var isIncomplete: Bool { status & 0x08 != 0 }
   /// The codec that the header names; single pages may differ.
-  var encoding: PageEncoding {
-    [PageEncoding.zlib, .lzo, .snappy, .zstd].first { status & $0.rawValue != 0 } ?? .raw
+  var codec: PageCodec {
+    [PageCodec.zlib, .lzo, .snappy, .zstd].first { status & $0.kdumpFlags != 0 } ?? .raw
   }
 
-  init(_ file: InputFile) throws(HostDumpError) {
-    let main = try FieldReader(file, base: 0, count: pageSize)
+  init(_ input: DumpInput) throws(HostDumpError) {
+    let main = try FieldReader(input, base: 0, count: pageSize)
     try main.require(Self.mainSize, "disk_dump_header")
     var remarks: [Remark] = []
     version = try main.read("header_version", at: 8)
@@ -55,21 +55,21 @@ struct KdumpHeader: Sendable {
     let cpus: Int32 = try main.read("nr_cpus", at: 460)
     if cpus <= 0 { remarks.append(.oddity("nr_cpus is \(cpus)")) }
 
-    let sub = try FieldReader(file, base: UInt64(pageSize), count: pageSize)
+    let sub = try FieldReader(input, base: UInt64(pageSize), count: pageSize)
     try sub.require(Self.subSizes[Int(version)], "kdump_sub_header")
     dumpLevel = Int(try sub.read("dump_level", at: 8, as: Int32.self))
     if version >= 2, try sub.read("split", at: 12, as: UInt32.self) != 0 {
       throw .unsupported(
-        file: file.path, format: "one part of a split set (makedumpfile --split)",
+        file: input.path, format: "one part of a split set (makedumpfile --split)",
         remedy: "join the parts with: makedumpfile --reassemble PART... WHOLE")
     }
     maxMapnr = try Self.maxMapnr(main, sub, version, &remarks)
 
     bitmapOffset = (1 + UInt64(subBlocks)) * UInt64(pageSize)
-    bitmapBytes = try Self.bitmapBytes(main, at: bitmapOffset, frames: maxMapnr, fileSize: file.size)
+    bitmapBytes = try Self.bitmapBytes(main, at: bitmapOffset, frames: maxMapnr, fileSize: input.file.size)
     let bitmaps = bitmapOffset..<bitmapOffset + 2 * bitmapBytes
 
-    let places = SubHeaderPlaces(fileSize: file.size)
+    let places = SubHeaderRanges(fileSize: input.file.size)
     vmcoreinfo =
       version >= 3
       ? places.range(
@@ -156,7 +156,7 @@ struct KdumpHeader: Sendable {
 }
 
 /// Checks the (offset, size) pairs of the sub-header: one that lies outside the file is remarked on and ignored.
-private struct SubHeaderPlaces {
+private struct SubHeaderRanges {
   let fileSize: UInt64
 
   func range(_ offset: UInt64, _ size: UInt64, _ name: String, _ remarks: inout [Remark]) -> Range<UInt64>? {

@@ -5,12 +5,12 @@ extension Note {
   static let maximumSegments = 256
   /// More notes than CPUs that Linux can have (NR_CPUS is at most 8192), with room.
   static let maximumCount = 1 << 16
-  /// Bytes of an x86_64 NT_PRSTATUS. Source: formats/elf.md §1.4.
+  /// Bytes of an x86_64 NT_PRSTATUS. Source: Documentation/elf.md §1.4.
   private static let processStatusSize = 336
 
   /// The notes of an ELF note segment: 12-byte headers, name and descriptor padded to 4 bytes. A note that runs past
   /// the end ends the walk, and so do an all-zero header and the `limit`; `remark` says so for the first and the last
-  /// of these. Source: formats/elf.md §1.4.
+  /// of these. Source: Documentation/elf.md §1.4.
   static func parse(_ bytes: [UInt8], limit: Int = maximumCount) -> (notes: [Note], remark: Remark?) {
     var notes: [Note] = []
     var at = 0

@@ -1,16 +1,16 @@
 /// The stored pages of a stretch of frames, ascending. Kept by a worker from stretch to stretch, for its room.
-public struct PageBatch: Sendable {
+struct PageBatch: Sendable {
   /// Neighbours that share one place in the file, as the frames with zero pages do, stand here once, by the first
   /// frame.
-  public private(set) var pages: [StoredPage] = []
+  private(set) var pages: [StoredPage] = []
   /// Indexes in `pages` of those that stand for several frames, ascending.
-  public private(set) var shared: [Int] = []
+  private(set) var shared: [Int] = []
   /// Frames with a page.
-  public private(set) var count: UInt64 = 0
+  private(set) var count: UInt64 = 0
   /// Frames with a descriptor that cannot be used.
-  public private(set) var faults: UInt64 = 0
+  private(set) var faults: UInt64 = 0
 
-  public init() {}
+  init() {}
 
   mutating func clear(room: Int) {
     pages.removeAll(keepingCapacity: true)
@@ -22,9 +22,7 @@ public struct PageBatch: Sendable {
 
   @inline(__always)
   mutating func append(_ page: StoredPage) {
-    if let last = pages.last, last.offset == page.offset, last.size == page.size, last.encoding == page.encoding {
-      return appendAgain()
-    }
+    if let last = pages.last, last.sharesBytes(with: page) { return appendAgain() }
     count &+= 1
     pages.append(page)
   }

@@ -7,10 +7,10 @@ public final class Cancellation: Sendable {
   public init() {}
 
   public func cancel() { wanted.store(true, ordering: .relaxed) }
-  public var isCancelled: Bool { wanted.load(ordering: .relaxed) }
+  var isCancelled: Bool { wanted.load(ordering: .relaxed) }
 }
 
 /// Thrown by stages that stop because of a `Cancellation`.
-public struct Cancelled: Error, Equatable, Sendable {
-  public init() {}
+struct Cancelled: Error, Equatable, Sendable {
+  init() {}
 }

@@ -3,9 +3,9 @@ import Synchronization
 
 /// Runs items through three phases: `work` on several workers at once, `order` for one item at a time in the order of
 /// the items, `finish` on several workers again. The workers share out all three, so that one worker is one thread. At
-/// most `window` items are between the start of `work` and the end of `finish`, so that a slow disk stops the readers
+/// most `inFlight` items are between the start of `work` and the end of `finish`, so that a slow disk stops the readers
 /// rather than filling memory; a worker without work sleeps.
-public final class OrderedStage<Output: Sendable, Job: Sendable>: Sendable {
+final class OrderedStage<Output: Sendable, Job: Sendable>: Sendable {
   private enum Task {
     case work(Int)
     case order(Result<Output, any Error>)
@@ -44,7 +44,7 @@ public final class OrderedStage<Output: Sendable, Job: Sendable>: Sendable {
   }
 
   private let workerCount: Int
-  private let window: Int
+  private let inFlight: Int
   private let cancellation: Cancellation
   private let work: @Sendable (_ worker: Int, _ item: Int) throws -> Output
   private let order: @Sendable (Output) throws -> Job
@@ -52,15 +52,15 @@ public final class OrderedStage<Output: Sendable, Job: Sendable>: Sendable {
 
   /// - Parameters:
   ///   - workers: `work` is told which of them it is, 0 to workers − 1, and no two items share a worker at one time.
-  ///   - window: items in flight; at least one a worker.
-  public init(
-    workers: Int, window: Int, cancellation: Cancellation,
+  ///   - inFlight: items under way at one time; at least one a worker.
+  init(
+    workers: Int, inFlight: Int, cancellation: Cancellation,
     work: @escaping @Sendable (_ worker: Int, _ item: Int) throws -> Output,
     order: @escaping @Sendable (Output) throws -> Job,
     finish: @escaping @Sendable (Job) throws -> Void
   ) {
     workerCount = max(1, workers)
-    self.window = max(window, workerCount)
+    self.inFlight = max(inFlight, workerCount)
     self.cancellation = cancellation
     self.work = work
     self.order = order
@@ -69,9 +69,9 @@ public final class OrderedStage<Output: Sendable, Job: Sendable>: Sendable {
 
   /// Takes the items 0..<count through. Returns when all are finished; throws the first error that was met, after which
   /// no further item is begun or ordered.
-  public func run(_ count: Int) throws {
+  func run(_ count: Int) throws {
     guard count > 0 else { return }
-    let state = Mutex(State(items: count, slots: Array(repeating: nil, count: window)))
+    let state = Mutex(State(items: count, slots: Array(repeating: nil, count: inFlight)))
     let beds = (0..<workerCount).map { _ in DispatchSemaphore(value: 0) }
     let group = DispatchGroup()
     let queue = DispatchQueue(label: "vmcs-split.stage", attributes: .concurrent)

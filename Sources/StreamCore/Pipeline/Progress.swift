@@ -16,13 +16,13 @@ public final class Progress: Sendable {
   public init(_ listener: @escaping @Sendable (ProgressStage, UInt64, UInt64) -> Void) { self.listener = listener }
   public static let none = Progress { _, _, _ in }
 
-  public func begin(_ stage: ProgressStage, total: UInt64) {
+  func begin(_ stage: ProgressStage, total: UInt64) {
     state.withLock { $0 = (stage, total) }
     done.store(0, ordering: .relaxed)
     listener(stage, 0, total)
   }
 
-  public func advance(_ count: UInt64) {
+  func advance(_ count: UInt64) {
     let now = done.wrappingAdd(count, ordering: .relaxed).newValue
     let (stage, total) = state.withLock { $0 }
     listener(stage, now, total)

@@ -5,8 +5,8 @@ import Synchronization
 /// next, so that every worker has work whenever there is enough, however the threads are scheduled.
 public struct Workers: Sendable {
   /// At most this many workers.
-  public let count: Int
-  public let cancellation: Cancellation
+  let count: Int
+  let cancellation: Cancellation
 
   public init(count: Int, cancellation: Cancellation = Cancellation()) {
     self.count = max(1, count)
@@ -17,7 +17,7 @@ public struct Workers: Sendable {
   /// The first error, by item, ends the run and is thrown.
   /// - Returns: how many workers had work.
   @discardableResult
-  public func forEach(
+  func forEach(
     _ items: Int, _ body: @escaping @Sendable (_ worker: Int, _ item: Int) throws -> Void
   ) throws -> Int {
     let used = min(count, items)
@@ -52,7 +52,7 @@ public struct Workers: Sendable {
   }
 
   /// What `body` makes of each element, in their order.
-  public func map<Element: Sendable, Result: Sendable>(
+  func map<Element: Sendable, Result: Sendable>(
     _ elements: [Element], _ body: @escaping @Sendable (Element) throws -> Result
   ) throws -> [Result] {
     let results = Mutex<[Result?]>(Array(repeating: nil, count: elements.count))

@@ -11,7 +11,7 @@ public enum AccessRightsForm: String, Sendable, CaseIterable {
   case unknown
 
   /// Bytes that the form takes, `nil` when it is unknown.
-  public var width: Int? {
+  var width: Int? {
     switch self {
     case .sdm32, .rotated: 4
     case .packed16: 2
@@ -20,7 +20,7 @@ public enum AccessRightsForm: String, Sendable, CaseIterable {
   }
 
   /// The stored value in the form of the SDM (vol. 3, 26.4.1), `nil` when the form is unknown.
-  public func sdm(_ stored: UInt64) -> UInt32? {
+  func sdm(_ stored: UInt64) -> UInt32? {
     let value = UInt32(truncatingIfNeeded: stored)
     switch self {
     case .sdm32: return value
@@ -31,7 +31,7 @@ public enum AccessRightsForm: String, Sendable, CaseIterable {
   }
 
   /// The SDM's value as this form stores it, `nil` when the form is unknown.
-  public func stored(_ sdm: UInt32) -> UInt32? {
+  func stored(_ sdm: UInt32) -> UInt32? {
     switch self {
     case .sdm32: return sdm
     case .rotated: return sdm << 8 | sdm >> 24

@@ -1,15 +1,15 @@
 /// Why the vCPU left the guest last: the field VM_EXIT_REASON. Source: SDM vol. 3, 26.9.1 and appendix C.
-public struct ExitReason: Sendable, Hashable {
-  public let rawValue: UInt32
+struct ExitReason: Sendable, Hashable {
+  let rawValue: UInt32
 
-  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// The basic exit reason, bits 15:0.
-  public var number: UInt16 { UInt16(truncatingIfNeeded: rawValue) }
+  var number: UInt16 { UInt16(truncatingIfNeeded: rawValue) }
   /// Bit 31: the entry itself failed.
-  public var isEntryFailure: Bool { rawValue >> 31 == 1 }
+  var isEntryFailure: Bool { rawValue >> 31 == 1 }
   /// Linux's name without EXIT_REASON_ (arch/x86/include/uapi/asm/vmx.h), `nil` for a reason that it does not name.
-  public var name: String? { Self.names[number] }
+  var name: String? { Self.names[number] }
 
   private static let names: [UInt16: String] = [
     0: "EXCEPTION_NMI", 1: "EXTERNAL_INTERRUPT", 2: "TRIPLE_FAULT", 3: "INIT_SIGNAL", 4: "SIPI_SIGNAL", 6: "OTHER_SMI",
@@ -28,11 +28,11 @@ public struct ExitReason: Sendable, Hashable {
 
 extension ExitReason: CustomStringConvertible {
   /// "HLT"; "reason 70" without a name; with " (entry failed)" after a failed entry.
-  public var description: String { (name ?? "reason \(number)") + (isEntryFailure ? " (entry failed)" : "") }
+  var description: String { (name ?? "reason \(number)") + (isEntryFailure ? " (entry failed)" : "") }
 }
 
 extension VMCSRegion {
-  public var exitReason: ExitReason? {
+  var exitReason: ExitReason? {
     self[.VM_EXIT_REASON].map { ExitReason(rawValue: UInt32(truncatingIfNeeded: $0)) }
   }
 }

@@ -9,9 +9,9 @@
 ///     GUEST_CR3 744 8
 extension Layout {
   /// Longest text that is read: far above the 206 fields that exist.
-  public static let maximumTextBytes = 1 << 16
+  static let maximumTextBytes = 1 << 16
 
-  public init(parsing text: String) throws(LayoutError) {
+  init(parsing text: String) throws(LayoutError) {
     guard text.utf8.count <= Self.maximumTextBytes else { throw .line(1, "more than \(Self.maximumTextBytes) bytes") }
     var headers = Headers()
     var places: [VMCSField: Place] = [:]

@@ -5,7 +5,7 @@ public struct Layout: Sendable, Equatable {
     public var offset: Int
     public var width: Int
 
-    public init(offset: Int, width: Int) {
+    init(offset: Int, width: Int) {
       self.offset = offset
       self.width = width
     }
@@ -17,7 +17,7 @@ public struct Layout: Sendable, Equatable {
   }
 
   /// First byte after the header (revision id, abort indicator).
-  public static let firstOffset = 8
+  static let firstOffset = 8
 
   public let id: String
   /// The processors or the hypervisor, for people.
@@ -46,7 +46,7 @@ public struct Layout: Sendable, Equatable {
   }
 
   /// - Throws: a place outside the bytes 8 to 4095, a width that the field cannot have, two places that overlap.
-  public init(
+  init(
     id: String, processor: String, revisionIDs: [UInt32], accessRights: AccessRightsForm,
     places: [VMCSField: Place]
   ) throws(LayoutError) {
@@ -85,7 +85,7 @@ public struct Layout: Sendable, Equatable {
   }
 
   /// The field's value in a region's page, zero-extended and as it is stored (access rights in the layout's own form).
-  public func load(_ field: VMCSField, from page: Page) -> UInt64? {
+  func load(_ field: VMCSField, from page: Page) -> UInt64? {
     let offset = Int(offsets[field.slot])
     switch widths[field.slot] {
     case 2: return UInt64(page.u16(offset))

@@ -2,13 +2,13 @@
 public enum LayoutCatalogue {
   /// One layout, still as text.
   public struct Entry: Sendable {
-    public let id: String
+    let id: String
     /// The ids of the text's own header, so that a dump's ids find it unparsed.
-    public let revisionIDs: [UInt32]
+    let revisionIDs: [UInt32]
     /// Bits of bytes 8 to 15 that are 0 in every region a host can enter with: RPL and TI of the HOST_*_SELECTORs that
     /// stand there. They tell most chance hits by the head alone. Source: SDM vol. 3, 28.2.3.
-    public let headZeros: UInt64
-    public let text: String
+    let headZeros: UInt64
+    let text: String
 
     init(id: String, revisionIDs: [UInt32], headZeros: UInt64 = 0, text: String) {
       self.id = id
@@ -39,14 +39,14 @@ public enum LayoutCatalogue {
   }
 
   /// The ids that some layout has.
-  public static var revisionIDs: Set<UInt32> { Set(all.flatMap(\.revisionIDs)) }
+  static var revisionIDs: Set<UInt32> { Set(all.flatMap(\.revisionIDs)) }
 
   /// The layouts that have the id; bit 31 (shadow VMCS) is ignored.
-  public static func layouts(revisionID: UInt32) -> [Layout] {
+  static func layouts(revisionID: UInt32) -> [Layout] {
     all.filter { $0.revisionIDs.contains(revisionID & 0x7fff_ffff) }.compactMap(\.layout)
   }
 
-  public static func layout(id: String) -> Layout? {
+  static func layout(id: String) -> Layout? {
     all.first { $0.id == id }?.layout
   }
 }

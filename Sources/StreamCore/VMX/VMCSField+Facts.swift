@@ -1,5 +1,5 @@
 extension VMCSField {
-  public init?(name: some StringProtocol) {
+  init?(name: some StringProtocol) {
     let bytes = Array(name.utf8)
     self.init(name: bytes[...])
   }
@@ -12,7 +12,7 @@ extension VMCSField {
 
   /// Bytes of the field: 2, 4 or 8. Natural width is 8 in every 64-bit layout that is known. Source: bits 14:13 of the
   /// encoding, SDM vol. 3, 26.11.2.
-  public var width: Int {
+  var width: Int {
     switch rawValue >> 13 & 3 {
     case 0: 2
     case 2: 4

@@ -1,16 +1,16 @@
 extension VMCSRegion {
   /// Whether some region shows that the host's processors have the control "load IA32_EFER": ENTRY bit 15 set, or a
-  /// HOST_EFER that KVM wrote. Source: KVM vmx_set_constant_host_state; vmx/invariants.md §5.
-  public static func hostLoadsEFER(_ regions: some Sequence<VMCSRegion>) -> Bool {
+  /// HOST_EFER that KVM wrote. Source: KVM vmx_set_constant_host_state; Documentation/vmcs.md §5.
+  static func hostLoadsEFER(_ regions: some Sequence<VMCSRegion>) -> Bool {
     regions.contains { region in
       RegionControls(region).loadsEFER == true || (region[.HOST_IA32_EFER] ?? 0) != 0
     }
   }
 
-  /// The guest's registers as far as the region alone tells them (vmx/invariants.md §5). Whatever it does not tell is
-  /// not there; general registers but RSP are never.
+  /// The guest's registers as far as the region alone tells them (Documentation/vmcs.md §5). Whatever it does not tell
+  /// is not there; general registers but RSP are never.
   /// - Parameter hostLoadsEFER: see the function of that name, over all regions of the host.
-  public func registerState(hostLoadsEFER: Bool) -> RegisterState {
+  func registerState(hostLoadsEFER: Bool) -> RegisterState {
     var state = RegisterState()
     let controls = RegionControls(self)
     let cr0 = guestVisible(.GUEST_CR0, .CR0_GUEST_HOST_MASK, .CR0_READ_SHADOW)
@@ -25,7 +25,7 @@ extension VMCSRegion {
     // Without the control the field is what an earlier mode left.
     if controls.loadsPAT == true { state.set(.pat, self[.GUEST_IA32_PAT], .vmcs) }
     if let efer = efer(controls, hostLoadsEFER: hostLoadsEFER) { state.registers[.efer] = efer }
-    if isCR3Real(cr0, controls) { state.set(.cr3, self[.GUEST_CR3], .vmcs) }
+    if hasGuestCR3(cr0, controls) { state.set(.cr3, self[.GUEST_CR3], .vmcs) }
     if !isRealModeEmulated(cr0, controls) {
       state.set(.rflags, self[.GUEST_RFLAGS], .vmcs)
       for register in SegmentRegister.allCases {
@@ -48,10 +48,15 @@ extension VMCSRegion {
     return Sourced(DescriptorTable(base: base, limit: UInt32(truncatingIfNeeded: limit)), .vmcs)
   }
 
-  /// GUEST_CR3 is the guest's own unless KVM runs it on its identity map (no paging, no unrestricted guest) or on
-  /// shadow page tables.
-  private func isCR3Real(_ cr0: UInt64?, _ controls: RegionControls) -> Bool {
-    guard controls.hasEPT != false, controls.exitsOnCR3Load != true else { return false }
+  /// Whether GUEST_CR3 is what the guest loaded. Without unrestricted guest KVM puts its identity map there while the
+  /// guest runs without paging, and without EPT its shadow page tables. Source: KVM vmx_load_mmu_pgd;
+  /// Documentation/vmcs.md §5.
+  var hasGuestCR3: Bool {
+    hasGuestCR3(guestVisible(.GUEST_CR0, .CR0_GUEST_HOST_MASK, .CR0_READ_SHADOW), RegionControls(self))
+  }
+
+  private func hasGuestCR3(_ cr0: UInt64?, _ controls: RegionControls) -> Bool {
+    guard controls.hasEPT != false else { return false }
     return controls.isUnrestrictedGuest == true || cr0.map { $0 >> 31 & 1 == 1 } ?? false
   }
 

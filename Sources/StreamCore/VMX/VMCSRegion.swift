@@ -1,33 +1,33 @@
 /// The 4 KiB region of one vCPU, read through a layout. Source of the header: SDM vol. 3, 26.2.
-public struct VMCSRegion: Sendable, Equatable {
+struct VMCSRegion: Sendable, Equatable {
   /// Where the region lies; a multiple of 4096.
-  public let address: HPA
-  public let page: Page
-  public let layout: Layout
+  let address: HPA
+  let page: Page
+  let layout: Layout
 
-  public init(address: HPA, page: Page, layout: Layout) {
+  init(address: HPA, page: Page, layout: Layout) {
     self.address = address
     self.page = page
     self.layout = layout
   }
 
   /// Bits 30:0 of the first dword.
-  public var revisionID: UInt32 { page.u32(0) & 0x7fff_ffff }
+  var revisionID: UInt32 { page.u32(0) & 0x7fff_ffff }
   /// Bit 31 of the first dword: a shadow VMCS, which no processor ever entered.
-  public var isShadow: Bool { page.u32(0) >> 31 == 1 }
+  var isShadow: Bool { page.u32(0) >> 31 == 1 }
   /// Why a VM exit aborted; 0 when none did. Source: SDM vol. 3, 29.7.
-  public var abortIndicator: UInt32 { page.u32(4) }
+  var abortIndicator: UInt32 { page.u32(4) }
 
   /// The field's value, zero-extended and as it is stored; `nil` when the layout lacks the field.
-  public subscript(field: VMCSField) -> UInt64? { layout.load(field, from: page) }
+  subscript(field: VMCSField) -> UInt64? { layout.load(field, from: page) }
 
   /// Access rights in the form of the SDM, `nil` when the layout lacks them or nobody knows its form.
-  public func accessRights(of register: SegmentRegister) -> UInt32? {
+  func accessRights(of register: SegmentRegister) -> UInt32? {
     self[register.fields.accessRights].flatMap { layout.accessRights.sdm($0) }
   }
 
   /// A segment register, `nil` unless the layout has all its four fields.
-  public func segment(_ register: SegmentRegister) -> Segment? {
+  func segment(_ register: SegmentRegister) -> Segment? {
     let fields = register.fields
     guard let selector = self[fields.selector], let base = self[fields.base], let limit = self[fields.limit],
       let rights = accessRights(of: register)

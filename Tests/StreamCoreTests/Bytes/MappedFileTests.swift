@@ -20,7 +20,7 @@ import Testing
       }
       #expect(lent == Array(bytes.dropFirst(Int(offset)).prefix(count)))
     }
-    try file.checkIntact()
+    try file.check()
   }
 
   @Test func anEmptyFileLendsNothing() throws {
@@ -36,10 +36,10 @@ import Testing
     try cut(path, to: 4096)
     let seen = try file.lend(at: 512 << 10, count: 8) { $0.load(0, as: UInt64.self) }
     #expect(seen == 0)
-    #expect(throws: SystemError(call: "read", path: path, code: EIO)) { try file.checkIntact() }
+    #expect(throws: SystemError(call: "read", path: path, code: EIO)) { try file.check() }
     // What is still there can be read, and the file goes on being known as broken.
     #expect(try file.lend(at: 0, count: 1) { $0.load(0, as: UInt8.self) } == 0x55)
-    #expect(throws: SystemError.self) { try file.checkIntact() }
+    #expect(throws: SystemError.self) { try file.check() }
   }
 
   @Test func aDumpThatShrinksWhileItIsSplitEndsInAnErrorAndWritesNothing() throws {
@@ -51,8 +51,10 @@ import Testing
     try cut(path, to: 64 << 10)
     let output = directory.path.appending(path: "out").path
     let split = Split(
-      inspection: inspection, directory: output, format: guestDumpFormats[0], encoding: nil)
-    #expect(throws: SystemError(call: "read", path: path, code: EIO)) { try split.run(workers, Progress.none) }
+      inspection: inspection, directory: output, format: guestDumpFormats[0], codec: nil)
+    #expect(throws: Failure.io(SystemError(call: "read", path: path, code: EIO))) {
+      try split.run(workers, Progress.none)
+    }
     #expect(try FileManager.default.contentsOfDirectory(atPath: output) == [])
   }
 }

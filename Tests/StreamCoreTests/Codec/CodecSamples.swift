@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 
 /// Pages that exercise the codecs in different ways, the same ones on every machine.
 enum CodecSamples {
@@ -84,26 +84,26 @@ enum CodecSamples {
   static func head(_ page: [UInt8]) -> PageHead? { page.withBytes { PageHead(page: $0) } }
 
   /// The page as a dump stores it: encoded, or raw where that is not smaller.
-  static func stored(_ page: [UInt8], _ encoder: PageEncoder) -> (bytes: [UInt8], encoding: PageEncoding) {
+  static func stored(_ page: [UInt8], _ encoder: PageEncoder) -> (bytes: [UInt8], encoding: PageCodec) {
     var bytes: [UInt8] = []
     let count = page.withBytes { encoder.encode($0, into: &bytes) }
-    return count == nil ? (page, .raw) : (bytes, encoder.encoding)
+    return count == nil ? (page, .raw) : (bytes, encoder.codec)
   }
 }
 
 extension PageDecoder {
-  func page(_ stored: [UInt8], _ encoding: PageEncoding) -> Result<[UInt8], DecodeFault> {
+  func page(_ stored: [UInt8], _ encoding: PageCodec) -> Result<[UInt8], DecodeFault> {
     var page: [UInt8] = []
     let fault = stored.withBytes { decode($0, encoding, into: &page) }
     if let fault { return .failure(fault) }
     return .success(page)
   }
 
-  func fault(_ stored: [UInt8], _ encoding: PageEncoding) -> DecodeFault? {
+  func fault(_ stored: [UInt8], _ encoding: PageCodec) -> DecodeFault? {
     if case .failure(let fault) = page(stored, encoding) { fault } else { nil }
   }
 
-  func head(_ stored: [UInt8], _ encoding: PageEncoding, storedSize: Int? = nil) -> HeadResult {
+  func head(_ stored: [UInt8], _ encoding: PageCodec, storedSize: Int? = nil) -> HeadResult {
     stored.withBytes { head($0, encoding, storedSize: storedSize) }
   }
 }

@@ -1,18 +1,18 @@
+@testable import StreamCore
 import HostRecipes
-import StreamCore
 import Testing
 
-/// Stored bytes that do not give a page. Source of the answers: formats/libs.md §1, "Corrupt input, by library", and
-/// formats/kdump-compressed.md §8, rows 33 to 46.
+/// Stored bytes that do not give a page. Source of the answers: Documentation/codecs.md §1, "Corrupt input, by
+/// library", and Documentation/kdump-compressed.md §8, rows 33 to 46.
 @Suite struct DamageTests {
-  static let codecs: [(PageEncoding, RecipeCodec)] = [
+  static let codecs: [(PageCodec, RecipeCodec)] = [
     (.zlib, .zlib), (.lzo, .lzo), (.snappy, .snappy), (.zstd, .zstd),
   ]
 
   let decoder = PageDecoder()
 
   @Test func aCutStreamIsCorrupt() throws {
-    let reasons: [PageEncoding: String] = [
+    let reasons: [PageCodec: String] = [
       .zlib: "ends early", .lzo: "INPUT_OVERRUN", .snappy: "INVALID_INPUT", .zstd: "Src size is incorrect",
     ]
     for (encoding, codec) in Self.codecs {
@@ -23,7 +23,7 @@ import Testing
   }
 
   @Test func bytesAfterTheStreamAreAcceptedForZlibOnly() throws {
-    let faults: [PageEncoding: DecodeFault] = [
+    let faults: [PageCodec: DecodeFault] = [
       .lzo: .trailing, .snappy: .corrupt("INVALID_INPUT"), .zstd: .corrupt("Src size is incorrect"),
     ]
     for (encoding, codec) in Self.codecs {
@@ -33,13 +33,13 @@ import Testing
     }
   }
 
-  @Test(arguments: codecs) func aStreamOfMoreThanAPageIsRefused(_ encoding: PageEncoding, _ codec: RecipeCodec) throws {
+  @Test(arguments: codecs) func aStreamOfMoreThanAPageIsRefused(_ encoding: PageCodec, _ codec: RecipeCodec) throws {
     for size in [pageSize + 1, 5000] {
       #expect(decoder.fault(try stored(text(size), codec), encoding) == .long)
     }
   }
 
-  @Test(arguments: codecs) func aStreamOfLessThanAPageIsRefused(_ encoding: PageEncoding, _ codec: RecipeCodec) throws {
+  @Test(arguments: codecs) func aStreamOfLessThanAPageIsRefused(_ encoding: PageCodec, _ codec: RecipeCodec) throws {
     for size in [4000, pageSize - 1] {
       #expect(decoder.fault(try stored(text(size), codec), encoding) == .short(size))
     }
@@ -95,10 +95,10 @@ import Testing
   }
 
   /// Cut, flipped, overwritten, spliced: whatever comes, no trap, and the head is the page's where there is a page.
-  @Test(arguments: codecs) func damageNeverTrapsAndHeadAndPageAgree(_ encoding: PageEncoding, _ codec: RecipeCodec)
+  @Test(arguments: codecs) func damageNeverTrapsAndHeadAndPageAgree(_ encoding: PageCodec, _ codec: RecipeCodec)
     throws
   {
-    var random = CodecSamples.Random(seed: UInt64(encoding.rawValue))
+    var random = CodecSamples.Random(seed: UInt64(encoding.kdumpFlags))
     let streams = CodecSamples.pages(60, seed: 7).compactMap { RecipeBytes.compress($0, codec) }
     var good = 0
     var bad = 0

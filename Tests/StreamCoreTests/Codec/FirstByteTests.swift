@@ -5,14 +5,14 @@ import Testing
 
 /// The first byte of a page for less than its head, held against the library.
 @Suite struct FirstByteTests {
-  static let encodings: [PageEncoding] = [.zlib, .lzo, .snappy, .zstd]
+  static let encodings: [PageCodec] = [.zlib, .lzo, .snappy, .zstd]
   let decoder = PageDecoder()
 
-  private func firstByte(_ stored: [UInt8], _ encoding: PageEncoding) -> UInt8? {
+  private func firstByte(_ stored: [UInt8], _ encoding: PageCodec) -> UInt8? {
     stored.withBytes { decoder.firstByte($0, encoding) }
   }
 
-  @Test(arguments: encodings) func pagesThatOurEncoderWritesAreTold(encoding: PageEncoding) {
+  @Test(arguments: encodings) func pagesThatOurEncoderWritesAreTold(encoding: PageCodec) {
     let encoder = PageEncoder(encoding)
     var asked = 0
     var told = 0
@@ -29,7 +29,7 @@ import Testing
   }
 
   /// Streams of other levels have other blocks: stored, of the fixed code, of one Huffman stream.
-  @Test(arguments: encodings) func pagesOfFewBytesOtherThanZeroAreTold(encoding: PageEncoding) {
+  @Test(arguments: encodings) func pagesOfFewBytesOtherThanZeroAreTold(encoding: PageCodec) {
     let encoder = PageEncoder(encoding)
     var random = CodecSamples.Random(seed: 22)
     for count in 0..<600 {
@@ -46,7 +46,7 @@ import Testing
   }
 
   /// What the library still decodes begins with the byte that was told; nothing traps.
-  @Test(arguments: encodings) func aDamagedStreamIsToldRightOrNotAtAll(encoding: PageEncoding) throws {
+  @Test(arguments: encodings) func aDamagedStreamIsToldRightOrNotAtAll(encoding: PageCodec) throws {
     let encoder = PageEncoder(encoding)
     var random = CodecSamples.Random(seed: 23)
     var decoded = 0
@@ -70,9 +70,9 @@ import Testing
     #expect(decoded > 100)
   }
 
-  @Test(arguments: encodings) func noiseDoesNotTrap(encoding: PageEncoding) {
+  @Test(arguments: encodings) func noiseDoesNotTrap(encoding: PageCodec) {
     var random = CodecSamples.Random(seed: 25)
-    let starts: [PageEncoding: [UInt8]] = [.zlib: [0x78, 0x01], .zstd: [0x28, 0xb5, 0x2f, 0xfd, 0x60, 0x00, 0x0f]]
+    let starts: [PageCodec: [UInt8]] = [.zlib: [0x78, 0x01], .zstd: [0x28, 0xb5, 0x2f, 0xfd, 0x60, 0x00, 0x0f]]
     for round in 0..<20_000 {
       var stored = starts[encoding] ?? []
       for _ in 0..<random.below(120) { stored.append(random.byte()) }
@@ -110,8 +110,8 @@ import Testing
     for stretch in dump.stretches.prefix(12) {
       var batch = PageBatch()
       try dump.load(stretch, into: &batch)
-      for stored in batch.pages where stored.encoding == .zlib {
-        let bytes = try dump.file.read(at: stored.offset, count: Int(stored.size), for: .structures)
+      for stored in batch.pages where stored.codec == .zlib {
+        let bytes = try dump.input.file.read(at: stored.offset, count: Int(stored.size))
         let page = try decoder.page(bytes, .zlib).get()
         asked += 1
         guard let byte = firstByte(bytes, .zlib) else { continue }

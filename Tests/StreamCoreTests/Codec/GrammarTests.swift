@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  // MARK: - LZO1X, formats/libs.md §2.1
+  // MARK: - LZO1X, Documentation/codecs.md §2.1
 
   private static func lzo(_ random: inout CodecSamples.Random) -> [UInt8] {
     var stream: [UInt8] = []
@@ -84,7 +84,7 @@ import Testing
     return stream + [0x20 | field] + more + [0, 0, 0x11, 0, 0]
   }
 
-  // MARK: - Snappy, formats/libs.md §2.2
+  // MARK: - Snappy, Documentation/codecs.md §2.2
 
   private static func snappy(_ random: inout CodecSamples.Random) -> [UInt8] {
     var stream: [UInt8] = random.below(4) == 0 ? [0x80, 0xa0, 0x80, 0x80, 0x00] : [0x80, 0x20]

@@ -6,7 +6,7 @@ import Testing
 @Suite struct HeadTests {
   let decoder = PageDecoder()
 
-  /// Source: formats/libs.md §2.1, the 44 bytes that lzo1x_1 makes of a zero page.
+  /// Source: Documentation/codecs.md §2.1, the 44 bytes that lzo1x_1 makes of a zero page.
   static let lzoZeroPage: [UInt8] =
     [2, 0, 0, 0, 0, 0, 0x20] + [UInt8](repeating: 0, count: 15) + [0xda, 0x10, 0, 0x0c]
     + [UInt8](repeating: 0, count: 15) + [0x11, 0, 0]
@@ -19,7 +19,7 @@ import Testing
 
   static let letters = Array("abcdefghijklmnopqrstuvwxyz".utf8)
 
-  /// Streams that end with the head, and the 16 bytes. Source of the instructions: formats/libs.md §2.1.
+  /// Streams that end with the head, and the 16 bytes. Source of the instructions: Documentation/codecs.md §2.1.
   static let lzo: [([UInt8], String)] = [
     // First byte 33: 16 literals, the least that covers the head.
     ([33] + letters[0..<16], "abcdefghijklmnop"),
@@ -61,7 +61,7 @@ import Testing
     #expect(decoder.head(stream, .lzo, storedSize: 4096) == .bad)
   }
 
-  /// Streams that end with the head, and the 16 bytes. Source of the tags: formats/libs.md §2.2.
+  /// Streams that end with the head, and the 16 bytes. Source of the tags: Documentation/codecs.md §2.2.
   static let snappy: [([UInt8], String)] = [
     // A literal of 16, with the length in the tag and in 1 to 4 bytes behind it.
     ([15 << 2] + letters[0..<16], "abcdefghijklmnop"),
@@ -119,8 +119,8 @@ import Testing
     return (0..<3).map { UInt8(truncatingIfNeeded: header >> ($0 * 8)) }
   }
 
-  @Test(arguments: PageEncoding.allCases) func aPartOfTheStoredBytesGivesTheSameHeadOrAsksForMore(
-    _ encoding: PageEncoding
+  @Test(arguments: PageCodec.allCases) func aPartOfTheStoredBytesGivesTheSameHeadOrAsksForMore(
+    _ encoding: PageCodec
   ) {
     for page in CodecSamples.pages(60, seed: 5) {
       let (stored, kind) = CodecSamples.stored(page, PageEncoder(encoding))
@@ -135,8 +135,8 @@ import Testing
     }
   }
 
-  /// 128 bytes are enough for what LZO's and snappy's own encoders write. Source: formats/libs.md §2.
-  @Test(arguments: [PageEncoding.lzo, .snappy]) func theFirst128StoredBytesAreEnough(_ encoding: PageEncoding) throws {
+  /// 128 bytes are enough for what LZO's and snappy's own encoders write. Source: Documentation/codecs.md §2.
+  @Test(arguments: [PageCodec.lzo, .snappy]) func theFirst128StoredBytesAreEnough(_ encoding: PageCodec) throws {
     for page in CodecSamples.pages(300, seed: 6) {
       let (stored, kind) = CodecSamples.stored(page, PageEncoder(encoding))
       guard kind == encoding else { continue }

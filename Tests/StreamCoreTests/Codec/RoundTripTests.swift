@@ -4,9 +4,9 @@ import Testing
 @testable import StreamCore
 
 @Suite struct RoundTripTests {
-  static let codecs: [PageEncoding] = [.zlib, .lzo, .snappy, .zstd]
+  static let codecs: [PageCodec] = [.zlib, .lzo, .snappy, .zstd]
 
-  @Test(arguments: codecs) func everyPageComesBackAndItsHeadIsItsFirst16Bytes(_ encoding: PageEncoding) throws {
+  @Test(arguments: codecs) func everyPageComesBackAndItsHeadIsItsFirst16Bytes(_ encoding: PageCodec) throws {
     let encoder = PageEncoder(encoding)
     let decoder = PageDecoder()
     var compressed = 0
@@ -21,8 +21,8 @@ import Testing
   }
 
   /// What reads a dump elsewhere is the codec's own library; for zlib it is not the one that encodes here.
-  @Test(arguments: [(PageEncoding.zlib, RecipeCodec.zlib), (.lzo, .lzo), (.snappy, .snappy), (.zstd, .zstd)])
-  func theCodecsOwnLibraryReadsWhatWasEncodedAndIsRead(_ encoding: PageEncoding, _ codec: RecipeCodec) throws {
+  @Test(arguments: [(PageCodec.zlib, RecipeCodec.zlib), (.lzo, .lzo), (.snappy, .snappy), (.zstd, .zstd)])
+  func theCodecsOwnLibraryReadsWhatWasEncodedAndIsRead(_ encoding: PageCodec, _ codec: RecipeCodec) throws {
     let encoder = PageEncoder(encoding)
     let decoder = PageDecoder()
     var read = 0
@@ -58,7 +58,7 @@ import Testing
     #expect(page == CodecSamples.zero)
   }
 
-  @Test(arguments: codecs) func anEncoderAppendsAndSaysHowMuch(_ encoding: PageEncoding) throws {
+  @Test(arguments: codecs) func anEncoderAppendsAndSaysHowMuch(_ encoding: PageCodec) throws {
     let encoder = PageEncoder(encoding)
     var output: [UInt8] = [1, 2, 3]
     let count = try #require(CodecSamples.zero.withBytes { encoder.encode($0, into: &output) })
@@ -67,7 +67,7 @@ import Testing
     #expect(try PageDecoder().page(Array(output[3...]), encoding).get() == CodecSamples.zero)
   }
 
-  @Test(arguments: PageEncoding.allCases) func aPageThatDoesNotShrinkIsLeftAlone(_ encoding: PageEncoding) {
+  @Test(arguments: PageCodec.allCases) func aPageThatDoesNotShrinkIsLeftAlone(_ encoding: PageCodec) {
     var random = CodecSamples.Random(seed: 3)
     var output: [UInt8] = [9]
     let count = CodecSamples.noise(&random).withBytes { PageEncoder(encoding).encode($0, into: &output) }
@@ -75,7 +75,7 @@ import Testing
     #expect(output == [9])
   }
 
-  @Test(arguments: PageEncoding.allCases) func onlyWholePagesAreEncoded(_ encoding: PageEncoding) {
+  @Test(arguments: PageCodec.allCases) func onlyWholePagesAreEncoded(_ encoding: PageCodec) {
     var output: [UInt8] = []
     for size in [0, 1, 4095, 4097, 8192] {
       let bytes = [UInt8](repeating: 0, count: size)
@@ -90,16 +90,17 @@ import Testing
   }
 
   /// A guest dump must not tell in which order, or by how many workers, its pages were compressed.
-  @Test(arguments: codecs) func whatAnEncoderDidBeforeLeavesNoTrace(_ encoding: PageEncoding) {
+  @Test(arguments: codecs) func whatAnEncoderDidBeforeLeavesNoTrace(_ encoding: PageCodec) {
     let used = PageEncoder(encoding)
     for page in CodecSamples.pages(90, seed: 4).reversed() {
       #expect(CodecSamples.stored(page, used).bytes == CodecSamples.stored(page, PageEncoder(encoding)).bytes)
     }
   }
 
-  /// Source: formats/libs.md §1, "4096 zero bytes become"; it has zlib's 41 bytes, these are libdeflate's (seen with 1.14).
-  @Test(arguments: [(PageEncoding.zlib, 26), (.lzo, 44), (.snappy, 196), (.zstd, 19)])
-  func aZeroPageHasTheKnownSize(_ encoding: PageEncoding, _ size: Int) {
+  /// Source: Documentation/codecs.md §1, "4096 zero bytes become"; it has zlib's 41 bytes, these are libdeflate's (seen
+  /// with 1.14).
+  @Test(arguments: [(PageCodec.zlib, 26), (.lzo, 44), (.snappy, 196), (.zstd, 19)])
+  func aZeroPageHasTheKnownSize(_ encoding: PageCodec, _ size: Int) {
     #expect(CodecSamples.stored(CodecSamples.zero, PageEncoder(encoding)).bytes.count == size)
   }
 }

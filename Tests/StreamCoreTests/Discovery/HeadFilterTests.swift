@@ -5,15 +5,15 @@ import Testing
 
 /// The sizes above which a compressed page is not looked at: nothing that is looked for may be stored in more bytes.
 @Suite struct HeadFilterTests {
-  private static let codecs = PageEncoding.allCases.filter { $0 != .raw }
+  private static let codecs = PageCodec.allCases.filter { $0 != .raw }
 
-  private func stored(_ page: [UInt8], _ encoding: PageEncoding) -> Int {
+  private func stored(_ page: [UInt8], _ codec: PageCodec) -> Int {
     var stored: [UInt8] = []
-    return page.withBytes { PageEncoder(encoding).encode($0, into: &stored) } ?? pageSize
+    return page.withBytes { PageEncoder(codec).encode($0, into: &stored) } ?? pageSize
   }
 
   @Test(arguments: codecs)
-  func aRegionWithEveryFieldRandomIsStoredFarBelowTheLimit(encoding: PageEncoding) throws {
+  func aRegionWithEveryFieldRandomIsStoredFarBelowTheLimit(codec: PageCodec) throws {
     var random = SplitMix64(seed: 5)
     var largest = 0
     for layout in LayoutCatalogue.all.compactMap(\.layout) {
@@ -24,18 +24,18 @@ import Testing
           let place = try #require(layout[field])
           for at in place.offset..<place.offset + place.width { page[at] = UInt8(1 + random.below(255)) }
         }
-        largest = max(largest, stored(page, encoding))
+        largest = max(largest, stored(page, codec))
       }
     }
     // Real regions take 400 to 600 bytes; a quarter of the limit is margin for fields that no layout here knows.
     #expect(largest < Int(StoredSizeLimit.region) * 3 / 4, "\(largest)")
-    let page = StoredPage(frame: 0, offset: 0, size: UInt32(largest), encoding: encoding)
+    let page = StoredPage(frame: 0, offset: 0, size: UInt32(largest), codec: codec)
     #expect(StoredSizeLimit.allowsRegion(page) && StoredSizeLimit.allows(page))
   }
 
   /// As long as the kernel's buffer lets it be, with nothing in it that repeats but what every kernel writes.
   @Test(arguments: codecs)
-  func aPageFullOfVMCOREINFOWithRandomNamesAndValuesIsStoredBelowTheLimit(encoding: PageEncoding) {
+  func aPageFullOfVMCOREINFOWithRandomNamesAndValuesIsStoredBelowTheLimit(codec: PageCodec) {
     var random = SplitMix64(seed: 6)
     var largest = 0
     for _ in 0..<50 {
@@ -65,18 +65,18 @@ import Testing
         }
         page += Array(text.utf8)
         page = Array((page + [UInt8](repeating: 0, count: pageSize)).prefix(pageSize))
-        largest = max(largest, stored(page, encoding))
+        largest = max(largest, stored(page, codec))
       }
     }
-    #expect(largest < Int(StoredSizeLimit.of(encoding)), "\(largest)")
+    #expect(largest < Int(StoredSizeLimit.of(codec)), "\(largest)")
   }
 
   @Test func rawPagesAreNeverRuledOut() {
-    #expect(StoredSizeLimit.allows(StoredPage(frame: 0, offset: 0, size: 4096, encoding: .raw)))
+    #expect(StoredSizeLimit.allows(StoredPage(frame: 0, offset: 0, size: 4096, codec: .raw)))
   }
 
   @Test(arguments: codecs)
-  func pagesThatTakeNearlyAllTheirBytesAreRuledOut(encoding: PageEncoding) {
-    #expect(!StoredSizeLimit.allows(StoredPage(frame: 0, offset: 0, size: 4000, encoding: encoding)))
+  func pagesThatTakeNearlyAllTheirBytesAreRuledOut(codec: PageCodec) {
+    #expect(!StoredSizeLimit.allows(StoredPage(frame: 0, offset: 0, size: 4000, codec: codec)))
   }
 }

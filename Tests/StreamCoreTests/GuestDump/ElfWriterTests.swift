@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 import Testing
 
 @Suite struct ElfWriterTests {
@@ -118,7 +118,7 @@ import Testing
     let frames = (0..<runs).map { $0 * 2 }
     var batch = SampleBatch(payload: Array(repeating: 7, count: 4096))
     for frame in frames { batch.pages.append(OutputPage(guestFrame: frame, content: .zero)) }
-    batch.pages[frames.count - 1].content = .stored(start: 0, count: 4096, encoding: .raw)
+    batch.pages[frames.count - 1].content = .stored(start: 0, count: 4096, codec: .raw)
     let path = directory.file("g.elf")
     let writer = try ElfWriter(SampleGuest.image(frames), path: path)
     try writer.append(batch)
@@ -137,8 +137,8 @@ import Testing
     let guest = SampleGuest(codec: .raw)
     let whole = try InputFile(path: try write(guest).path)
     let cut = try InputFile(path: try write(guest, "cut.elf", batches: guest.pieces(of: pieces)).path)
-    let bytes = try whole.read(at: 0, count: Int(whole.size), for: .pages)
-    #expect(try cut.read(at: 0, count: Int(cut.size), for: .pages) == bytes)
+    let bytes = try whole.read(at: 0, count: Int(whole.size))
+    #expect(try cut.read(at: 0, count: Int(cut.size)) == bytes)
   }
 
   @Test func compressedPagesAndMissingOnesAreDefects() throws {
@@ -146,7 +146,7 @@ import Testing
     let path = directory.file("g.elf")
     let frame = guest.batch.pages[9].guestFrame
     var compressed = guest.batch
-    compressed.pages[9].content = .stored(start: 0, count: 4096, encoding: .lzo)
+    compressed.pages[9].content = .stored(start: 0, count: 4096, codec: .lzo)
     var missing = guest.batch
     missing.pages.remove(at: 9)
     for (batch, defect) in [

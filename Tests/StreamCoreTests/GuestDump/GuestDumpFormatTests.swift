@@ -1,11 +1,11 @@
-import StreamCore
+@testable import StreamCore
 import Testing
 
 @Suite struct GuestDumpFormatTests {
   @Test func formatsAreKnownByTheirNames() {
     #expect(guestDumpFormats.map(\.name) == ["kdump", "elf"])
     #expect(guestDumpFormats.map(\.fileExtension) == ["kdump", "elf"])
-    #expect(guestDumpFormats.map(\.encodings) == [PageEncoding.allCases, [.raw]])
+    #expect(guestDumpFormats.map(\.codecs) == [PageCodec.allCases, [.raw]])
   }
 
   @Test(arguments: guestDumpFormats.map(\.name))
@@ -22,7 +22,7 @@ import Testing
     }
     let first = try finish(force: false)
     #expect(try #require(FileStatus(path)).mode == 0o600)
-    #expect(throws: GuestDumpError.exists(path: path)) { try finish(force: false) }
+    #expect(throws: OutputError.exists(path: path)) { try finish(force: false) }
     #expect(directory.names == ["g"])
     #expect(try finish(force: true) == first)
     #expect(directory.names == ["g"])
@@ -62,7 +62,7 @@ import Testing
     let format = try #require(guestDumpFormats.first { $0.name == name })
     let directory = try ScratchDirectory()
     let path = directory.file("none/g")
-    let error = GuestDumpError.system(SystemError(call: "open", path: path, code: 2))
+    let error = GuestDumpError.cannotCreate(SystemError(call: "open", path: path, code: 2))
     #expect(throws: error) { try format.open(SampleGuest(codec: .raw).image, path) }
   }
 }

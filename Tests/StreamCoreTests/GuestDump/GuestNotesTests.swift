@@ -50,16 +50,16 @@ import Testing
 
   private static func noteSegment(of path: String) throws -> [UInt8] {
     let file = try InputFile(path: path)
-    let head = try file.read(at: 0, count: 4096, for: .headers)
+    let head = try file.read(at: 0, count: 4096)
     let table = Int(try #require(head.load(32, as: UInt64.self)))
     let type: UInt32 = try #require(head.load(table))
     #expect(type == 4)
     let offset: UInt64 = try #require(head.load(table + 8))
     let size: UInt64 = try #require(head.load(table + 32))
-    return try file.read(at: offset, count: Int(size), for: .headers)
+    return try file.read(at: offset, count: Int(size))
   }
 
-  /// QEMUCPUState, version 1. Source: formats/elf.md §1.4.
+  /// QEMUCPUState, version 1. Source: Documentation/elf.md §1.4.
   private static func registers(_ note: [UInt8]) -> RegisterState {
     var state = RegisterState()
     func quad(_ offset: Int) -> UInt64 { note.load(offset) ?? 0 }

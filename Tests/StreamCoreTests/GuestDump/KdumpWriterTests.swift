@@ -1,5 +1,5 @@
+@testable import StreamCore
 import HostRecipes
-import StreamCore
 import Testing
 
 @Suite struct KdumpWriterTests {
@@ -29,7 +29,7 @@ import Testing
       summary
         == OutputSummary(
           bytes: dump.file.size, pages: UInt64(guest.pages.count), badPages: 0, format: "kdump",
-          codec: guest.image.encoding.name))
+          codec: guest.image.codec.name))
   }
 
   @Test func headersSayWhatReadersNeed() throws {
@@ -94,8 +94,8 @@ import Testing
     #expect(batches.count > 4)
     let cut = try InputFile(
       path: try write(guest, "cut.kdump", memory: memory, batches: batches).path)
-    let bytes = try whole.read(at: 0, count: Int(whole.size), for: .pages)
-    #expect(try cut.read(at: 0, count: Int(cut.size), for: .pages) == bytes)
+    let bytes = try whole.read(at: 0, count: Int(whole.size))
+    #expect(try cut.read(at: 0, count: Int(cut.size)) == bytes)
   }
 
   @Test(arguments: [[0], [159], [40_039], [0, 1, 2], [5, 7, 9, 310, 40_000], Array(0...419), []] as [[UInt64]])
@@ -126,7 +126,7 @@ import Testing
     let frames: Range<UInt64> = 0..<70_000
     var batch = SampleBatch(payload: Array(repeating: 9, count: 4096))
     for frame in frames.reversed() {
-      let content = OutputPage.Content.stored(start: 0, count: 4096, encoding: .raw)
+      let content = OutputPage.Content.stored(start: 0, count: 4096, codec: .raw)
       batch.pages.append(OutputPage(guestFrame: frame, content: frame % 1000 == 999 ? content : .zero))
     }
     let path = directory.file("g.kdump")
@@ -146,10 +146,10 @@ import Testing
     let status = try #require(FileStatus(path))
     #expect(status.allocated < 1 << 20)
     let file = try InputFile(path: path)
-    #expect(try file.read(at: 440, count: 4, for: .pages) == [0xff, 0xff, 0xff, 0xff])
+    #expect(try file.read(at: 440, count: 4) == [0xff, 0xff, 0xff, 0xff])
     // The second bitmap's last used byte, at the highest frames.
     let half = UInt64((1 << 36) / 32_768 + 1) * 4096
-    #expect(try file.read(at: 8192 + half + (1 << 33), count: 1, for: .pages) == [0x0f])
+    #expect(try file.read(at: 8192 + half + (1 << 33), count: 1) == [0x0f])
   }
 
   @Test func whatCannotBeIsADefect() throws {
@@ -160,7 +160,7 @@ import Testing
       var batch = guest.batch
       change(&batch)
       try writer.append(batch)
-      do throws(GuestDumpError) { _ = try writer.finish(force: false) } catch { return error }
+      do throws(GuestDumpError) { _ = try writer.complete() } catch { return error }
       return nil
     }
     let frame = guest.batch.pages[9].guestFrame
@@ -172,9 +172,9 @@ import Testing
     let unexpected = try outcome { $0.pages.append(OutputPage(guestFrame: 3, content: .zero)) }
     #expect(unexpected == .defect(path: path, .unexpected(frame: 3)))
     let contents: [OutputPage.Content] = [
-      .stored(start: 0, count: 4095, encoding: .raw), .stored(start: 0, count: 0, encoding: .lzo),
-      .stored(start: 0, count: 4097, encoding: .lzo), .stored(start: -1, count: 4096, encoding: .raw),
-      .stored(start: guest.batch.payload.count - 4095, count: 4096, encoding: .raw),
+      .stored(start: 0, count: 4095, codec: .raw), .stored(start: 0, count: 0, codec: .lzo),
+      .stored(start: 0, count: 4097, codec: .lzo), .stored(start: -1, count: 4096, codec: .raw),
+      .stored(start: guest.batch.payload.count - 4095, count: 4096, codec: .raw),
     ]
     for content in contents {
       let unusable = try outcome { $0.pages[9].content = content }

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import StreamCore
+@testable import StreamCore
 import Testing
 
 @Suite struct OutputFileTests {

@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 
 /// Pages with their bytes, to be placed and written at once.
 struct SampleBatch {
@@ -23,7 +23,7 @@ extension GuestDumpWriter {
 }
 
 extension GuestDumpWriter {
-  func finish(force: Bool) throws(GuestDumpError) -> OutputSummary {
+  func finish(force: Bool) throws -> OutputSummary {
     let dump = try complete()
     try dump.commit(force: force)
     return dump.summary

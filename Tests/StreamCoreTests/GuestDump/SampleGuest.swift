@@ -1,8 +1,8 @@
-import Foundation
-import Glibc
 import HostModel
 import HostRecipes
-import StreamCore
+import Foundation
+import Glibc
+@testable import StreamCore
 
 /// A small guest with memory of all kinds: what a writer is fed, and what must be read back.
 struct SampleGuest {
@@ -48,8 +48,8 @@ struct SampleGuest {
         page[0] = 1
         let compressed = RecipeBytes.compress(page, codec)
         let stored = compressed ?? page
-        let encoding = compressed == nil ? .raw : PageEncoding(rawValue: codec.rawValue) ?? .raw
-        content = .stored(start: batch.payload.count, count: stored.count, encoding: encoding)
+        let codec = compressed == nil ? .raw : PageCodec(kdumpFlags: codec.rawValue) ?? .raw
+        content = .stored(start: batch.payload.count, count: stored.count, codec: codec)
         batch.payload += stored
         shared = (content, page)
       }
@@ -58,7 +58,7 @@ struct SampleGuest {
     }
     image = GuestImage(
       vcpus: (0..<vcpus).map { Self.registers($0) }, vmcoreinfo: Self.text, utsname: Self.utsname, physBase: -4_194_304,
-      known: frames, present: present, encoding: PageEncoding(rawValue: codec.rawValue) ?? .raw)
+      known: frames, present: present, codec: PageCodec(kdumpFlags: codec.rawValue) ?? .raw)
   }
 
   /// A guest of these frames alone.
@@ -68,7 +68,7 @@ struct SampleGuest {
     present.freeze()
     return GuestImage(
       vcpus: [RegisterState()], vmcoreinfo: text, utsname: utsname, physBase: 0, known: present, present: present,
-      encoding: .raw)
+      codec: .raw)
   }
 
   static func registers(_ index: Int) -> RegisterState {
@@ -96,9 +96,9 @@ struct SampleGuest {
         sent = seen
       }
       var page = page
-      if case .stored(let start, let size, let encoding) = page.content {
+      if case .stored(let start, let size, let codec) = page.content {
         if start + size > seen { piece.payload += batch.payload[seen..<start + size] }
-        page.content = .stored(start: start - sent, count: size, encoding: encoding)
+        page.content = .stored(start: start - sent, count: size, codec: codec)
       }
       piece.pages.append(page)
     }

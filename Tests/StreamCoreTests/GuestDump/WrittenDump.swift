@@ -1,5 +1,5 @@
 import HostRecipes
-import StreamCore
+@testable import StreamCore
 
 /// A guest dump read back, slowly and from scratch: it shares no code with the readers of host dumps.
 struct WrittenDump {
@@ -39,7 +39,7 @@ struct WrittenDump {
   }
 
   func bytes(_ offset: UInt64, _ count: Int) throws -> [UInt8] {
-    let bytes = try file.read(at: offset, count: count, for: .pages)
+    let bytes = try file.read(at: offset, count: count)
     guard bytes.count == count else { throw Mistake(text: "\(offset) + \(count) lies past the end") }
     return bytes
   }

@@ -1,9 +1,9 @@
+@testable import StreamCore
 import HostRecipes
-import StreamCore
 import Testing
 
-/// formats/kdump-compressed.md §8 on the whole way: a damaged page of a guest is counted with its place, missing in the
-/// guest's dump, and nothing else is.
+/// Documentation/kdump-compressed.md §8 on the whole way: a damaged page of a guest is counted with its place, missing
+/// in the guest's dump, and nothing else is.
 @Suite struct DamagedSplitTests {
   private static let recipe = """
     host ram 32M seed 21
@@ -47,7 +47,7 @@ import Testing
     #expect(entry.badPages.runs.map(\.offset) == [UInt64(offset)], sourceLocation: location)
     #expect(entry.badPages.runs.map(\.reason) == [reason], sourceLocation: location)
     if let checked { #expect(entry.checked == checked, sourceLocation: location) }
-    #expect(run.manifest.completeness == .incomplete, sourceLocation: location)
+    #expect(run.manifest.exitStatus == .incomplete, sourceLocation: location)
     let pages = try run.pages(guest)
     for gfn in guest.ranges.joined() where guest.status(gfn) == .mapped {
       #expect(pages[gfn] == (gfn == target.gfn ? nil : guest.page(gfn)), sourceLocation: location)
@@ -82,13 +82,13 @@ import Testing
   func rows42And43CutStreamsShowWhenEachPageIsDecoded(codec: RecipeCodec, verifies: Bool) throws {
     var options = SplitRun.Options()
     options.verifies = verifies
-    if !verifies { options.encoding = codec == .zlib ? .lzo : .zlib }
+    if !verifies { options.codec = codec == .zlib ? .lzo : .zlib }
     if codec == .zlib && !verifies { options.format = "elf" }
     let faults: [RecipeCodec: String] = [
       .zlib: "zlib: stream corrupt (ends early)", .lzo: "lzo: stream corrupt (INPUT_OVERRUN)",
       .snappy: "snappy: stream corrupt (INVALID_INPUT)", .zstd: "zstd: stream corrupt (Src size is incorrect)",
     ]
-    if options.format == "elf" { options.encoding = nil }
+    if options.format == "elf" { options.codec = nil }
     try expectOneBad(codec, options, checked: verifies ? "pages" : nil) {
       bytes, descriptor in
       let size = self.place(bytes, descriptor).size / 2
@@ -176,15 +176,15 @@ import Testing
   ])
   func rows10And24And62And63CostNothing(offset: Int, bytes: [UInt8]) throws {
     let manifest = try run(fieldAt: offset, bytes)
-    #expect(manifest.warnings.contains { $0.code == "input" })
-    #expect(manifest.completeness == .complete)
+    #expect(manifest.warnings.contains { $0.code == .input })
+    #expect(manifest.exitStatus == .complete)
   }
 
   /// offset_vmcoreinfo, offset_note, size_note: something that the host said of itself is not read.
   @Test(arguments: [(32, [0xff]), (48, [0xff]), (56, [1])] as [(Int, [UInt8])])
   func rows49To54SayThatSomethingIsMissing(field: Int, top: [UInt8]) throws {
     let manifest = try run(fieldAt: 4096 + field + 7, top)
-    #expect(manifest.warnings.contains { $0.code == "damaged_input" && $0.text.contains("lies outside the file") })
-    #expect(manifest.completeness == .incomplete)
+    #expect(manifest.warnings.contains { $0.code == .damaged_input && $0.text.contains("lies outside the file") })
+    #expect(manifest.exitStatus == .incomplete)
   }
 }

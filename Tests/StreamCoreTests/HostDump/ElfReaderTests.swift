@@ -84,7 +84,7 @@ import Testing
     #expect(
       try dump.entries(in: 0x12..<0x40)
         == [0x5000, 0x6000].map { offset in
-          .page(StoredPage(frame: 0x12 + (offset - 0x5000) >> 12, offset: offset, size: 4096, encoding: .raw))
+          .page(StoredPage(frame: 0x12 + (offset - 0x5000) >> 12, offset: offset, size: 4096, codec: .raw))
         })
     #expect(try dump.entries(in: 0..<0x10) == [])
     #expect(dump.stretches == [0..<4096])
@@ -128,6 +128,6 @@ import Testing
     let directory = try RecipeDirectory()
     let dump = try openHostDump(path: try directory.write(file, as: "dump"))
     #expect(dump.summary.storedPages == 4)
-    #expect(dump.file.counters[.headers] < 2 << 20)
+    #expect(dump.input.counters[.headers] < 2 << 20)
   }
 }

@@ -5,8 +5,8 @@ import Testing
 
 @testable import StreamCore
 
-/// Malformed and absurd ELF files, as formats/kdump-compressed.md §8 has them for kdump: refused with the field, or
-/// read as far as they go.
+/// Malformed and absurd ELF files, as Documentation/kdump-compressed.md §8 has them for kdump: refused with the field,
+/// or read as far as they go.
 @Suite struct ElfRowTests {
   private func refusal(_ damage: (inout [UInt8]) -> Void) throws -> HostDumpError? {
     var bytes = ElfSample().bytes
@@ -266,6 +266,6 @@ import Testing
     let memory = HostMemory(dump)
     // What the file no longer has reads as zeros at best: none of it is believed, and whole stages end with an error.
     for frame in 0x10...0x12 as ClosedRange<UInt64> { #expect(memory.page(frame) == .bad) }
-    #expect(throws: SystemError(call: "read", path: path, code: EIO)) { try dump.file.checkIntact() }
+    #expect(throws: SystemError(call: "read", path: path, code: EIO)) { try dump.input.source.check() }
   }
 }

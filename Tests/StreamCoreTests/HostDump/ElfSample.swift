@@ -1,9 +1,9 @@
 import HostModel
 import HostRecipes
-import StreamCore
+@testable import StreamCore
 
-/// A small ELF vmcore from its program headers, written by hand so that a test can say anything in them.
-/// Source: formats/elf.md §1.1, §1.2.
+/// A small ELF vmcore from its program headers, written by hand so that a test can say anything in them. Source:
+/// Documentation/elf.md §1.1, §1.2.
 struct ElfSample {
   struct Segment {
     var type: UInt32 = 1

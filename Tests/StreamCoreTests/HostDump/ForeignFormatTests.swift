@@ -11,7 +11,7 @@ import Testing
   func everyKnownFormatIsRefusedByName(index: Int) throws {
     let format = ForeignFormat.all[index]
     var bytes = [UInt8](repeating: 0x55, count: 8192)
-    switch format.place {
+    switch format.position {
     case .start(let offset): bytes.replaceSubrange(Int(offset)..<Int(offset) + format.magic.count, with: format.magic)
     case .end(let count):
       bytes.replaceSubrange(8192 - Int(count)..<8192 - Int(count) + format.magic.count, with: format.magic)
@@ -20,7 +20,7 @@ import Testing
       try OpenedDump.refusal(bytes) == .unsupported(file: "dump", format: format.name, remedy: format.remedy))
   }
 
-  /// The magics as formats/elf.md §5 has them, apart from the product's list.
+  /// The magics as Documentation/elf.md §5 has them, apart from the product's list.
   @Test(arguments: [
     ("an LKCD dump", "ed238f61730119a8"), ("a VMware snapshot", "d2bed2be"),
     ("a QEMU migration stream", "5145564d00000003"),

@@ -4,7 +4,7 @@ import Testing
 
 @testable import StreamCore
 
-/// formats/kdump-compressed.md §8, the rows about headers, bitmaps and notes. A test bears its row's number.
+/// Documentation/kdump-compressed.md §8, the rows about headers, bitmaps and notes. A test bears its row's number.
 @Suite struct KdumpHeaderRowTests {
   private func refusal(_ damage: (inout KdumpSample) -> Void) throws -> HostDumpError? {
     var sample = KdumpSample()
@@ -57,7 +57,7 @@ import Testing
     let place = UInt64(sample.descriptor(19))
     #expect(
       try opened.entry(19)
-        == .lost(BadPage(frame: 19, offset: place, reason: "descriptor past the end of the file")))
+        == .fault(PageFault(.lost, frame: 19, offset: place, reason: "descriptor past the end of the file")))
   }
 
   @Test func row05FileEndsInTheData() throws {
@@ -67,10 +67,10 @@ import Testing
     let opened = try OpenedDump(sample.bytes)
     #expect(opened.wrong(KdumpSample.stored.filter { $0 < 10 }, KdumpSample.page) == [])
     for frame in KdumpSample.stored where frame >= 10 {
-      let bad = BadPage(
-        frame: frame, offset: UInt64(sample.descriptor(frame)),
+      let bad = PageFault(
+        .bad, frame: frame, offset: UInt64(sample.descriptor(frame)),
         reason: "data at \(hex(sample.offset(frame))) past the end of the file")
-      #expect(try opened.entry(frame) == .bad(bad))
+      #expect(try opened.entry(frame) == .fault(bad))
       #expect(HostMemory(opened.dump).page(frame) == .bad)
     }
   }
@@ -381,7 +381,7 @@ import Testing
 
   @Test func row64OtherCodecThanTheHeaders() throws {
     let dump = try accepted { $0.bytes.store(UInt32(0x20), at: 424) }
-    #expect(dump.summary.encoding == .zstd)
+    #expect(dump.summary.codec == .zstd)
   }
 
   @Test(arguments: [1, 2, 0])

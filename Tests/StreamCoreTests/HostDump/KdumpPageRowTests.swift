@@ -4,8 +4,8 @@ import Testing
 
 @testable import StreamCore
 
-/// formats/kdump-compressed.md §8, the rows about single pages: the damaged page is bad, with the place at fault, and
-/// all others are the truth. A test bears its row's number.
+/// Documentation/kdump-compressed.md §8, the rows about single pages: the damaged page is bad, with the place at fault,
+/// and all others are the truth. A test bears its row's number.
 @Suite struct KdumpPageRowTests {
   private static let frame: UInt64 = 6
 
@@ -16,8 +16,8 @@ import Testing
     var sample = KdumpSample()
     damage(&sample)
     let opened = try OpenedDump(sample.bytes)
-    let bad = BadPage(frame: Self.frame, offset: UInt64(sample.descriptor(Self.frame)), reason: reason)
-    #expect(try opened.entry(Self.frame) == .bad(bad), sourceLocation: location)
+    let bad = PageFault(.bad, frame: Self.frame, offset: UInt64(sample.descriptor(Self.frame)), reason: reason)
+    #expect(try opened.entry(Self.frame) == .fault(bad), sourceLocation: location)
     #expect(HostMemory(opened.dump).page(Self.frame) == .bad, sourceLocation: location)
     try expectOthersRight(opened, location)
   }
@@ -38,7 +38,7 @@ import Testing
       return
     }
     var decoded: [UInt8] = []
-    let found = stream.withBytes { PageDecoder().decode($0, page.encoding, into: &decoded) }
+    let found = stream.withBytes { PageDecoder().decode($0, page.codec, into: &decoded) }
     #expect(found == fault)
     #expect(HostMemory(opened.dump).page(Self.frame) == .bad)
     try expectOthersRight(opened)
@@ -51,7 +51,7 @@ import Testing
     let place = UInt64(sample.descriptor(Self.frame))
     #expect(
       try opened.entry(Self.frame)
-        == .lost(BadPage(frame: Self.frame, offset: place, reason: "descriptor never written")))
+        == .fault(PageFault(.lost, frame: Self.frame, offset: place, reason: "descriptor never written")))
     #expect(HostMemory(opened.dump).page(Self.frame) == .absent)
     try expectOthersRight(opened)
   }

@@ -12,7 +12,7 @@ import Testing
     #expect(
       dump.summary
         == HostDumpSummary(
-          format: "kdump-compressed", headerVersion: Int(version), encoding: .lzo, dumpLevel: 17, frames: 20,
+          format: "kdump-compressed", headerVersion: Int(version), codec: .lzo, dumpLevel: 17, frames: 20,
           storedPages: 17, incomplete: false))
     #expect(opened.wrong(KdumpSample.stored, KdumpSample.page) == [])
     #expect(dump.notes.map(\.name) == (version >= 4 ? ["CORE", "VMCOREINFO"] : []))
@@ -38,10 +38,10 @@ import Testing
     let sample = KdumpSample()
     let dump = try OpenedDump(sample.bytes).dump
     let entries = try dump.entries(in: 2..<9)
-    #expect(entries.map(\.frame) == [2, 3, 4, 6, 7, 8])
-    let zero = StoredPage(frame: 3, offset: UInt64(sample.data), size: 4096, encoding: .raw)
+    #expect(entries.compactMap(\.frame) == [2, 3, 4, 6, 7, 8])
+    let zero = StoredPage(frame: 3, offset: UInt64(sample.data), size: 4096, codec: .raw)
     #expect(entries[1] == .page(zero))
-    #expect(entries[0] == .page(StoredPage(frame: 2, offset: sample.offset(2), size: sample.size(2), encoding: .lzo)))
+    #expect(entries[0] == .page(StoredPage(frame: 2, offset: sample.offset(2), size: sample.size(2), codec: .lzo)))
     #expect(try dump.entries(in: 12..<14) == [])
     #expect(try dump.entries(in: 20..<1 << 40) == [])
     #expect(dump.stretches == [0..<4096])
@@ -90,6 +90,10 @@ import Testing
     let memory = HostMemory(dump)
     #expect(KdumpSample.stored.allSatisfy { memory.page($0).page?.bytes == KdumpSample.page($0) })
     #expect(dump.presence((1 << 40) - 1) == .unknown)
-    #expect(dump.file.counters[.headers] < 8 << 20)
+    #expect(dump.input.counters[.headers] < 8 << 20)
   }
+}
+
+extension StoredEntry {
+  fileprivate var frame: UInt64? { if case .page(let page) = self { page.frame } else { nil } }
 }

@@ -1,10 +1,10 @@
 import HostModel
 import HostRecipes
-import StreamCore
+@testable import StreamCore
 
 /// A small kdump-compressed file of 20 frames in all codecs: 12 and 13 are a hole, 5 is filtered, 3 and 7 share a
-/// descriptor's target of zeros. Written by hand, so that a test can damage any byte of it.
-/// Source: formats/kdump-compressed.md §1-6.
+/// descriptor's target of zeros. Written by hand, so that a test can damage any byte of it. Source:
+/// Documentation/kdump-compressed.md §1-6.
 struct KdumpSample {
   static let frames: UInt64 = 20
   static let stored: [UInt64] = (0..<20).filter { ![5, 12, 13].contains($0) }

@@ -1,7 +1,7 @@
-import Foundation
 import HostModel
 import HostRecipes
-import StreamCore
+import Foundation
+@testable import StreamCore
 
 /// A small dump that is damaged over and over, and what each guest's dump must hold.
 struct MutationSubject: Sendable {
@@ -83,7 +83,7 @@ struct MutationSubject: Sendable {
       let inspection = try Inspection.run(path: input.path, options)
       let split = Split(
         inspection: inspection, directory: directory.path, format: guestDumpFormats[0],
-        encoding: index % 4 == 2 ? .raw : nil, verifies: index % 4 == 3, force: true)
+        codec: index % 4 == 2 ? .raw : nil, verifies: index % 4 == 3, force: true)
       let manifest = try split.run(workers, Progress.none)
       outcome.ending = "manifest"
       try judge(manifest, mutation, damaged, directory, &outcome)

@@ -5,8 +5,8 @@ import Testing
 
 @testable import StreamCore
 
-/// 10,000 random damages to three small dumps (design §8.3): every run ends in a manifest or in a failure that says
-/// why, and no page comes out as another one or as zeros.
+/// 10,000 random damages to three small dumps (Documentation/design.md §8.3): every run ends in a manifest or in a
+/// failure that says why, and no page comes out as another one or as zeros.
 ///
 /// VMCS_SPLIT_SEED gives another seed, VMCS_SPLIT_MUTATIONS a range of indexes ("17-18"): each index is a damage of its
 /// own, so that one can be looked at alone.

@@ -5,7 +5,7 @@ import Testing
 /// A stretch as one batch, against the same stretch page by page.
 @Suite struct PageBatchTests {
   private func page(_ frame: UInt64, at offset: UInt64, size: UInt32 = 100) -> StoredPage {
-    StoredPage(frame: frame, offset: offset, size: size, encoding: .lzo)
+    StoredPage(frame: frame, offset: offset, size: size, codec: .lzo)
   }
 
   @Test func neighboursWithOnePlaceStandOnce() {

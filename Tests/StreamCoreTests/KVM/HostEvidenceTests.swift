@@ -207,7 +207,7 @@ import Testing
     let odd = host.addVCPU(at: 0x82_0380, kvm: kvm, region: 0x402_0000, id: 2, startToPointer: 6784)
     host.setTable(of: kvm, node: 0x90_0000, vcpus: [0x80_0380, 0x81_0700, 0x82_0380])
     let pointer = HPA(rawValue: 0x82_0380 + 6784)
-    let expected = Verdict.failure(.place(pointer: pointer, expected: pointer &+ 8))
+    let expected = Verdict.failure(.notVMCS01(pointer: pointer, expected: pointer &+ 8))
     for others in [[facts, second], [second, facts]] {
       #expect(try verdict(host, odd, others: others) == expected)
       #expect(try host.evidence([odd] + others).evidence(for: odd.address) == expected)

@@ -20,7 +20,7 @@ import Testing
   ]
   private static let fields: [WritableKeyPath<RegionFacts, UInt64?> & Sendable] = [
     \.hostCR3, \.hostCR4, \.hostRSP, \.hostFSBase, \.hostGSBase, \.entryMSRLoad, \.msrBitmap, \.virtualAPIC, \.cr0Mask,
-    \.cr4Mask, \.guestCR0, \.guestRSP, \.entryControls, \.exitControls, \.pinControls, \.processorControls,
+    \.cr4Mask, \.guestRSP, \.entryControls, \.exitControls, \.pinControls, \.processorControls,
     \.secondaryControls, \.exitReason,
   ]
 
@@ -43,10 +43,10 @@ import Testing
       if Bool.random(using: &random), let field = Self.fields.randomElement(using: &random) {
         facts[keyPath: field] = Self.extremes.randomElement(using: &random) ?? 0
       }
-      for kernel in [try? host.kernel(), try? HostKernel(regions: [facts], memory: host.memory)] {
+      for kernel in [try? host.kernel(), try? LinuxKernel(regions: [facts], memory: host.memory)] {
         guard let kernel else { continue }
-        let evidence = HostEvidence(kernel: kernel, regions: [facts])
-        _ = VCPUStates(evidence: evidence, regions: [facts]).state(of: facts.address)
+        let evidence = try HostEvidence(kernel: kernel, regions: [facts])
+        _ = KVMVCPUStates(evidence: evidence, regions: [facts]).state(of: facts.address)
         if case .success(let proof) = evidence.evidence(for: facts.address) { #expect(proof.kvm.rawValue == sound.kvm) }
       }
     }

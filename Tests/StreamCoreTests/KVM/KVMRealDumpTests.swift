@@ -11,15 +11,15 @@ struct KVMRealDumpTests {
   func `the direct map of a real host is where its ELF dump says`(name: String, base: UInt64) throws {
     let host = try KVMRealHost(name)
     #expect(try host.kernel().directMapBase.rawValue == base)
-    let unanchored = try HostKernel(regions: host.facts, memory: host.memory)
+    let unanchored = try LinuxKernel(regions: host.facts, memory: host.memory)
     #expect(unanchored.directMapBase.rawValue == base)
   }
 
   @Test(arguments: [("haswell", 3, 184), ("mini", 3, 192), ("nested", 2, 184)] as [(String, Int, UInt64)])
   func `every live region has evidence, vmcs02 as nested`(name: String, guests: Int, toMSRLoad: UInt64) throws {
     let host = try KVMRealHost(name)
-    for kernel in [try host.kernel(), try HostKernel(regions: host.facts, memory: host.memory)] {
-      let evidence = HostEvidence(kernel: kernel, regions: host.facts)
+    for kernel in [try host.kernel(), try LinuxKernel(regions: host.facts, memory: host.memory)] {
+      let evidence = try HostEvidence(kernel: kernel, regions: host.facts)
       #expect(evidence.shape?.pointerToMSRLoad == toMSRLoad)
       #expect(evidence.shape?.pointerToLoaded == 160)
       #expect(evidence.kvms.count == guests)
@@ -51,14 +51,13 @@ struct KVMRealDumpTests {
   func `a stopped vCPU's registers are the truth`(name: String, guest: String, cpu: Int, address: UInt64) throws {
     let host = try KVMRealHost(name)
     let region = try #require(host.regions.first { $0.address.rawValue == address })
-    let facts = RegionFacts(region)
-    let states = VCPUStates(
-      evidence: HostEvidence(kernel: try host.kernel(), regions: host.facts), regions: host.facts)
+    let states = KVMVCPUStates(
+      evidence: try HostEvidence(kernel: try host.kernel(), regions: host.facts), regions: host.facts)
     let state = try #require(states.state(of: region.address))
     var vmcs = RegisterState()
     let fields: [(Register, VMCSField)] = [(.rip, .GUEST_RIP), (.rsp, .GUEST_RSP), (.cr3, .GUEST_CR3)]
     for (register, field) in fields { vmcs.registers[register] = region[field].map { Sourced($0, .vmcs) } }
-    let merged = vmcs.merged(with: state, region: facts)
+    let merged = vmcs.merged(with: state, isCR3Guests: region.hasGuestCR3)
     let truth = try host.truth(guest: guest, cpu: cpu)
     for register in Register.general + [.rip, .cr2, .cr3, .efer] {
       #expect(merged[register] == truth[register.rawValue], "\(register)")
@@ -68,8 +67,8 @@ struct KVMRealDumpTests {
 
   @Test func `states of a real host: halted and running vCPUs, APIC ids, task priority, KERNEL_GS_BASE`() throws {
     let host = try KVMRealHost("haswell")
-    let states = VCPUStates(
-      evidence: HostEvidence(kernel: try host.kernel(), regions: host.facts), regions: host.facts)
+    let states = KVMVCPUStates(
+      evidence: try HostEvidence(kernel: try host.kernel(), regions: host.facts), regions: host.facts)
     let found = host.regions.compactMap { states.state(of: $0.address) }
     #expect(found.map(\.mpState) == [.HALTED, .HALTED, .HALTED, .RUNNABLE])
     #expect(found.map(\.apicID) == [0, 0, 1, 0])
@@ -84,10 +83,10 @@ struct KVMRealDumpTests {
     let whole = try KVMRealHost(name)
     let filtered = try KVMRealHost(name, file: "host-d31.lzo.kdump")
     let evidence = [
-      HostEvidence(kernel: try whole.kernel(), regions: whole.facts),
-      HostEvidence(kernel: try filtered.kernel(), regions: filtered.facts),
+      try HostEvidence(kernel: try whole.kernel(), regions: whole.facts),
+      try HostEvidence(kernel: try filtered.kernel(), regions: filtered.facts),
     ]
-    let states = evidence.map { VCPUStates(evidence: $0, regions: whole.facts) }
+    let states = evidence.map { KVMVCPUStates(evidence: $0, regions: whole.facts) }
     for region in whole.facts.map(\.address) {
       #expect(try evidence[0].evidence(for: region).get() == evidence[1].evidence(for: region).get())
       let state = try #require(states[0].state(of: region))
@@ -100,7 +99,7 @@ struct KVMRealDumpTests {
     let region = host.regions[0]
     // The same content at another frame: a guest's copy of a region, known to the last byte.
     let copy = VMCSRegion(address: HPA(rawValue: 0x1cb3_b000), page: region.page, layout: region.layout)
-    let evidence = HostEvidence(kernel: try host.kernel(), regions: host.facts + [RegionFacts(copy)])
+    let evidence = try HostEvidence(kernel: try host.kernel(), regions: host.facts + [RegionFacts(copy)])
     #expect(evidence.evidence(for: copy.address) == .failure(.noLoadedVMCS(copy.address)))
     #expect(throws: Never.self) { try evidence.evidence(for: region.address).get() }
   }

@@ -38,7 +38,7 @@ struct KVMRealHost {
     self.regions = regions
   }
 
-  func kernel() throws -> HostKernel { try HostKernel(vmcoreinfo: info, memory: memory) }
+  func kernel() throws -> LinuxKernel { try LinuxKernel(vmcoreinfo: info, memory: memory) }
 
   /// `info registers` of one vCPU, as numbers by name.
   func truth(guest: String, cpu: Int) throws -> [String: UInt64] {

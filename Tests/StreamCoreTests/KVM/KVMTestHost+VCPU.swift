@@ -72,7 +72,6 @@ extension KVMTestHost {
     facts.virtualAPIC = region + 0x2000
     facts.cr0Mask = 0xffff_ffff_fffe_fff7
     facts.cr4Mask = 0xffff_ffff_fffe_f871
-    facts.guestCR0 = 0x8005_0033
     facts.guestRSP = 0x7fff_0000
     facts.entryControls = 0x53ff
     facts.exitControls = 0xb_efff
@@ -95,14 +94,14 @@ extension KVMTestHost {
     return (host, facts, kvm)
   }
 
-  func kernel() throws -> HostKernel {
-    try HostKernel(memory: memory, root: HPA(rawValue: Self.root), levels: levels, anchored: true)
+  func kernel() throws -> LinuxKernel {
+    try LinuxKernel(memory: memory, root: HPA(rawValue: Self.root), levels: levels, anchored: true)
   }
 
   /// The host as it stands, judged.
   func evidence(_ regions: [RegionFacts], search: (any PointerSearch)? = nil) throws -> HostEvidence {
     var finished = self
     finished.finishProcess()
-    return HostEvidence(kernel: try finished.kernel(), regions: regions, search: search)
+    return try HostEvidence(kernel: try finished.kernel(), regions: regions, search: search)
   }
 }

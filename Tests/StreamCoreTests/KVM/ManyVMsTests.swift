@@ -31,9 +31,9 @@ private final class CountingMemory: PhysicalMemory {
     }
     host.finishProcess()
     let memory = CountingMemory(host.memory)
-    let kernel = try HostKernel(memory: memory, root: HPA(rawValue: KVMTestHost.root), levels: 4, anchored: true)
+    let kernel = try LinuxKernel(memory: memory, root: HPA(rawValue: KVMTestHost.root), levels: 4, anchored: true)
     let before = memory.asked
-    let evidence = HostEvidence(kernel: kernel, regions: regions)
+    let evidence = try HostEvidence(kernel: kernel, regions: regions)
     let proven = regions.count { (try? evidence.evidence(for: $0.address).get()) != nil }
     return (proven, memory.asked.merging(before) { $0 - $1 })
   }

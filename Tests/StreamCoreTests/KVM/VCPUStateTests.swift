@@ -3,8 +3,8 @@ import Testing
 @testable import StreamCore
 
 @Suite struct VCPUStateTests {
-  private func state(_ host: KVMTestHost, _ facts: RegionFacts) throws -> VCPUState {
-    try #require(VCPUStates(evidence: host.evidence([facts]), regions: [facts]).state(of: facts.address))
+  private func state(_ host: KVMTestHost, _ facts: RegionFacts) throws -> KVMVCPUState {
+    try #require(KVMVCPUStates(evidence: host.evidence([facts]), regions: [facts]).state(of: facts.address))
   }
 
   private func base() -> RegisterState {
@@ -19,7 +19,7 @@ import Testing
     #expect(state.mpState == .HALTED)
     #expect(state.hostCPU == 1 && state.vcpuID == 0 && state.apicID == 0 && state.cr8 == 3)
     #expect(state.kernelGSBase == 0)
-    let merged = base().merged(with: state, region: facts)
+    let merged = base().merged(with: state, isCR3Guests: true)
     #expect(merged.registers[.rax] == Sourced(0x1000, .kvm))
     #expect(merged.registers[.r15] == Sourced(0x100f, .kvm))
     #expect(merged.registers[.rip] == Sourced(0x1010, .kvm))
@@ -34,20 +34,18 @@ import Testing
     var (host, facts, _) = KVMTestHost.sound()
     host.memory.store32(0xff00_ffef, at: 0x80_0380 + 296 + 136)
     host.memory.store32(0, at: 0x80_0380 + 296 + 140)
-    let merged = base().merged(with: try state(host, facts), region: facts)
+    let merged = base().merged(with: try state(host, facts), isCR3Guests: true)
     #expect(merged.registers[.rip] == Sourced(0xbad, .vmcs))
     #expect(merged.registers[.rsp] == Sourced(0xbad, .vmcs))
     #expect(merged.registers[.rbp] == Sourced(0x1005, .kvm))
   }
 
-  @Test func `CR3 comes from KVM where it is newer, and where EPT is off`() throws {
+  @Test func `CR3 comes from KVM where it is newer, and where the VMCS has not the guest's`() throws {
     var (host, facts, _) = KVMTestHost.sound()
     host.memory.store32(0x9_0000, at: 0x80_0380 + 296 + 140)
-    #expect(base().merged(with: try state(host, facts), region: facts).registers[.cr3] == Sourced(0xc3000, .kvm))
+    #expect(base().merged(with: try state(host, facts), isCR3Guests: true).registers[.cr3] == Sourced(0xc3000, .kvm))
     host.memory.store32(0, at: 0x80_0380 + 296 + 140)
-    facts.secondaryControls = 0
-    host.loadedVMCS(at: 0x80_0380 + KVMTestHost.startToPointer, facts: facts)
-    #expect(base().merged(with: try state(host, facts), region: facts).registers[.cr3] == Sourced(0xc3000, .kvm))
+    #expect(base().merged(with: try state(host, facts), isCR3Guests: false).registers[.cr3] == Sourced(0xc3000, .kvm))
   }
 
   @Test(arguments: [(136, 0xfe7d_0000), (140, 0x2_0000), (144 + 4, 1), (4 * 8, 0x1234)] as [(UInt64, UInt32)])
@@ -76,7 +74,7 @@ import Testing
     let inner = host.facts(of: 0x480_0000, msrLoad: facts.entryMSRLoad ?? 0)
     host.loadedVMCS(at: pointer + 1304, facts: inner, isActive: false)
     host.memory.store(host.directMap + pointer + 1304, at: pointer + 160)
-    let states = VCPUStates(evidence: try host.evidence([facts, inner]), regions: [facts, inner])
+    let states = KVMVCPUStates(evidence: try host.evidence([facts, inner]), regions: [facts, inner])
     #expect(states.state(of: facts.address)?.registers == nil)
     #expect(states.state(of: inner.address)?.registers?.values[0] == 0x1000)
     #expect(states.state(of: facts.address)?.mpState == .HALTED)

@@ -1,5 +1,5 @@
 import Foundation
-import StreamCore
+@testable import StreamCore
 import Synchronization
 import Testing
 
@@ -55,7 +55,7 @@ import Testing
   func itemsAreOrderedHoweverLongTheyTake(workers: Int) throws {
     let seen = Mutex<(ordered: [Int], finished: Set<Int>)>(([], []))
     let stage = OrderedStage<Int, Int>(
-      workers: workers, window: 8, cancellation: Cancellation(),
+      workers: workers, inFlight: 8, cancellation: Cancellation(),
       work: { _, item in
         usleep(UInt32.random(in: 0..<300))
         return item
@@ -73,7 +73,7 @@ import Testing
   func anErrorOfWorkComesAfterAllItemsBeforeItAreOrdered(workers: Int) {
     let seen = Mutex<[Int]>([])
     let stage = OrderedStage<Int, Void>(
-      workers: workers, window: 8, cancellation: Cancellation(),
+      workers: workers, inFlight: 8, cancellation: Cancellation(),
       work: { _, item in if item == 100 { throw Broken(item: item) } else { item } },
       order: { item in seen.withLock { $0.append(item) } }, finish: { _ in })
     #expect(throws: Broken(item: 100)) { try stage.run(1000) }
@@ -85,7 +85,7 @@ import Testing
     for failsToOrder in [true, false] {
       let finished = Atomic<Int>(0)
       let stage = OrderedStage<Int, Int>(
-        workers: workers, window: 8, cancellation: Cancellation(), work: { _, item in item },
+        workers: workers, inFlight: 8, cancellation: Cancellation(), work: { _, item in item },
         order: { item in if failsToOrder && item == 50 { throw Broken(item: item) } else { item } },
         finish: { item in
           if !failsToOrder && item == 50 { throw Broken(item: item) }
@@ -99,7 +99,7 @@ import Testing
   @Test func aSlowFinishHoldsBackTheWorkers() throws {
     let flying = Mutex<(now: Int, most: Int)>((0, 0))
     let stage = OrderedStage<Int, Int>(
-      workers: 4, window: 6, cancellation: Cancellation(),
+      workers: 4, inFlight: 6, cancellation: Cancellation(),
       work: { _, item in
         flying.withLock {
           $0.now += 1
@@ -119,7 +119,7 @@ import Testing
   @Test func aCancelledStageThrows() {
     let cancellation = Cancellation()
     let stage = OrderedStage<Int, Int>(
-      workers: 3, window: 6, cancellation: cancellation,
+      workers: 3, inFlight: 6, cancellation: cancellation,
       work: { _, item in
         if item == 20 { cancellation.cancel() }
         return item
@@ -131,7 +131,7 @@ import Testing
     let busy = Mutex<Set<Int>>([])
     let clashes = Atomic<Int>(0)
     let stage = OrderedStage<Int, Int>(
-      workers: 3, window: 9, cancellation: Cancellation(),
+      workers: 3, inFlight: 9, cancellation: Cancellation(),
       work: { worker, item in
         if !busy.withLock({ $0.insert(worker).inserted }) { clashes.wrappingAdd(1, ordering: .relaxed) }
         usleep(50)

@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 import Testing
 
 /// Hosts that no real dump here shows: other layouts, kernels, sizes and states.
@@ -118,12 +118,12 @@ import Testing
       SplitRun.Options(input: { input == "elf" ? $0.elf(.makedumpfile) : $0.kdump(.lzo) }))
     #expect(try run.entry(run.host.guests[0]).pages.absent[reason] == 16)
     #expect(try run.entry(run.host.guests[1]).pages.absent == [:])
-    #expect(run.manifest.completeness == .incomplete)
+    #expect(run.manifest.exitStatus == .incomplete)
   }
 
   @Test func aDumpWithoutVMCOREINFOIsSplitAndSaysSo() throws {
     let run = try expectExact("host ram 64M\nno vmcoreinfo\nguest a ram 0-4M linux 6.1.0-a\nguest b ram 0-4M nolinux")
-    #expect(run.manifest.warnings.contains { $0.code == "no_vmcoreinfo" })
+    #expect(run.manifest.warnings.contains { $0.code == .no_vmcoreinfo })
   }
 
   @Test func aForgedRegionInAGuestsMemoryMakesNoGuest() throws {

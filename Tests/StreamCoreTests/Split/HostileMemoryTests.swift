@@ -1,6 +1,6 @@
-import Foundation
 import HostRecipes
-import StreamCore
+import Foundation
+@testable import StreamCore
 import Testing
 
 /// Hosts with hostile guests and hostile tables, given to the program itself: it ends, with the right status, and its

@@ -1,6 +1,6 @@
-import Foundation
 import HostRecipes
-import StreamCore
+import Foundation
+@testable import StreamCore
 import Testing
 
 /// Guests that attack: whatever they write into their memory, or get into the host's page cache, the guests come out
@@ -22,7 +22,7 @@ import Testing
   private func expectIsolated(
     _ recipe: String, pagesPerCandidate: UInt64 = 4, _ location: SourceLocation = #_sourceLocation
   ) throws -> SplitRun {
-    let run = try SplitRun(recipe, SplitRun.Options(encoding: .raw))
+    let run = try SplitRun(recipe, SplitRun.Options(codec: .raw))
     #expect(run.manifest.guests.count == run.host.liveGuests.count, "\(recipe)", sourceLocation: location)
     for guest in run.host.liveGuests {
       try run.expectExact(guest, location)
@@ -147,6 +147,6 @@ import Testing
         with: "victim ram 0-4M backing 4K linux 6.1.0-victim\n  ept-loop 0x40000000\n  ept-share 0x40200000 0x200000"))
     let more = bent.manifest.counters["ept_tables", default: 0] - plain.manifest.counters["ept_tables", default: 0]
     #expect(more <= 4)
-    #expect(bent.manifest.warnings.contains { $0.code == "map_incomplete" && $0.text.contains("2 refused") })
+    #expect(bent.manifest.warnings.contains { $0.code == .map_incomplete && $0.text.contains("2 refused") })
   }
 }

@@ -1,6 +1,6 @@
+@testable import StreamCore
 import HostModel
 import HostRecipes
-import StreamCore
 import Testing
 
 /// The fast way (mapped files, heads alone, stored bytes passed through, workers) against the plain one, which reads
@@ -33,12 +33,12 @@ import Testing
 
   @Test(arguments: RecipeCodec.allCases)
   func undamagedDumpsOfEveryCodec(codec: RecipeCodec) throws {
-    for (format, encoding) in [("kdump", nil), ("kdump", PageEncoding.zstd), ("elf", nil)] {
+    for (format, target) in [("kdump", nil), ("kdump", PageCodec.zstd), ("elf", nil)] {
       var options = SplitRun.Options()
       options.input = { $0.kdump(codec) }
       options.format = format
-      options.encoding = encoding
-      try expectSame(options, "\(codec) to \(format) \(encoding?.name ?? "")")
+      options.codec = target
+      try expectSame(options, "\(codec) to \(format) \(target?.name ?? "")")
     }
   }
 

@@ -1,6 +1,6 @@
-import Foundation
 import HostRecipes
-import StreamCore
+import Foundation
+@testable import StreamCore
 import Testing
 
 /// Hosts whose max_mapnr is far above their RAM, and processors without a second-level map.
@@ -40,7 +40,7 @@ import Testing
     let inspection = try Inspection.run(path: path, Inspection.Options(.page, workers: Workers(count: 2)))
     #expect(inspection.dump.summary.frames == 1 << 38)
     // The bitmaps' holes are not read: what is asked for is about what the small dump has.
-    let asked = ReadPurpose.allCases.reduce(0) { $0 + inspection.dump.file.counters[$1] }
+    let asked = ReadPurpose.allCases.reduce(0) { $0 + inspection.dump.input.counters[$1] }
     #expect(asked < 64 << 20)
     let guest = try #require(inspection.guests.first)
     let mapped = host.guests[0].ranges.joined().filter { host.guests[0].status($0) == .mapped }

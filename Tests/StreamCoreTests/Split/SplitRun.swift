@@ -1,6 +1,6 @@
-import Foundation
 import HostRecipes
-import StreamCore
+import Foundation
+@testable import StreamCore
 import Testing
 
 /// One run of the whole way on a generated host: the recipe's dump in, guests' dumps out, read back by readers of the
@@ -16,7 +16,7 @@ struct SplitRun {
   struct Options {
     var input: (BuiltHost) -> [UInt8] = { $0.kdump(.lzo) }
     var format = "kdump"
-    var encoding: PageEncoding?
+    var codec: PageCodec?
     var threads = 2
     var guests: [String] = []
     var verifies = false
@@ -43,7 +43,7 @@ struct SplitRun {
     let format = try #require(guestDumpFormats.first { $0.name == options.format })
     let split = Split(
       inspection: inspection, directory: directory.path.appending(path: "out").path, guests: options.guests,
-      format: format, encoding: options.encoding, verifies: options.verifies, memory: options.memory)
+      format: format, codec: options.codec, verifies: options.verifies, memory: options.memory)
     manifest = try split.run(workers, Progress.none)
   }
 

@@ -1,6 +1,6 @@
-import Foundation
 import HostRecipes
-import StreamCore
+import Foundation
+@testable import StreamCore
 import Testing
 
 /// Whole runs on generated hosts: what a recipe puts in must come out, and nothing else.
@@ -20,11 +20,11 @@ import Testing
     try SplitRun(try #require(Self.host), options)
   }
 
-  @Test(arguments: PageEncoding.allCases, ["kdump", "elf"])
-  func guestsComeOutExactInEveryCodec(encoding: PageEncoding, format: String) throws {
+  @Test(arguments: PageCodec.allCases, ["kdump", "elf"])
+  func guestsComeOutExactInEveryCodec(codec: PageCodec, format: String) throws {
     var options = SplitRun.Options(format: format)
-    options.encoding = format == "kdump" ? encoding : nil
-    options.input = { $0.kdump(RecipeCodec(rawValue: encoding.rawValue) ?? .lzo) }
+    options.codec = format == "kdump" ? codec : nil
+    options.input = { $0.kdump(RecipeCodec(rawValue: codec.kdumpFlags) ?? .lzo) }
     let run = try run(options)
     #expect(run.manifest.guests.count == 2)
     for guest in run.host.guests { try run.expectExact(guest) }
@@ -45,10 +45,10 @@ import Testing
     #expect(run.manifest.input.headerVersion == version)
   }
 
-  @Test(arguments: [PageEncoding?.none, .zstd], ["kdump", "elf"])
-  func threadsLeaveNoTraceInTheOutput(encoding: PageEncoding?, format: String) throws {
+  @Test(arguments: [PageCodec?.none, .zstd], ["kdump", "elf"])
+  func threadsLeaveNoTraceInTheOutput(codec: PageCodec?, format: String) throws {
     var options = SplitRun.Options(format: format)
-    options.encoding = format == "kdump" ? encoding : nil
+    options.codec = format == "kdump" ? codec : nil
     options.threads = 1
     let one = try run(options)
     options.threads = 8
@@ -85,7 +85,7 @@ import Testing
   @Test func aGuestWithoutLinuxIsWrittenAndAWarningSaysWhoOpensIt() throws {
     let run = try run(SplitRun.Options())
     let name = try run.entry(try #require(run.host.guest("db"))).name
-    let warning = run.manifest.warnings.first { $0.code == "no_identity" }
+    let warning = run.manifest.warnings.first { $0.code == .no_identity }
     #expect(try #require(warning).text.hasPrefix(name + ":"))
     #expect(try run.entry(try #require(run.host.guest("web"))).osrelease == "6.1.0-test")
   }
@@ -118,12 +118,12 @@ import Testing
         vcpu apic 0 never-run
         vcpu apic 1 halted
       """, SplitRun.Options(format: format))
-    #expect(run.manifest.warnings.contains { $0.code == "first_cr3" } == (format == "kdump"))
+    #expect(run.manifest.warnings.contains { $0.code == .first_cr3 } == (format == "kdump"))
     #expect(run.manifest.guests.first?.osrelease == "6.1.0-a")
   }
 
   @Test func nothingOfAnotherTenantReachesADump() throws {
-    let run = try run(SplitRun.Options(encoding: .raw))
+    let run = try run(SplitRun.Options(codec: .raw))
     for guest in run.host.guests {
       // Some pages are alike in all guests, an empty page table or a stack: those are the guest's own, too.
       let own = Set(guest.ranges.joined().compactMap { guest.page($0) })

@@ -1,6 +1,6 @@
+@testable import StreamCore
 import HostModel
 import HostRecipes
-import StreamCore
 import Testing
 
 /// Whole runs on hosts whose layout only a VMCSINFO tells, and on hosts where one lies.
@@ -41,7 +41,7 @@ import Testing
       try expectExact(run, source: "vmcsinfo")
       #expect(run.manifest.layout?.id == "vmcsinfo")
       #expect(run.manifest.layout?.revisionId.value == UInt64(Self.revision))
-      #expect(!run.manifest.warnings.contains { $0.code == "layout_refused" || $0.code == "vmcsinfo" })
+      #expect(!run.manifest.warnings.contains { $0.code == .layout_refused || $0.code == .vmcsinfo })
     }
   }
 
@@ -88,11 +88,11 @@ import Testing
     let run = try SplitRun(host, SplitRun.Options(input: { _ in input }))
     try expectExact(run, source: "catalogue")
     #expect(run.manifest.layout?.id == "bochs-2.7")
-    let warnings = run.manifest.warnings.filter { $0.code == "layout_refused" }.map(\.text)
+    let warnings = run.manifest.warnings.filter { $0.code == .layout_refused }.map(\.text)
     #expect(warnings.count == 1)
     let start = "the layout of the dump's VMCSINFO note refused: none of "
     #expect(warnings.first?.hasPrefix(start) == true, "\(warnings)")
-    #expect(run.manifest.completeness == .complete)
+    #expect(run.manifest.exitStatus == .complete)
   }
 
   @Test func sourcesAreTriedInTheirOrder() throws {
@@ -104,7 +104,7 @@ import Testing
     let options = SplitRun.Options(input: { _ in input }, layout: other, vmcsinfo: try VMCSInfo.parse(lie))
     let run = try SplitRun(host, options)
     try expectExact(run, source: "vmcsinfo")
-    let warnings = run.manifest.warnings.filter { $0.code == "layout_refused" }.map(\.text)
+    let warnings = run.manifest.warnings.filter { $0.code == .layout_refused }.map(\.text)
     #expect(warnings.count == 2)
     #expect(warnings.first == "the layout other given with --layout refused: it has no place for HOST_CR3")
     #expect(warnings.last?.hasPrefix("the layout given with --vmcsinfo refused: none of ") == true)
@@ -113,7 +113,7 @@ import Testing
       input: { _ in input }, layout: LayoutCatalogue.layout(id: "bochs-2.7"), vmcsinfo: try VMCSInfo.parse(lie))
     let given = try SplitRun(host, right)
     try expectExact(given, source: "layout-file")
-    #expect(!given.manifest.warnings.contains { $0.code == "layout_refused" })
+    #expect(!given.manifest.warnings.contains { $0.code == .layout_refused })
   }
 
   @Test func aTableOfAnotherProcessorIsRefused() throws {
@@ -122,7 +122,7 @@ import Testing
     try expectExact(run, source: "catalogue")
     #expect(
       run.manifest.warnings.contains {
-        $0.code == "layout_refused"
+        $0.code == .layout_refused
           && $0.text
             == "the layout given with --vmcsinfo refused: no page with its revision id (0x7a) holds more than a header"
       })
@@ -135,7 +135,7 @@ import Testing
     let run = try SplitRun(host, SplitRun.Options(input: { _ in input }))
     try expectExact(run, source: "vmcsinfo")
     #expect(
-      run.manifest.warnings.filter { $0.code == "vmcsinfo" }.map(\.text) == [
+      run.manifest.warnings.filter { $0.code == .vmcsinfo }.map(\.text) == [
         "VMCSINFO: a note that cannot be read: no field with a place",
         "VMCSINFO: one more note, not used",
       ])

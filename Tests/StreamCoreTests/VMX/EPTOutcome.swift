@@ -1,16 +1,16 @@
-import StreamCore
+@testable import StreamCore
 
 /// All runs and counts of a root, put together from its subtrees in order of guest address.
 struct EPTOutcome: Equatable {
-  var runs: [EPTRun] = []
-  var counts: EPTCounts
+  var runs: [MapRun] = []
+  var counts: MapCounts
 
   /// - Parameter backwards: the last subtree is walked first.
   init(_ walk: EPTWalk, atLeast count: Int, backwards: Bool) {
     let subtrees = walk.subtrees(atLeast: count)
-    var parts = [(runs: [EPTRun], counts: EPTCounts)](repeating: ([], EPTCounts()), count: subtrees.count)
+    var parts = [(runs: [MapRun], counts: MapCounts)](repeating: ([], MapCounts()), count: subtrees.count)
     for index in backwards ? Array(subtrees.indices.reversed()) : Array(subtrees.indices) {
-      var runs: [EPTRun] = []
+      var runs: [MapRun] = []
       let counts = walk.walk(subtrees[index]) { runs.append($0) }
       parts[index] = (runs, counts)
     }

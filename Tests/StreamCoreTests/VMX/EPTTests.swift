@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 import Testing
 
 @Suite struct EPTPointerTests {
@@ -7,7 +7,6 @@ import Testing
     let pointer = try EPTPointer(value)
     #expect(pointer.levels == levels)
     #expect(pointer.rootFrame == 0x40)
-    #expect(pointer.hasAccessedDirty == (value >> 6 & 1 == 1))
   }
 
   @Test(arguments: [

@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 import Testing
 
 /// EPT by recipe: tables at the frames that a test names.
@@ -33,8 +33,8 @@ import Testing
     let outcome = outcome(try walk(memory))
     #expect(
       outcome.runs == [
-        EPTRun(gpaFrame: 0, hostFrame: 0x100, count: 4), EPTRun(gpaFrame: 4, hostFrame: 0x200, count: 1),
-        EPTRun(gpaFrame: 6, hostFrame: 0x202, count: 1),
+        MapRun(gpaFrame: 0, hostFrame: 0x100, count: 4), MapRun(gpaFrame: 4, hostFrame: 0x200, count: 1),
+        MapRun(gpaFrame: 6, hostFrame: 0x202, count: 1),
       ])
     #expect(outcome.counts.tables == 4)
     #expect(outcome.counts.leaves == 6)
@@ -50,8 +50,8 @@ import Testing
     let walk = try walk(memory)
     #expect(
       outcome(walk).runs == [
-        EPTRun(gpaFrame: 511, hostFrame: 0x123ff, count: 513),
-        EPTRun(gpaFrame: 262_144, hostFrame: 0x40000, count: 262_144),
+        MapRun(gpaFrame: 511, hostFrame: 0x123ff, count: 513),
+        MapRun(gpaFrame: 262_144, hostFrame: 0x40000, count: 262_144),
       ])
     #expect(walk.translate(GPA(rawValue: 0x1f_f123))?.hostFrame == 0x123ff)
     #expect(walk.translate(GPA(frame: 512 + 17))?.hostFrame == 0x12400 + 17)
@@ -69,7 +69,7 @@ import Testing
     memory.table(0x50)
     memory[0x50, 0] = 0
     let walk = try walk(memory, levels: 5)
-    #expect(outcome(walk).runs == [EPTRun(gpaFrame: 2 * 512 + 3, hostFrame: 0x777, count: 1)])
+    #expect(outcome(walk).runs == [MapRun(gpaFrame: 2 * 512 + 3, hostFrame: 0x777, count: 1)])
     #expect(walk.translate(GPA(frame: 2 * 512 + 3))?.hostFrame == 0x777)
   }
 
@@ -77,7 +77,7 @@ import Testing
     var memory = chain(empty: 1 << 63)
     memory[0x43, 7] = entry(0x321, Self.leaf) | 1 << 63
     let outcome = outcome(try walk(memory))
-    #expect(outcome.runs == [EPTRun(gpaFrame: 7, hostFrame: 0x321, count: 1)])
+    #expect(outcome.runs == [MapRun(gpaFrame: 7, hostFrame: 0x321, count: 1)])
     #expect(outcome.counts.misconfigured == 0)
   }
 
@@ -97,7 +97,7 @@ import Testing
     var memory = chain()
     memory[0x43, 9] = 0x0150_0000_0012_3970
     let outcome = outcome(try walk(memory))
-    #expect(outcome.runs == [EPTRun(gpaFrame: 9, hostFrame: 0x123, count: 1)])
+    #expect(outcome.runs == [MapRun(gpaFrame: 9, hostFrame: 0x123, count: 1)])
     #expect(outcome.counts.accessTracked == 1)
   }
 
@@ -118,7 +118,7 @@ import Testing
     let outcome = outcome(try walk(memory))
     #expect(outcome.counts.loops == 1)
     #expect(outcome.counts.shared == 0)
-    #expect(outcome.runs == [EPTRun(gpaFrame: 0, hostFrame: 0x100, count: 1)])
+    #expect(outcome.runs == [MapRun(gpaFrame: 0, hostFrame: 0x100, count: 1)])
   }
 
   @Test func aSharedTableBelongsToTheLowestGuestAddress() throws {
@@ -139,7 +139,7 @@ import Testing
     for count in [1, 2, 3, 10] {
       for backwards in [false, true] {
         let outcome = outcome(walk, atLeast: count, backwards: backwards)
-        #expect(outcome.runs == [EPTRun(gpaFrame: 0, hostFrame: 0x100, count: 1)])
+        #expect(outcome.runs == [MapRun(gpaFrame: 0, hostFrame: 0x100, count: 1)])
         #expect(outcome.counts == self.outcome(walk).counts)
       }
     }
@@ -152,7 +152,7 @@ import Testing
     memory[0x43, 0] = entry(0x100, Self.leaf)
     let outcome = outcome(try walk(memory))
     #expect(outcome.counts.shared == 1)
-    #expect(outcome.runs == [EPTRun(gpaFrame: 0, hostFrame: 0x100, count: 1)])
+    #expect(outcome.runs == [MapRun(gpaFrame: 0, hostFrame: 0x100, count: 1)])
   }
 
   @Test func workIsBoundedByTheTablesThatExist() throws {
@@ -196,7 +196,7 @@ import Testing
     #expect(outcome.counts.badTables == 1)
     #expect(outcome.counts.badFrames == [0x801])
     #expect(outcome.counts.isIncomplete)
-    #expect(outcome.runs == [EPTRun(gpaFrame: 0, hostFrame: 0x100, count: 1)])
+    #expect(outcome.runs == [MapRun(gpaFrame: 0, hostFrame: 0x100, count: 1)])
   }
 
   @Test func anAbsentRootMapsNothing() throws {

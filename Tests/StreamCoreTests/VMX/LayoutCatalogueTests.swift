@@ -1,5 +1,5 @@
 import Foundation
-import StreamCore
+@testable import StreamCore
 import Testing
 
 /// The catalogue against the table that it is made from.

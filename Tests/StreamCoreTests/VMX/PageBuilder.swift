@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 
 /// Packs a region by a layout's places, with code of its own for the access rights.
 struct PageBuilder {
@@ -31,8 +31,8 @@ struct PageBuilder {
   var page: Page { Page(bytes) ?? .zero }
   var region: VMCSRegion { VMCSRegion(address: HPA(rawValue: 0x1000), page: page, layout: layout) }
 
-  /// A 64-bit Linux guest in kernel mode, as KVM 6.1 leaves it after a HLT exit; EPTP names frame 0x40.
-  /// Values: vmx/invariants.md §2 to §5.
+  /// A 64-bit Linux guest in kernel mode, as KVM 6.1 leaves it after a HLT exit; EPTP names frame 0x40. Values:
+  /// Documentation/vmcs.md §2 to §5.
   static func guest(_ layout: Layout) -> PageBuilder {
     var page = PageBuilder(layout)
     let values: [VMCSField: UInt64] = [

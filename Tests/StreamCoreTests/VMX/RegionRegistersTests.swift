@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 import Testing
 
 @Suite struct RegionRegistersTests {
@@ -74,12 +74,22 @@ import Testing
   }
 
   @Test func cr3IsUnknownWhereKVMRunsTheGuestOnItsOwn() throws {
+    // Shadow paging.
     var page = try guest()
-    page[.CPU_BASED_VM_EXEC_CONTROL] = 0xb5a0_edfa
-    #expect(page.region.registerState(hostLoadsEFER: true)[.cr3] == nil)
-    page = try guest()
     page[.SECONDARY_VM_EXEC_CONTROL] = 0x34f8
     #expect(page.region.registerState(hostLoadsEFER: true)[.cr3] == nil)
+    // No unrestricted guest: with paging the guest's own, without it KVM's identity map.
+    page = try guest()
+    page[.SECONDARY_VM_EXEC_CONTROL] = 0x347a
+    #expect(page.region.registerState(hostLoadsEFER: true)[.cr3] == page[.GUEST_CR3])
+    page[.CR0_READ_SHADOW] = 0x11
+    #expect(page.region.registerState(hostLoadsEFER: true)[.cr3] == nil)
+  }
+
+  @Test func exitsOnCR3LoadsSayNothingOfWhoseCR3ItIs() throws {
+    var page = try guest()
+    page[.CPU_BASED_VM_EXEC_CONTROL] = 0xb5a0_edfa
+    #expect(page.region.registerState(hostLoadsEFER: true)[.cr3] == page[.GUEST_CR3])
   }
 
   @Test func emulatedRealModeHidesSegmentsFlagsAndCR3() throws {

@@ -1,6 +1,7 @@
-/// The worked examples of vmx/vmcsinfo.md.
+/// The worked examples of Documentation/vmcsinfo.md.
 enum VMCSInfoExamples {
-  /// §7.1: the first 288 bytes of a note of a Core 2 Duo E7500, as posted on the kexec list, 2012-04-10.
+  /// Documentation/vmcsinfo.md §7.1: the first 288 bytes of a note of a Core 2 Duo E7500, as posted on the kexec list,
+  /// 2012-04-10.
   static let posted = """
     09 00 00 00 7b 12 00 00 00 00 00 00 56 4d 43 53
     49 4e 46 4f 00 00 00 00 52 45 56 49 53 49 4f 4e
@@ -22,7 +23,7 @@ enum VMCSInfoExamples {
     5f 43 53 5f 53 45 4c 45 43 54 4f 52 29 3d 30 35
     """
 
-  /// §7.2: a complete version 1 note.
+  /// Documentation/vmcsinfo.md §7.2: a complete version 1 note.
   static let smallText = """
     09 00 00 00 df 00 00 00 00 00 00 00 56 4d 43 53
     49 4e 46 4f 00 00 00 00 52 45 56 49 53 49 4f 4e
@@ -42,7 +43,7 @@ enum VMCSInfoExamples {
     37 34 30 64 37 30 0a 00
     """
 
-  /// §7.3: the same as a version 2 note.
+  /// Documentation/vmcsinfo.md §7.3: the same as a version 2 note.
   static let smallBinary = """
     09 00 00 00 40 00 00 00 00 00 00 00 56 4d 43 53
     49 4e 46 4f 00 00 00 00 0d 00 00 00 12 40 00 00
@@ -52,7 +53,7 @@ enum VMCSInfoExamples {
     70 0d 74 0d 78 0d 7c 0d
     """
 
-  /// §7.4: access rights of two bytes.
+  /// Documentation/vmcsinfo.md §7.4: access rights of two bytes.
   static let packed = """
     REVISION_ID=12
     FIELD(GUEST_CS_SELECTOR)=0160
@@ -61,7 +62,7 @@ enum VMCSInfoExamples {
     FIELD(GUEST_FS_AR_BYTES)=00000004
     """
 
-  /// §8: the layout intel-penryn as version 1 text, 113 fields.
+  /// Documentation/vmcsinfo.md §8: the layout intel-penryn as version 1 text, 113 fields.
   static let penryn = """
     REVISION_ID=d
     FIELD(PIN_BASED_VM_EXEC_CONTROL)=01840180

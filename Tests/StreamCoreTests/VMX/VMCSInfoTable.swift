@@ -1,8 +1,9 @@
 import HostModel
 import HostRecipes
-import StreamCore
+@testable import StreamCore
 
-/// Writes a layout as a VMCSINFO in each form, as a host's processor would have given it. Source: vmx/vmcsinfo.md §2 to §4.
+/// Writes a layout as a VMCSINFO in each form, as a host's processor would have given it. Source:
+/// Documentation/vmcsinfo.md §2 to §4.
 struct VMCSInfoTable {
   let layout: VMCSLayout
 

@@ -1,6 +1,6 @@
+@testable import StreamCore
 import HostModel
 import HostRecipes
-import StreamCore
 import Testing
 
 @Suite struct VMCSInfoTests {
@@ -164,7 +164,7 @@ import Testing
     #expect(throws: VMCSInfoError.tooLong(bytes: 65537)) { try parse(String(repeating: "x", count: 65537)) }
     let directory = try RecipeDirectory()
     let path = try directory.write([UInt8](repeating: 0x78, count: 1 << 20), as: "long")
-    #expect(throws: Failure.badVMCSInfo(path: path, why: .tooLong(bytes: 65537))) {
+    #expect(throws: LayoutInputError.noVMCSInfo(path: path, .tooLong(bytes: 65537))) {
       try VMCSInfo(path: path)
     }
   }
@@ -176,7 +176,7 @@ import Testing
   }
   private let revision = RecipeFile.le32(0xe)
 
-  /// From memory of the version 2 cover letter, on a Xeon E7540 (vmx/vmcsinfo.md §3).
+  /// From memory of the version 2 cover letter, on a Xeon E7540 (Documentation/vmcsinfo.md §3).
   @Test func valuesOfANehalemDecode() throws {
     let bytes = revision + set(0x4000, 0x0554_0550) + set(0x4002, 0x0544_0540) + set(0x401e, 0x054c_0548)
     let info = try VMCSInfo.parse(bytes + set(0x400c, 0x057c_0578))
@@ -294,11 +294,11 @@ import Testing
   @Test func filesThatHoldNoneAreRefusedByName() throws {
     let directory = try RecipeDirectory()
     let path = try directory.write(Array("hello\n".utf8), as: "hello")
-    #expect(throws: Failure.badVMCSInfo(path: path, why: .noRevision)) { try VMCSInfo(path: path) }
+    #expect(throws: LayoutInputError.noVMCSInfo(path: path, .noRevision)) { try VMCSInfo(path: path) }
     let empty = directory.path.path
-    #expect(throws: Failure.badVMCSInfo(path: empty, why: .noRevision)) { try VMCSInfo(path: empty) }
+    #expect(throws: LayoutInputError.noVMCSInfo(path: empty, .noRevision)) { try VMCSInfo(path: empty) }
     let missing = empty + "/missing"
-    #expect(throws: Failure.input(.system(SystemError(call: "opendir", path: missing, code: 2)))) {
+    #expect(throws: LayoutInputError.unreadable(SystemError(call: "opendir", path: missing, code: 2))) {
       try VMCSInfo(path: missing)
     }
   }

@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 import Testing
 
 /// Values of the access-rights forms: the examples of layouts.json.

@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 
 /// Physical memory of a test: pages of 512 words; what was never written is absent.
 struct VMXMemory: PhysicalMemory {

@@ -1,4 +1,4 @@
-import StreamCore
+@testable import StreamCore
 import Testing
 
 /// Memory that nobody wrote for a reason: no input traps, and the result stays a function of the memory alone.

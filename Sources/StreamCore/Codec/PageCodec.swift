@@ -1,0 +1,19 @@
+/// How the bytes of a stored page are encoded.
+public enum PageCodec: Sendable, CaseIterable {
+  case raw
+  case zlib
+  case lzo
+  case snappy
+  case zstd
+
+  /// As users and the manifest write it.
+  public var name: String {
+    switch self {
+    case .raw: "raw"
+    case .zlib: "zlib"
+    case .lzo: "lzo"
+    case .snappy: "snappy"
+    case .zstd: "zstd"
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/// One step of the pass: the wanted pages of a stretch of host frames as they go out, and who wants them.
+struct ExtractedStep: Sendable {
+  enum Result: Sendable {
+    case zero
+    /// Where the bytes are, and their codec.
+    case stored(GatheredBytes.Piece, PageCodec)
+    case fault(PageFault)
+  }
+
+  let step: PlanSteps.Step
+  /// What `.buffer` pieces name.
+  private(set) var payload: [UInt8] = []
+  /// One for each wanted frame, ascending.
+  private(set) var results: [Result] = []
+  private(set) var transcoded: UInt64 = 0
+  private(set) var passedUnread: UInt64 = 0
+  /// Index in `results` by frame of the step; -1: not wanted.
+  private var resultOfFrame: [Int]
+
+  init(step: PlanSteps.Step) {
+    self.step = step
+    resultOfFrame = Array(repeating: -1, count: step.frames.count)
+  }
+
+  /// Reads what is wanted, once each, in file order.
+  mutating func fill(from dump: any HostDump, _ transfer: PageTransfer) throws {
+    let base = step.frames.lowerBound
+    for extent in step.extents {
+      for frame in extent.host..<extent.host + extent.count { resultOfFrame[Int(frame - base)] = 0 }
+    }
+    let source = dump.input.source
+    if transfer.decodesInPlace {
+      payload = [UInt8](unwritten: resultOfFrame.reduce(0) { $0 + ($1 == 0 ? pageSize : 0) })
+    }
+    try dump.visit(
+      step.frames,
+      page: { page in
+        guard resultOfFrame[Int(page.frame - base)] == 0 else { return }
+        resultOfFrame[Int(page.frame - base)] = results.count
+        results.append(try transfer.transfer(page, of: source, into: &payload))
+      },
+      fault: { fault in
+        guard resultOfFrame[Int(fault.frame - base)] == 0 else { return }
+        resultOfFrame[Int(fault.frame - base)] = results.count
+        results.append(.fault(fault))
+      })
+    if transfer.decodesInPlace { payload.removeLast(payload.count - transfer.used) }
+    passedUnread = transfer.passedUnread
+    transcoded = transfer.transcoded
+    dump.input.counters.add(transfer.asked, .pages)
+    try source.check()
+  }
+
+  /// Index in `results` of a frame that some extent of the step has.
+  func result(of frame: UInt64) -> Int { resultOfFrame[Int(frame - step.frames.lowerBound)] }
+}

@@ -1,0 +1,273 @@
+/// What the steps have to say beside their results: warnings, counters, and who was turned away.
+struct Findings: Sendable {
+  private(set) var warnings: [Manifest.Warning] = []
+  private(set) var defunct: [Manifest.Defunct] = []
+  private(set) var nearMisses: [String] = []
+  private(set) var counters: [String: UInt64] = [:]
+
+  /// VMs that the host kernel lists and that no region in the dump belongs to; told after the guests.
+  private var unseen: [VirtualAddress] = []
+  private var remarks: Set<Remark> = []
+
+  init(_ dump: any HostDump) {
+    noteRemarks(of: dump)
+    if dump.summary.incomplete { warn(.incomplete, "\(dump.input.path): the dump is incomplete, its tail is missing") }
+    if dump.vmcoreinfo == nil {
+      warn(
+        .no_vmcoreinfo,
+        "\(dump.input.path): no VMCOREINFO, so guests are told from forgeries by pointers alone, not by the kernel's own "
+          + "page tables")
+    }
+  }
+
+  /// What the dump's reader has found odd and has not said yet.
+  mutating func noteRemarks(of dump: any HostDump) {
+    for remark in dump.remarks where remarks.insert(remark).inserted {
+      switch remark {
+      case .oddity(let text): warn(.input, "\(dump.input.path): \(text)")
+      case .damage(let text): warn(.damaged_input, "\(dump.input.path): \(text)")
+      }
+    }
+  }
+
+  mutating func warn(_ code: WarningCode, _ text: String) { warnings.append(Manifest.Warning(code: code, text: text)) }
+
+  mutating func note(_ scan: HeadScan, of dump: any HostDump) {
+    counters["scan_pages"] = scan.pagesScanned
+    counters["scan_workers"] = UInt64(scan.workers)
+    counters["scan_bad_pages"] = scan.badPages
+    counters["candidates"] = scan.regions.count
+    if scan.badPages > 0 {
+      warn(
+        .bad_pages,
+        "\(scan.badPages) pages of the host dump are damaged or lost; what guests lose of it is said for each")
+    }
+    noteRemarks(of: dump)
+  }
+
+  mutating func note(_ sources: LayoutSources) {
+    for remark in sources.remarks { warn(.vmcsinfo, "VMCSINFO: \(remark)") }
+  }
+
+  mutating func note(_ host: FoundHost) {
+    unseen = host.unseen
+    for refusal in host.refused { warn(.layout_refused, refusal) }
+    nearMisses += host.search.nearMisses.map { "\($0.address): \($0.layout): \($0.fault)" }
+    for (address, fault) in host.rejected {
+      if fault.isDeath {
+        defunct.append(.init(vmcs: .init(address.rawValue), evidence: "\(fault)"))
+      } else {
+        nearMisses.append("\(address): \(host.layout.layout.id): no host evidence: \(fault)")
+      }
+    }
+    for region in host.regions {
+      if case .success(let proof) = host.evidence.evidence(for: region.address), case .nested(let vcpu) = proof.role {
+        nearMisses.append("\(region.address): vmcs02 of vcpu_vmx \(vcpu): a guest's own guest as the processor runs it")
+      }
+      if region.abortIndicator != 0 {
+        warn(
+          .vmx_abort,
+          "VMCS \(region.address): VMX abort indicator \(region.abortIndicator), its last exit was cut short")
+      }
+    }
+  }
+
+  mutating func note(_ guests: [Guest], _ mapping: GuestMapping.Result, _ claims: Claims.Result) {
+    for (region, reason) in claims.dropped {
+      warn(.forged, "the guest of VMCS \(region) is not written: \(reason)")
+    }
+    for (region, limit) in mapping.tooLarge {
+      warn(
+        .map_too_large,
+        "the guest of VMCS \(region) is not written: the map of its pages needs more than the \(limit >> 10) KiB that "
+          + "--memory leaves for it")
+    }
+    for kvm in unseen {
+      warn(.unseen_vm, "the host kernel lists a VM at \(kvm), and the dump holds no VMCS of it")
+    }
+    for guest in guests {
+      counters["map_workers"] = max(counters["map_workers", default: 0], UInt64(guest.map.workers))
+      counters["map_workers_\(guest.name)"] = UInt64(guest.map.workers)
+      counters["ept_tables", default: 0] += guest.map.counts.tables
+      counters["ept_leaves", default: 0] += guest.map.counts.leaves
+      note(guest)
+    }
+  }
+
+  private mutating func note(_ guest: Guest) {
+    let counts = guest.map.counts
+    if counts.isIncomplete {
+      warn(
+        .map_incomplete,
+        "\(guest.name): its EPT is incomplete: \(counts.absentTables) tables absent, \(counts.badTables) damaged, "
+          + "\(counts.misconfigured) entries misconfigured, \(counts.loops + counts.shared) refused")
+    }
+    if guest.identity == nil, guest.map.presentPages > 0 {
+      warn(
+        .no_identity,
+        "\(guest.name): no Linux kernel's VMCOREINFO agrees with its vCPUs: crash opens its dump by the CPU notes if Linux "
+          + "ran, libkdumpfile reads its pages; drgn and makedumpfile will not open it; a kdump's utsname is a placeholder"
+      )
+    }
+    if guest.otherIdentities > 0 {
+      warn(
+        .other_vmcoreinfo,
+        "\(guest.name): \(guest.otherIdentities) other VMCOREINFO texts in its memory agree with fewer vCPUs: not used")
+    }
+    for (index, vcpu) in guest.vcpus.enumerated() {
+      guard vcpu.region != nil else {
+        warn(
+          .no_vmcs, "\(guest.name): vCPU \(index): its VMCS is not in the dump: all registers unknown, written as 0")
+        continue
+      }
+      let unknown = vcpu.registers.unknown.filter(VCPU.expected.contains)
+      if !unknown.isEmpty {
+        let names = unknown.joined(separator: ", ")
+        warn(.unknown_registers, "\(guest.name): vCPU \(index): \(names) unknown, written as 0 in notes")
+      }
+    }
+  }
+}
+
+extension VCPU {
+  /// Registers that a note needs, and whose lack is therefore worth a warning.
+  static let expected = Set(
+    Register.general.map(\.rawValue) + [Register.rip, .rflags, .cr0, .cr2, .cr3, .cr4].map(\.rawValue)
+      + SegmentRegister.allCases.map(\.rawValue) + ["gdtr", "idtr", Register.kernel_gs_base.rawValue])
+}
+
+extension Inspection {
+  /// The manifest without outputs: what `list --json` prints.
+  public func manifest() -> Manifest {
+    let summary = dump.summary
+    var manifest = Manifest(
+      tool: .init(name: "vmcs-split", version: toolVersion),
+      input: .init(
+        files: [.init(name: Self.name(of: dump.input.path), size: dump.input.file.size)], format: summary.format,
+        headerVersion: summary.headerVersion, codecs: [summary.codec.name], dumpLevel: summary.dumpLevel,
+        kernelRelease: dump.vmcoreinfo?.osrelease, frames: summary.frames, storedPages: summary.storedPages))
+    manifest.layout = .init(
+      id: layout.layout.id, source: layout.source, revisionId: .init(layout.revisionID), evidence: layout.evidence)
+    manifest.guests = guests.map(Self.entry)
+    manifest.defunct = findings.defunct
+    manifest.warnings = findings.warnings
+    manifest.counters = findings.counters
+    for purpose in ReadPurpose.allCases { manifest.counters["bytes_\(purpose.name)"] = dump.input.counters[purpose] }
+    return manifest
+  }
+
+  /// The last component: where a dump lay is nobody's business who gets the manifest.
+  private static func name(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+
+  private static func entry(_ guest: Guest) -> Manifest.Guest {
+    Manifest.Guest(
+      id: guest.id, name: guest.name, eptp: guest.roots.map { .init($0.rawValue) },
+      vcpus: guest.vcpus.enumerated().map { entry($1, index: $0) },
+      ram: guest.map.ram.map { .init(start: .init($0.lowerBound), end: .init($0.upperBound)) },
+      pages: .init(
+        ept: guest.map.knownPages, completed: 0, zero: nil, device: guest.map.devicePages,
+        absent: Dictionary(uniqueKeysWithValues: guest.map.absent.map { ($0.key.rawValue, $0.value) })),
+      badPages: .init(count: 0, runs: []), checked: nil, osrelease: guest.identity?.vmcoreinfo.osrelease, output: nil,
+      evidence: guest.evidence + identityLines(guest))
+  }
+
+  private static func identityLines(_ guest: Guest) -> [String] {
+    guard let identity = guest.identity else { return [] }
+    return [
+      "VMCOREINFO at GPA \(identity.place): the page tables of \(identity.agreeing) of \(identity.asked) vCPUs with paging agree"
+    ]
+  }
+
+  private static func entry(_ vcpu: VCPU, index: Int) -> Manifest.VCPU {
+    var sources: [String: String] = [:]
+    if vcpu.exitReason != nil { sources["exit_reason"] = RegisterSource.vmcs.rawValue }
+    if vcpu.kvm?.mpState != nil { sources["mp_state"] = RegisterSource.kvm.rawValue }
+    if vcpu.kvm?.hostCPU != nil { sources["host_cpu"] = RegisterSource.kvm.rawValue }
+    if vcpu.kvm?.apicID != nil { sources["apic_id"] = RegisterSource.kvm.rawValue }
+    if vcpu.kvm?.vcpuID != nil { sources["vcpu_id"] = RegisterSource.kvm.rawValue }
+    return Manifest.VCPU(
+      index: index, apicId: vcpu.kvm?.apicID, vmcs: (vcpu.region?.rawValue).map { .init($0) },
+      vcpuId: vcpu.kvm?.vcpuID, exitReason: vcpu.exitReason,
+      mpState: vcpu.kvm?.mpState?.name,
+      hostCpu: vcpu.kvm?.hostCPU, registers: registers(vcpu.registers), unknown: vcpu.registers.unknown,
+      sources: sources)
+  }
+
+  private static func registers(_ state: RegisterState) -> [String: Manifest.RegisterEntry] {
+    var entries: [String: Manifest.RegisterEntry] = [:]
+    for (register, value) in state.registers {
+      entries[register.rawValue] = .init(value: .init(value.value), source: value.source.rawValue)
+    }
+    for (register, segment) in state.segments {
+      entries[register.rawValue] = .init(
+        value: .init(segment.value.selector), source: segment.source.rawValue, base: .init(segment.value.base),
+        limit: .init(segment.value.limit), accessRights: .init(segment.value.accessRights))
+    }
+    for (name, table) in [("gdtr", state.gdtr), ("idtr", state.idtr)] {
+      guard let table else { continue }
+      entries[name] = .init(
+        value: .init(table.value.base), source: table.source.rawValue, base: .init(table.value.base),
+        limit: .init(table.value.limit))
+    }
+    return entries
+  }
+}
+
+extension Split {
+  /// The manifest of what was written.
+  /// - Parameter summaries: of the guests in `stored`, in their order.
+  func manifest(
+    _ outcome: Extraction.Outcome, of stored: [Guest], among wanted: [Guest], _ summaries: [OutputSummary]
+  ) -> Manifest {
+    var manifest = inspection.manifest()
+    manifest.add(outcome, of: stored, summaries, names: stored.map(fileName))
+    for guest in stored where format.storesAnyCodec && guest.identity?.isKernelInFirstCR3 == false {
+      // Seen with drgn 0.3.0: a kdump's virtual addresses go through the first QEMU note's CR3, an ELF core's do not.
+      let text =
+        "\(guest.name): vCPU 0's CR3 does not map its kernel: drgn 0.3 needs --format elf to read virtual addresses"
+      manifest.warnings.append(.init(code: .first_cr3, text: text))
+    }
+    for guest in wanted where guest.map.presentPages == 0 {
+      let text = "\(guest.name): none of its \(guest.map.knownPages) pages is in the host dump: not written"
+      manifest.warnings.append(.init(code: .not_written, text: text))
+    }
+    return manifest
+  }
+}
+
+extension Manifest {
+  /// Adds what the pass did to the guests that were written.
+  fileprivate mutating func add(
+    _ outcome: Extraction.Outcome, of guests: [StreamCore.Guest], _ summaries: [OutputSummary], names: [String]
+  ) {
+    for (position, guest) in guests.enumerated() {
+      guard let index = self.guests.firstIndex(where: { $0.id == guest.id }) else { continue }
+      let tally = outcome.tallies[guest.mapped.group.index] ?? GuestTally()
+      self.guests[index].pages.zero = tally.zero
+      if tally.lost > 0 { self.guests[index].pages.absent[AbsentReason.lost.rawValue, default: 0] += tally.lost }
+      self.guests[index].badPages = BadPages(count: tally.bad, runs: Self.runs(tally.faults))
+      self.guests[index].checked = outcome.passedUnread == 0 ? "pages" : "descriptors"
+      self.guests[index].output = Output(
+        file: names[position], format: summaries[position].format, codec: summaries[position].codec,
+        bytes: summaries[position].bytes)
+    }
+    counters["extract_workers"] = UInt64(outcome.workers)
+    counters["extract_windows"] = UInt64(outcome.windows)
+    counters["extract_pages"] = outcome.pages
+    counters["extract_transcoded"] = outcome.transcoded
+  }
+
+  /// Neighbouring guest pages with one reason as one run; its offset is the first one's.
+  private static func runs(_ faults: [GuestPageFault]) -> [BadPages.Run] {
+    var runs: [BadPages.Run] = []
+    for page in faults.sorted(by: { $0.guestFrame < $1.guestFrame }) {
+      let reason = page.fault.kind == .lost ? "lost: \(page.fault.reason)" : page.fault.reason
+      if let last = runs.last, last.reason == reason, last.gpa.value >> 12 + last.count == page.guestFrame {
+        runs[runs.count - 1].count += 1
+      } else {
+        runs.append(.init(gpa: HexString(page.guestFrame << 12), count: 1, offset: page.fault.offset, reason: reason))
+      }
+    }
+    return Array(runs.prefix(maximumBadRuns))
+  }
+}

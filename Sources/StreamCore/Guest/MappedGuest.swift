@@ -1,0 +1,55 @@
+/// A guest whose memory is mapped, before it is known which kernel ran in it.
+struct MappedGuest: Sendable {
+  let group: GroupedGuest
+  /// Makes the map, and goes through it again.
+  let mapper: GuestMapper
+  var map: GuestMap
+}
+
+/// What is kept of the guests' maps, and how much memory that may take.
+struct MapStorage: Sendable {
+  /// Takes the extents of all guests; `nil`: they are not asked for.
+  var extents: ExtentStore?
+  /// Which pages there are is kept, not their number alone.
+  var keepsPages: Bool
+  /// For the bitmaps, bytes: of all guests where they are kept, else of each.
+  var limit: Int
+}
+
+/// Maps the memory of guests, one after the other, each with all workers.
+struct GuestMapping {
+  let dump: any HostDump
+  let memory: HostMemory
+  let storage: MapStorage
+  let workers: Workers
+  let progress: Progress
+
+  struct Result: Sendable {
+    var guests: [MappedGuest] = []
+    /// Guests whose maps need more memory than there was left for them, bytes.
+    var tooLarge: [(region: HPA, limit: Int)] = []
+  }
+
+  /// - Parameter vmcoreinfo: host frames whose pages begin as VMCOREINFO does.
+  func run(_ groups: [GroupedGuest], vmcoreinfo: FrameBitmap) throws -> Result {
+    progress.begin(.map, total: UInt64(groups.count))
+    let watch = GuestMapper.Watch(evidence: groups.flatMap(\.evidenceFrames), vmcoreinfo: vmcoreinfo)
+    var result = Result()
+    var taken = 0
+    for group in groups {
+      let mapper = GuestMapper(
+        dump: dump, memory: GuestMemory(host: memory, roots: group.roots),
+        excluded: Set(group.vcpus.flatMap(\.reservedFrames)).sorted())
+      do {
+        var map = try mapper.map(
+          watch, keeping: storage.extents, owner: group.index, limit: max(0, storage.limit - taken), workers: workers)
+        if storage.keepsPages { taken += map.byteCount } else { map.dropPages() }
+        result.guests.append(MappedGuest(group: group, mapper: mapper, map: map))
+      } catch let error as GuestMapper.TooLarge {
+        result.tooLarge.append((group.lowestRegion, error.limit))
+      }
+      progress.advance(1)
+    }
+    return result
+  }
+}

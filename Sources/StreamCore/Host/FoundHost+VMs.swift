@@ -1,0 +1,56 @@
+extension FoundHost {
+  /// The VMs of which a region is proven, each with all vCPUs that its table names; a vmcs02 is no vCPU of its own.
+  func vms() -> [ProvenVM] {
+    let loadsEFER = VMCSRegion.hostLoadsEFER(regions)
+    let regionAt = Dictionary(regions.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
+    var proofs: [VirtualAddress: VCPUEvidence] = [:]
+    for region in regions {
+      guard case .success(let proof) = evidence.evidence(for: region.address), proof.role == .vmcs01 else { continue }
+      proofs[proof.vcpu] = proof
+    }
+    return evidence.kvms.compactMap { kvm in
+      let own = kvm.vcpus.compactMap { proofs[$0.address] }
+      guard !own.isEmpty else { return nil }
+      let vcpus = kvm.vcpus.map { pointer -> VCPU in
+        let address = proofs[pointer.address]?.region ?? evidence.region(of: pointer.address)
+        return vcpu(address.flatMap { regionAt[$0] }, index: pointer.index, loadsEFER)
+      }
+      return ProvenVM(
+        kvm: kvm.address, vcpus: vcpus, evidence: lines(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted())
+    }
+  }
+
+  /// VMs that the host kernel lists and that no region in the dump belongs to.
+  var unseen: [VirtualAddress] {
+    let seen = Set(regions.compactMap { try? evidence.evidence(for: $0.address).get().kvm })
+    return evidence.kvms.map(\.address).filter { !seen.contains($0) }
+  }
+
+  private func vcpu(_ region: VMCSRegion?, index: Int, _ loadsEFER: Bool) -> VCPU {
+    guard let region else { return VCPU(region: nil, tableIndex: index) }
+    let registers = region.registerState(hostLoadsEFER: loadsEFER)
+    let kvm = states.state(of: region.address)
+    let apicAccess = region[.APIC_ACCESS_ADDR] ?? 0
+    return VCPU(
+      region: region.address, tableIndex: index,
+      registers: kvm.map { registers.merged(with: $0, isCR3Guests: region.hasGuestCR3) } ?? registers, kvm: kvm,
+      exitReason: region.exitReason?.description, root: region[.EPT_POINTER].flatMap { try? EPTPointer($0) },
+      reservedFrames: apicAccess == 0 ? [] : [apicAccess >> 12])
+  }
+
+  private func lines(_ proofs: [VCPUEvidence], _ kvm: KVMObject) -> [String] {
+    let anchor = kernel.anchored ? "swapper_pg_dir from VMCOREINFO" : "named by the regions, for there is no VMCOREINFO"
+    let list = kvm.list == nil ? "" : ", stands in vm_list"
+    var lines = [
+      "kernel page tables: \(anchor), at \(kernel.root); direct map at \(kernel.directMapBase)",
+      "struct kvm at \(kvm.address) names \(kvm.vcpus.count) vCPUs\(list)",
+    ]
+    for proof in proofs {
+      let checks = proof.checks.map(\.rawValue).sorted().joined(separator: ", ")
+      lines.append(
+        "VMCS \(proof.region): loaded_vmcs at \(proof.loadedVMCS) of vcpu_vmx \(proof.vcpu), vCPU \(proof.index) of it "
+          + "(\(checks))")
+    }
+    return lines
+  }
+}

@@ -1,0 +1,15 @@
+/// Why a host's dump gives no guest, as far as the dump tells.
+enum HostWithoutGuests: Error, Equatable, Sendable {
+  /// Pages pass as regions, but the kernel that would prove them cannot be read.
+  case kernelUnreadable(why: String)
+  /// Pages pass as regions, and the kernel proves none; the first of them and why.
+  case unproven(pages: UInt64, layout: String, first: HPA, why: EvidenceFault)
+  /// Guests on shadow page tables.
+  case withoutEPT(regions: UInt64, layout: String)
+  /// Signs of VMX, and no layout whose content tests they pass.
+  case noLayout(revisionIDs: [UInt32], detail: String)
+  /// Guests of SVM, which is not read yet.
+  case svm(vmcbs: UInt64)
+  /// No sign of a guest, or of dead ones only.
+  case noSign
+}

@@ -1,0 +1,30 @@
+/// A virtual processor, by what the processor's own structure and the host's kernel hold of it: the same on every
+/// vendor's host.
+struct VCPU: Sendable {
+  /// The page in which the processor keeps its state, a VMCS or a VMCB; `nil` when only the host kernel names this vCPU:
+  /// it keeps its place.
+  var region: HPA?
+  /// Index in the VM's own table of vCPUs.
+  var tableIndex: Int
+  var registers = RegisterState()
+  /// What KVM holds of it beyond the region.
+  var kvm: KVMVCPUState?
+  /// Why it left its guest last, by name.
+  var exitReason: String?
+  /// The second-level map that the processor uses for it.
+  var root: (any SecondLevelRoot)?
+  /// Host frames that this map has and that are no RAM of the guest: the APIC access page.
+  var reservedFrames: [UInt64] = []
+}
+
+/// A VM of the host, and what shows that it is one.
+struct ProvenVM: Sendable {
+  /// Its `struct kvm`.
+  let kvm: VirtualAddress
+  /// In the order of its own table.
+  let vcpus: [VCPU]
+  /// What the claim rests on, one line each.
+  let evidence: [String]
+  /// Host frames, ascending, which that evidence stands in: none of them may be a guest's memory.
+  let evidenceFrames: [UInt64]
+}

@@ -1,0 +1,93 @@
+import Synchronization
+
+/// Signs of virtualisation on a host where no layout led to a guest, so that such a dump is never said to hold none.
+/// Looks at every stored page whole, so it runs only then.
+struct VMXSigns: Sendable {
+  /// Revision ids, most frequent first, of pages that are regions of some layout by what no layout is needed to see.
+  var revisionIDs: [UInt32] = []
+  var detail = ""
+  /// Pages that pass as VMCBs of SVM guests.
+  var vmcbs: UInt64 = 0
+
+  /// A region has one EPT pointer and one HOST_CR3, and chance look-alikes; a page full of them is not looked through.
+  private static let pointerLimit = 16
+  private static let rootLimit = 128
+  /// Revision ids that are told apart: guests can write any number.
+  private static let revisionLimit = 256
+
+  private struct Part: Sendable {
+    var regions: [UInt32: UInt64] = [:]
+    var vmcbs: UInt64 = 0
+  }
+
+  static func find(
+    _ dump: any HostDump, memory: HostMemory, kernel: LinuxKernel?, decoders: DecoderPool, workers: Workers
+  ) throws -> VMXSigns {
+    let parts = try workers.map(dump.stretches) { frames in
+      var part = Part()
+      try decoders.borrow { decoder in
+        try dump.forEachPage(in: frames, decoder, for: .structures) { _, bytes in
+          guard let page = Page(bytes) else { return }
+          let revision = page.u32(0)
+          if part.regions[revision] != nil || part.regions.count < revisionLimit, isRegion(page, memory, kernel) {
+            part.regions[revision, default: 0] += 1
+          }
+          if isVMCB(page) { part.vmcbs += 1 }
+        }
+      }
+      return part
+    }
+    var regions: [UInt32: UInt64] = [:]
+    var signs = VMXSigns()
+    for part in parts {
+      for (revision, count) in part.regions where regions[revision] != nil || regions.count < revisionLimit {
+        regions[revision, default: 0] += count
+      }
+      signs.vmcbs += part.vmcbs
+    }
+    let ordered = regions.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
+    signs.revisionIDs = ordered.prefix(8).map(\.key)
+    signs.detail = ordered.prefix(8).map { "\($0.value) pages with revision \(hex($0.key))" }.joined(separator: ", ")
+    return signs
+  }
+
+  /// A region by what holds in every layout: revision id with abort 0, a link pointer of all ones, an EPT pointer whose
+  /// root is a table, and a HOST_CR3 with the kernel's half. Source: Documentation/vmcs.md §11.
+  private static func isRegion(_ page: Page, _ memory: HostMemory, _ kernel: LinuxKernel?) -> Bool {
+    guard page.u32(0) != 0, page.u32(0) >> 31 == 0, page.u32(4) == 0 else { return false }
+    var hasLink = false
+    var pointers: [UInt64] = []
+    var roots: [UInt64] = []
+    for offset in stride(from: 8, through: pageSize - 8, by: 4) {
+      let value = page.u64(offset)
+      if value == .max { hasLink = true }
+      switch value & 0xfff {
+      case 0x1e, 0x5e, 0x26, 0x66:
+        if value >> 12 != 0, value >> 52 == 0, pointers.count < pointerLimit { pointers.append(value) }
+      // CR3 with a PCID of KVM's hosts: 0, or one of a few.
+      case 0...7:
+        if value >> 12 != 0, value >> 52 == 0, value >> 12 < 1 << 36, roots.count < rootLimit { roots.append(value) }
+      default: break
+      }
+    }
+    guard hasLink, !pointers.isEmpty, pointers.contains(where: { isRoot($0, memory) }) else { return false }
+    guard let kernel else { return true }
+    return roots.contains { kernel.kernelHalf(ofCR3: $0) == .same }
+  }
+
+  private static func isRoot(_ value: UInt64, _ memory: HostMemory) -> Bool {
+    guard let pointer = try? EPTPointer(value), let page = memory.page(pointer.rootFrame).page else { return false }
+    return pointer.tables(inRoot: page).map { $0 > 0 } ?? false
+  }
+
+  /// The VMCB of an SVM guest with nested paging, by its control and save areas. Source: Documentation/amd.md §2;
+  /// offsets arch/x86/include/asm/svm.h.
+  private static func isVMCB(_ page: Page) -> Bool {
+    let efer = page.u64(0x4d0)
+    let cr0 = page.u64(0x558)
+    let rflags = page.u64(0x570)
+    return efer >> 12 & 1 == 1 && efer < 0x10000 && cr0 >> 4 & 1 == 1 && cr0 >> 32 == 0 && rflags >> 1 & 1 == 1
+      && rflags >> 22 == 0 && page.u32(0x10) & 1 == 1 && page.u32(0x58) != 0 && page.u64(0x90) & 1 == 1
+      && page.u64(0xb0) & 0xfff == 0 && page.u64(0xb0) != 0
+  }
+}

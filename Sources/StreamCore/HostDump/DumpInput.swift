@@ -1,0 +1,21 @@
+/// The bytes of a host dump, and how many of them were asked for.
+struct DumpInput: Sendable {
+  let source: ByteSource
+  let counters = ReadCounters()
+
+  init(_ source: ByteSource) { self.source = source }
+
+  /// The file that the headers stand in; of several the first.
+  var file: InputFile { source.first }
+  /// Its path as the user gave it.
+  var path: String { file.path }
+
+  /// Up to `count` bytes from `offset` of a file, as part of opening the dump.
+  /// - Parameter file: index in the source's files.
+  func header(at offset: UInt64, of file: Int = 0, count: Int) throws(HostDumpError) -> [UInt8] {
+    counters.add(count, .headers)
+    do throws(SystemError) { return try source.files[file].read(at: offset, count: count) } catch {
+      throw .system(error)
+    }
+  }
+}

@@ -1,0 +1,19 @@
+/// By what a region is known to be a dead vCPU's. Source: Documentation/vmcs.md §9.
+enum DeathReason: Equatable, Sendable {
+  /// Its `loaded_vmcs` was cleared: pointer NULL, cpu -1, not launched.
+  case released
+  /// The VM that its vCPU names is unmapped.
+  case kvmUnmapped(VirtualAddress)
+  /// Neither HOST_FS_BASE nor HOST_RSP is mapped by the tables that HOST_CR3 names: the thread is gone.
+  case threadGone
+}
+
+extension DeathReason: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .released: "its loaded_vmcs was cleared"
+    case .kvmUnmapped(let kvm): "its VM at \(kvm) is unmapped"
+    case .threadGone: "its thread's stack and memory are unmapped"
+    }
+  }
+}

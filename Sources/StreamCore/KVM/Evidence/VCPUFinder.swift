@@ -1,0 +1,101 @@
+/// Finds the `vcpu_vmx` of regions, and proves it by the way back: the VM that the vCPU names has the vCPU in its
+/// table.
+struct VCPUFinder {
+  let kernel: LinuxKernel
+  /// Every `struct kvm` looked at so far, good or not, by address.
+  private(set) var kvms: [UInt64: Result<KVMObject, KVMFault>] = [:]
+  /// The VMs of the host, once one of them has led to the kernel's list: from then on no other address is looked at, so
+  /// that forged ones cost nothing.
+  private var members: Set<UInt64>?
+  private var vmList: VMList?
+
+  init(kernel: LinuxKernel) { self.kernel = kernel }
+
+  /// The `struct kvm` at an address, looked at once.
+  mutating func kvm(at address: UInt64) -> Result<KVMObject, KVMFault> {
+    if let known = kvms[address] { return known }
+    if let members, !members.contains(address) {
+      // Not kept: a guest can name any number of them.
+      return Result { () throws(KVMFault) in try judge(VirtualAddress(rawValue: address)) }
+    }
+    let result = Result { () throws(KVMFault) in try judge(VirtualAddress(rawValue: address)) }
+    kvms[address] = result
+    return result
+  }
+
+  private func judge(_ address: VirtualAddress) throws(KVMFault) -> KVMObject {
+    if let members, !members.contains(address.rawValue) {
+      try KVMObject.check(address, kernel: kernel)
+      throw kernel.isDirectMap(address) ? .inDirectMap(address) : .notListed(address)
+    }
+    return try KVMObject(at: address, kernel: kernel, vmList: vmList)
+  }
+
+  /// Places before the region's MSR-load area that hold its direct-map address and look like a `loaded_vmcs`, nearest
+  /// first.
+  func pointers(of region: RegionFacts) -> [LoadedVMCS] {
+    guard let load = region.entryMSRLoad, load >= VCPUShape.pointerReach, load & 7 == 0 else { return [] }
+    let bytes = PhysicalBytes(
+      kernel.memory, from: load - VCPUShape.pointerReach, count: VCPUShape.pointerReach + LoadedVMCS.reach)
+    let value = kernel.directMapped(region.address)
+    return stride(from: load - 8, through: bytes.start, by: -8).compactMap { place in
+      guard bytes.u64(place) == value else { return nil }
+      let loaded = LoadedVMCS(at: place, of: region, bytes: bytes, kernel: kernel)
+      return loaded.isConvincing ? loaded : nil
+    }
+  }
+
+  /// A place at a physical address, where it is convincing.
+  func pointer(at place: UInt64, of region: RegionFacts) -> LoadedVMCS? {
+    let bytes = PhysicalBytes(kernel.memory, from: place & ~7, count: LoadedVMCS.reach)
+    guard bytes.u64(place) == kernel.directMapped(region.address) else { return nil }
+    let loaded = LoadedVMCS(at: place, of: region, bytes: bytes, kernel: kernel)
+    return loaded.isConvincing ? loaded : nil
+  }
+
+  /// Where a `struct kvm` may lie: kernels since 4.16 have none in the direct map, where every forged one is.
+  enum Space { case vmalloc, any }
+
+  /// The vCPU that `loaded` stands in, by the distances to try.
+  mutating func prove(_ loaded: LoadedVMCS, distances: [UInt64], in space: Space) -> VCPUProof? {
+    for distance in distances where loaded.address >= distance {
+      if let place = prove(loaded, start: loaded.address - distance, in: space) { return place }
+    }
+    return nil
+  }
+
+  /// The vCPU that `loaded` stands in, wherever it begins.
+  mutating func proveAnywhere(_ loaded: LoadedVMCS, in space: Space) -> VCPUProof? {
+    guard loaded.address >= VCPUShape.startReach else { return nil }
+    let bytes = PhysicalBytes(
+      kernel.memory, from: (loaded.address - VCPUShape.startReach) & ~0xf, count: VCPUShape.startReach)
+    var trials = VCPUShape.trials
+    // The slab cache of vCPUs aligns them to 64 bytes, to 16 before 3.9.
+    for start in stride(from: loaded.address & ~0xf, through: bytes.start, by: -16) where trials > 0 {
+      guard let value = bytes.u64(start), members?.contains(value) ?? true, isCandidate(value, space) else { continue }
+      trials -= 1
+      if let place = prove(loaded, start: start, in: space) { return place }
+    }
+    return nil
+  }
+
+  private func isCandidate(_ value: UInt64, _ space: Space) -> Bool {
+    let address = VirtualAddress(rawValue: value)
+    guard (try? KVMObject.check(address, kernel: kernel)) != nil else { return false }
+    return space == .any || !kernel.isDirectMap(address)
+  }
+
+  /// The vCPU that begins at `start`, if the VM it names has it.
+  mutating func prove(_ loaded: LoadedVMCS, start: UInt64, in space: Space) -> VCPUProof? {
+    guard start & 7 == 0, let address = kernel.memory.u64(start), isCandidate(address, space),
+      case .success(let object) = kvm(at: address)
+    else { return nil }
+    let own = VirtualAddress(rawValue: kernel.directMapped(HPA(rawValue: start)))
+    guard kernel.isDirectMap(own), let vcpu = object.vcpus.first(where: { $0.address == own }) else { return nil }
+    if members == nil, let list = object.vmList {
+      members = Set(list.members.map(\.rawValue))
+      vmList = list
+    }
+    return VCPUProof(start: start, pointer: loaded.address, loaded: loaded, kvm: object, index: vcpu.index)
+  }
+}

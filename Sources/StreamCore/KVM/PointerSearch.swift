@@ -1,7 +1,0 @@
-/// A search of the whole host memory for quadwords, for hosts where no field of the VMCS leads into `vcpu_vmx`.
-/// The caller implements it, as one pass over the dump.
-public protocol PointerSearch {
-  /// Physical addresses, multiples of 8, of the quadwords that hold one of `values`. A bounded number for each value
-  /// will do: a true pointer has one or two hits (gprs.md §2.2).
-  func pointers(to values: [UInt64]) -> [UInt64: [HPA]]
-}

@@ -1,0 +1,116 @@
+/// Lets the vCPUs of a host agree on the places in `arch`.
+struct ArchVote {
+  let kernel: LinuxKernel
+  let objects: [VCPUObject]
+  let shape: VCPUShape
+
+  func run() -> ArchShape? {
+    guard let regs = regsPlace() else { return nil }
+    var arch = ArchShape(regs: regs)
+    arch.efer = eferPlace(regs)
+    if let (apic, lapicRegs) = apicPlace(regs) {
+      arch.apic = apic
+      arch.lapicRegs = lapicRegs
+    }
+    arch.hasIdentity = identityHolds()
+    // The distances of 6.1 and 6.12, of a kernel with modules and of one without (Documentation/kvm.md §1), and of
+    // their releases before `host_debugctl` came to stand between `efer` and `apic_base` (6.13.6 and 6.12's of March
+    // 2025, 6.1's of August 2025; commit fb71c7959356).
+    arch.isKnown =
+      VCPUShape.guesses.contains(shape.startToPointer) && regs == 296 && (arch.apic == 248 || arch.apic == 240)
+      && arch.efer == 224 && shape.pointerToLoaded == 160
+    arch.mpState = mpStatePlace(arch)
+    return arch
+  }
+
+  /// `arch.regs` by the masks: what the guest owns of CR0 and, 32 bytes on, of CR4 is what the VMCS does not mask.
+  private func regsPlace() -> UInt64? {
+    var votes: [UInt64: Int] = [:]
+    for object in objects {
+      guard let cr0 = object.own.cr0Mask.map({ ~$0 }), let cr4 = object.own.cr4Mask.map({ ~$0 }), cr0 | cr4 != 0
+      else { continue }
+      for place in stride(from: ArchShape.anchor, to: shape.startToPointer, by: 8)
+      where object.bytes.u64(object.start + place) == cr0 && object.bytes.u64(object.start + place + 32) == cr4 {
+        votes[place - ArchShape.anchor, default: 0] += 1
+      }
+    }
+    return Self.single(votes)
+  }
+
+  /// `efer`: known bits only, and LMA as the entry controls have it, on every vCPU; one with LMA must be among them.
+  private func eferPlace(_ regs: UInt64) -> UInt64? {
+    let places = stride(from: ArchShape.reach.lowerBound, to: ArchShape.reach.upperBound, by: 8).filter { place in
+      var long = 0
+      for object in objects {
+        guard let active = object.active else { continue }
+        guard let value = object.bytes.u64(object.start + regs + place), value & ~ArchShape.eferBits == 0,
+          let isLong = active.isLongMode, (value >> 10 & 1 == 1) == isLong
+        else { return false }
+        if isLong { long += 1 }
+      }
+      return long > 0
+    }
+    return places.count == 1 ? places[0] : nil
+  }
+
+  /// `apic`: a pointer to an object that names the vCPU and holds the virtual-APIC page's direct-map address.
+  private func apicPlace(_ regs: UInt64) -> (apic: UInt64, lapicRegs: UInt64)? {
+    var votes: [UInt64: Int] = [:]
+    for object in objects {
+      guard let page = object.own.virtualAPIC, page != 0 else { continue }
+      let value = kernel.directMapped(HPA(rawValue: page))
+      for place in stride(from: ArchShape.reach.lowerBound, to: ArchShape.reach.upperBound, by: 8) {
+        guard let pointer = object.bytes.u64(object.start + regs + place), kernel.isPointer(pointer),
+          let lapic = kernel.physical(ofDirectMap: pointer)
+        else { continue }
+        let bytes = PhysicalBytes(kernel.memory, from: lapic.rawValue, count: ArchShape.lapicSize)
+        let offsets = stride(from: UInt64(0), to: ArchShape.lapicSize, by: 8)
+        guard offsets.contains(where: { bytes.u64(lapic.rawValue + $0) == object.evidence.vcpu.rawValue }),
+          let inner = offsets.first(where: { bytes.u64(lapic.rawValue + $0) == value })
+        else { continue }
+        votes[place << 16 | inner, default: 0] += 1
+      }
+    }
+    return Self.single(votes).map { ($0 >> 16, $0 & 0xffff) }
+  }
+
+  /// Whether 32 and 36 hold the host CPU and the id: the CPU is the one of `loaded_vmcs` on every vCPU that is loaded,
+  /// ids are small, and no two vCPUs of a VM share one.
+  private func identityHolds() -> Bool {
+    var seen: Set<[UInt64]> = []
+    return !objects.isEmpty
+      && objects.allSatisfy { object in
+        guard let cpu = object.bytes.u32(object.start + 32), let id = object.bytes.u32(object.start + 36),
+          let loaded = object.evidence.cpu
+        else { return false }
+        return (Int32(bitPattern: cpu) == loaded || loaded == -1) && id < 1 << 16
+          && seen.insert([object.evidence.kvm.rawValue, UInt64(id)]).inserted
+      }
+  }
+
+  /// `mp_state` stands 60 bytes behind `apic` since `apicv_active` and the bitmap of vectors came (4.5), 20 before. It
+  /// counts when every vCPU has a state there, and one that is halted left its guest by HLT; or when the object's shape
+  /// is known.
+  private func mpStatePlace(_ arch: ArchShape) -> UInt64? {
+    guard let apic = arch.apic else { return nil }
+    let places = [apic + 60, apic + 20].filter { place in
+      var halted = false
+      for object in objects {
+        guard let state = object.bytes.u32(object.start + arch.regs + place).flatMap(MPState.init(rawValue:)) else {
+          return false
+        }
+        // HLT is exit reason 12. Source: SDM vol. 3, appendix C.
+        if state == .HALTED, object.active?.basicExitReason == 12 { halted = true }
+      }
+      return halted || arch.isKnown && place == apic + 60
+    }
+    return places.count == 1 ? places[0] : nil
+  }
+
+  /// The key with the most votes, if no other has as many.
+  private static func single(_ votes: [UInt64: Int]) -> UInt64? {
+    guard let best = votes.values.max() else { return nil }
+    let keys = votes.filter { $0.value == best }.keys
+    return keys.count == 1 ? keys.first : nil
+  }
+}

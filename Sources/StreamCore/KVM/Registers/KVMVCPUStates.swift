@@ -1,0 +1,77 @@
+/// The states of all vCPUs of a host whose regions have evidence.
+struct KVMVCPUStates: Sendable {
+  private let kernel: LinuxKernel
+  private let shape: VCPUShape?
+  private let arch: ArchShape?
+  private let objects: [HPA: VCPUObject]
+
+  init(evidence: HostEvidence, regions: [RegionFacts]) {
+    kernel = evidence.kernel
+    shape = evidence.shape
+    var found: [(VCPUEvidence, RegionFacts)] = []
+    for region in regions {
+      if case .success(let proof) = evidence.evidence(for: region.address) { found.append((proof, region)) }
+    }
+    var objects: [HPA: VCPUObject] = [:]
+    if let shape {
+      let families = Dictionary(grouping: found) { $0.0.vcpu }
+      for (proof, region) in found {
+        guard let start = kernel.physical(ofDirectMap: proof.vcpu.rawValue) else { continue }
+        let family = families[proof.vcpu] ?? []
+        objects[proof.region] = VCPUObject(
+          evidence: proof, start: start.rawValue,
+          bytes: PhysicalBytes(kernel.memory, from: start.rawValue, count: shape.startToPointer + 8),
+          own: family.first { $0.0.role == .vmcs01 }?.1 ?? region,
+          active: family.first { $0.0.isActive == true }?.1 ?? (proof.isActive == nil ? region : nil),
+          isLone: family.count == 1)
+      }
+    }
+    self.objects = objects
+    let own = objects.values.filter { $0.evidence.role == .vmcs01 }.sorted { $0.start < $1.start }
+    arch = shape.flatMap { ArchVote(kernel: evidence.kernel, objects: own, shape: $0).run() }
+  }
+
+  /// What is known of the vCPU behind a region; `nil` for a region without evidence.
+  func state(of region: HPA) -> KVMVCPUState? {
+    guard let object = objects[region] else { return nil }
+    var state = KVMVCPUState()
+    state.hostCPU = object.evidence.cpu.flatMap { $0 >= 0 ? Int($0) : nil }
+    guard let arch, let shape else { return state }
+    let start = object.start
+    let regs = start + arch.regs
+    if arch.hasIdentity { state.vcpuID = object.bytes.u32(start + 36) }
+    if let place = arch.mpState { state.mpState = object.bytes.u32(regs + place).flatMap(MPState.init(rawValue:)) }
+    // Where the pointer to the VMCS in use is not known, only a vCPU without a nested guest can be told.
+    let isActive = object.evidence.isActive ?? (object.evidence.role == .vmcs01 && object.isLone)
+    if isActive, let active = object.active {
+      state.registers = KVMRegisters(in: object.bytes, arch: regs, efer: arch.efer, region: active)
+      // The place is 24 bytes before the pointer in 6.1 and 6.12; elsewhere nobody has looked. Documentation/kvm.md §6.
+      if arch.isKnown, let base = object.bytes.u64(start + shape.startToPointer - 24),
+        VirtualAddress(rawValue: base).isCanonical(levels: 5)
+      {
+        state.kernelGSBase = base
+      }
+    }
+    readAPIC(of: object, arch, isActive: isActive, into: &state)
+    return state
+  }
+
+  /// The APIC's register page: id at 0x20, TPR at 0x80. Source: SDM vol. 3, 12.4.1; KVM, struct kvm_lapic.
+  private func readAPIC(of object: VCPUObject, _ arch: ArchShape, isActive: Bool, into state: inout KVMVCPUState) {
+    guard let place = arch.apic, let inner = arch.lapicRegs,
+      let base = object.bytes.u64(object.start + arch.regs + place - 8),
+      let pointer = object.bytes.u64(object.start + arch.regs + place),
+      let lapic = kernel.physical(ofDirectMap: pointer),
+      let registers = kernel.memory.u64(lapic.rawValue &+ inner).flatMap(kernel.physical(ofDirectMap:)),
+      registers.pageOffset == 0, object.own.virtualAPIC.map({ $0 == registers.rawValue }) ?? true,
+      let page = kernel.memory.page(registers.frame).page
+    else { return }
+    // IA32_APIC_BASE: bit 11 enables the APIC, bit 10 x2APIC mode.
+    let id = page.u32(0x20)
+    state.apicID = base >> 10 & 3 == 3 ? id : id >> 24
+    let priority = page.u32(0x80)
+    if isActive, object.evidence.role == .vmcs01, base >> 11 & 1 == 1, priority <= 0xff {
+      state.cr8 = UInt64(priority >> 4)
+    }
+  }
+}

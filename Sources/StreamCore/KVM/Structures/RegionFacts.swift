@@ -1,0 +1,60 @@
+/// What the search through the host kernel takes from a VMCS region. A field that the layout lacks is `nil`, and what
+/// would need it is not checked.
+struct RegionFacts: Sendable, Equatable {
+  var address: HPA
+  var hostCR3: UInt64?
+  var hostCR4: UInt64?
+  var hostRSP: UInt64?
+  var hostFSBase: UInt64?
+  var hostGSBase: UInt64?
+  /// VM-entry MSR-load address: lies inside `vcpu_vmx`, behind `vmcs01`. Source: KVM, init_vmcs.
+  var entryMSRLoad: UInt64?
+  var msrBitmap: UInt64?
+  var virtualAPIC: UInt64?
+  var cr0Mask: UInt64?
+  var cr4Mask: UInt64?
+  var guestRSP: UInt64?
+  /// The control words in the order of `loaded_vmcs.controls_shadow`.
+  var entryControls: UInt64?
+  var exitControls: UInt64?
+  var pinControls: UInt64?
+  var processorControls: UInt64?
+  var secondaryControls: UInt64?
+  var exitReason: UInt64?
+
+  init(address: HPA) { self.address = address }
+
+  init(_ region: VMCSRegion) {
+    address = region.address
+    hostCR3 = region[.HOST_CR3]
+    hostCR4 = region[.HOST_CR4]
+    hostRSP = region[.HOST_RSP]
+    hostFSBase = region[.HOST_FS_BASE]
+    hostGSBase = region[.HOST_GS_BASE]
+    entryMSRLoad = region[.VM_ENTRY_MSR_LOAD_ADDR]
+    msrBitmap = region[.MSR_BITMAP]
+    virtualAPIC = region[.VIRTUAL_APIC_PAGE_ADDR]
+    cr0Mask = region[.CR0_GUEST_HOST_MASK]
+    cr4Mask = region[.CR4_GUEST_HOST_MASK]
+    guestRSP = region[.GUEST_RSP]
+    entryControls = region[.VM_ENTRY_CONTROLS]
+    exitControls = region[.VM_EXIT_CONTROLS]
+    pinControls = region[.PIN_BASED_VM_EXEC_CONTROL]
+    processorControls = region[.CPU_BASED_VM_EXEC_CONTROL]
+    secondaryControls = region[.SECONDARY_VM_EXEC_CONTROL]
+    exitReason = region[.VM_EXIT_REASON]
+  }
+
+  /// Entry control 9: the guest is in IA-32e mode.
+  var isLongMode: Bool? { entryControls.map { $0 >> 9 & 1 == 1 } }
+
+  /// Basic exit reason (bits 15:0). Source: SDM vol. 3, appendix C.
+  var basicExitReason: UInt64? { exitReason.map { $0 & 0xffff } }
+
+  /// The five control words as `controls_shadow` holds them, or `nil` when one is not known.
+  var controlWords: [UInt32]? {
+    let all = [entryControls, exitControls, pinControls, processorControls, secondaryControls]
+    let words = all.compactMap { $0.flatMap(UInt32.init(exactly:)) }
+    return words.count == all.count && words.contains { $0 != 0 } ? words : nil
+  }
+}

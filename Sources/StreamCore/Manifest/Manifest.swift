@@ -1,0 +1,170 @@
+import FoundationEssentials
+
+public let toolVersion = "0.1.0"
+
+/// `manifest.json`: what was read, found and written (Documentation/design.md §7). Keys are these properties' names in
+/// snake_case; an optional that is `nil` is left out. Counters that depend on the run stand under `counters` alone.
+public struct Manifest: Encodable, Sendable {
+  public static let schemaName = "vmcs-split-manifest-1"
+  /// Runs of bad pages that are listed for one guest at most.
+  public static let maximumBadRuns = 10_000
+
+  public var schema = Manifest.schemaName
+  public var tool: Tool
+  public var input: Input
+  public var layout: LayoutUsed?
+  public var guests: [Guest] = []
+  public var defunct: [Defunct] = []
+  public var warnings: [Warning] = []
+  public var counters: [String: UInt64] = [:]
+
+  init(tool: Tool, input: Input) {
+    self.tool = tool
+    self.input = input
+  }
+
+  public struct Tool: Encodable, Sendable {
+    public var name: String
+    public var version: String
+
+    init(name: String, version: String) {
+      self.name = name
+      self.version = version
+    }
+  }
+
+  public struct Input: Encodable, Sendable {
+    public var files: [File]
+    public var format: String
+    public var headerVersion: Int?
+    public var codecs: [String]
+    public var dumpLevel: Int?
+    public var kernelRelease: String?
+    /// One past the highest page frame that the dump describes.
+    public var frames: UInt64
+    public var storedPages: UInt64
+
+    public struct File: Encodable, Sendable {
+      public var name: String
+      public var size: UInt64
+    }
+  }
+
+  public struct LayoutUsed: Encodable, Sendable {
+    public var id: String
+    /// "catalogue", "vmcsinfo", "layout-file" or "inference".
+    public var source: String
+    public var revisionId: HexString
+    /// What in the dump speaks for it, one line each.
+    public var evidence: [String]
+  }
+
+  public struct Guest: Encodable, Sendable {
+    public var id: Int
+    public var name: String
+    public var eptp: [HexString]
+    public var vcpus: [VCPU]
+    public var ram: [Range]
+    public var pages: Pages
+    public var badPages: BadPages
+    /// "descriptors": stored bytes were passed through unread; "pages": every page was decoded.
+    public var checked: String?
+    public var osrelease: String?
+    public var output: Output?
+    public var nested: [Guest] = []
+    /// What the claim rests on that this is a guest of the host.
+    public var evidence: [String]
+  }
+
+  public struct VCPU: Encodable, Sendable {
+    public var index: Int
+    public var apicId: UInt32?
+    public var vmcs: HexString?
+    public var vcpuId: UInt32?
+    public var exitReason: String?
+    public var mpState: String?
+    public var hostCpu: Int?
+    public var registers: [String: RegisterEntry]
+    public var unknown: [String]
+    /// Where the values beside the registers come from.
+    public var sources: [String: String]
+  }
+
+  /// A register: its value, or a segment's selector, or a descriptor table's base.
+  public struct RegisterEntry: Encodable, Sendable {
+    public var value: HexString
+    public var source: String
+    public var base: HexString?
+    public var limit: HexString?
+    public var accessRights: HexString?
+  }
+
+  /// A range of guest-physical addresses; `end` is one past the last byte.
+  public struct Range: Encodable, Sendable {
+    public var start: HexString
+    public var end: HexString
+  }
+
+  public struct Pages: Encodable, Sendable {
+    /// RAM pages that EPT maps.
+    public var ept: UInt64
+    public var completed: UInt64
+    /// Pages that hold nothing but zeros; known only once pages were read.
+    public var zero: UInt64?
+    public var device: UInt64
+    /// Reason (`filtered`, `not_stored`, `lost`, `swapped`) to count.
+    public var absent: [String: UInt64]
+  }
+
+  public struct BadPages: Encodable, Sendable {
+    /// Damaged pages.
+    public var count: UInt64
+    /// Where they are, and the lost pages too, which count as absent.
+    public var runs: [Run]
+
+    public struct Run: Encodable, Sendable {
+      public var gpa: HexString
+      public var count: UInt64
+      /// Where in the input, bytes.
+      public var offset: UInt64
+      public var reason: String
+    }
+  }
+
+  public struct Output: Encodable, Sendable {
+    public var file: String
+    public var format: String
+    public var codec: String
+    public var bytes: UInt64
+  }
+
+  public struct Defunct: Encodable, Sendable {
+    public var vmcs: HexString
+    public var evidence: String
+  }
+
+  public struct Warning: Encodable, Sendable, Equatable {
+    public var code: WarningCode
+    public var text: String
+  }
+
+  /// An address or register as "0x…".
+  public struct HexString: Encodable, Sendable, Equatable {
+    public var value: UInt64
+
+    init(_ value: some BinaryInteger) { self.value = UInt64(truncatingIfNeeded: value) }
+
+    public func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      try container.encode(hex(value))
+    }
+  }
+
+  /// The document as UTF-8, keys sorted, ended by a line feed.
+  public func json() throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return Array(try encoder.encode(self)) + [0x0a]
+  }
+}

@@ -1,0 +1,50 @@
+/// What a warning of the manifest is about. Raw values are the manifest's.
+public enum WarningCode: String, Sendable, CaseIterable, Encodable {
+  /// Stored pages of the host dump are damaged.
+  case bad_pages
+  /// The host dump's own headers, notes or tables are damaged.
+  case damaged_input
+  /// drgn will not read a kdump's virtual addresses.
+  case first_cr3
+  /// What proves a guest lies in memory that a guest maps.
+  case forged
+  /// The host dump's tail is missing.
+  case incomplete
+  /// The host dump is odd, and is read whole.
+  case input
+  /// A layout that was given, or a VMCSINFO, leads to no proven region.
+  case layout_refused
+  /// A guest's second-level map could not be read whole.
+  case map_incomplete
+  /// A guest's map does not fit into the memory that it may take.
+  case map_too_large
+  /// No kernel's VMCOREINFO agrees with a guest's vCPUs.
+  case no_identity
+  /// The host dump has no VMCOREINFO.
+  case no_vmcoreinfo
+  /// The dump does not hold a vCPU's VMCS.
+  case no_vmcs
+  /// The dump holds no page of a guest.
+  case not_written
+  /// Look-alikes of a guest's VMCOREINFO.
+  case other_vmcoreinfo
+  /// Registers that a note needs are not known.
+  case unknown_registers
+  /// A VM of the host kernel's list without any VMCS in the dump.
+  case unseen_vm
+  /// Parts of a VMCSINFO were left out.
+  case vmcsinfo
+  /// The last exit of a vCPU was cut short.
+  case vmx_abort
+
+  /// Whether something is missing or damaged, which the exit status tells; the others only tell.
+  public var isLoss: Bool {
+    switch self {
+    case .bad_pages, .damaged_input, .forged, .incomplete, .map_incomplete, .map_too_large, .no_vmcs, .not_written,
+      .unknown_registers, .unseen_vm:
+      true
+    case .first_cr3, .input, .layout_refused, .no_identity, .no_vmcoreinfo, .other_vmcoreinfo, .vmcsinfo, .vmx_abort:
+      false
+    }
+  }
+}

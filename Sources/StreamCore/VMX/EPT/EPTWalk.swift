@@ -1,0 +1,102 @@
+/// The walk of one EPT root. Two passes, so that the result depends neither on the number of workers nor on their
+/// order:
+///
+/// 1. The initializer reads the tables above level 1, serially and in order of guest address (depth first). A table
+///    belongs to the place that reaches it first in this order; every other place is refused: as a loop when the table
+///    lies on the way to the place, else as shared. KVM never lets a table serve two ranges of a guest.
+/// 2. `walk` goes through one subtree and reads its level-1 tables, 511 of every 512; it shares nothing with other
+///    walks, so subtrees can be given to any workers. Each table is entered at its own place only.
+///
+/// So a level-1 table is read once and one above it twice (three times where tables are shared), whatever entries say.
+struct EPTWalk: SecondLevelMap {
+  struct Limits: Sendable {
+    /// Tables reached more than once; a root with more is refused as a whole.
+    var sharedTables = 65_536
+
+    init() {}
+  }
+
+  /// Where a table hangs: its own level and the first guest frame below it.
+  struct TablePosition: Sendable, Equatable {
+    var level: Int
+    var gpaFrame: UInt64
+  }
+
+  private(set) var memory: any PhysicalMemory
+  let pointer: EPTPointer
+  let limits: Limits
+  /// What the first pass found above level 1. The sum with the counts of every subtree's walk is the root's account.
+  private(set) var counts = MapCounts()
+  /// More tables are shared than `limits` allows: nothing is mapped by this root.
+  private(set) var isRefused = false
+  /// The place that owns each table that is reached more than once. Empty for every root that KVM made.
+  private var owners: [UInt64: TablePosition] = [:]
+
+  init(memory: any PhysicalMemory, pointer: EPTPointer, limits: Limits = Limits()) {
+    self.memory = memory
+    self.pointer = pointer
+    self.limits = limits
+    var scan = EPTPrescan(memory: memory, limits: limits)
+    scan.run(pointer)
+    counts = scan.counts
+    isRefused = scan.isRefused
+    if !scan.shared.isEmpty && !isRefused {
+      // Owners are known only now that it is known whose are wanted; the second scan takes the same way.
+      var again = EPTPrescan(memory: memory, limits: limits)
+      again.wanted = scan.shared
+      again.run(pointer)
+      owners = again.owners
+    }
+  }
+
+  /// The same walk, its tables read through another view of the same memory.
+  func reading(from memory: any PhysicalMemory) -> any SecondLevelMap {
+    var walk = self
+    walk.memory = memory
+    return walk
+  }
+
+  /// Whether the table at `frame` is entered at this place.
+  func owns(_ frame: UInt64, _ position: TablePosition) -> Bool {
+    if owners.isEmpty { return true }
+    guard let owner = owners[frame] else { return true }
+    return owner == position
+  }
+
+  /// Where one guest address leads.
+  /// - Returns: `nil` when it is not mapped, or a table on the way is absent or refused.
+  func translate(_ address: GPA) -> EPTLeaf? {
+    isRefused ? nil : walk(to: address)
+  }
+
+  func hostFrame(_ guestFrame: UInt64) -> UInt64? { translate(GPA(frame: guestFrame))?.hostFrame }
+
+  private func walk(to address: GPA) -> EPTLeaf? {
+    guard address.frame < pointer.frameLimit else { return nil }
+    var table = pointer.rootFrame
+    for level in stride(from: pointer.levels, through: 1, by: -1) {
+      guard let page = memory.page(table).page else { return nil }
+      let shift = UInt64(9 * (level - 1))
+      let entry = EPTEntry(page.entry(Int(address.frame >> shift & 0x1ff)), level: level)
+      switch entry.kind {
+      case .leaf(let frame, let count):
+        return EPTLeaf(hostFrame: frame + address.frame % count, entry: entry)
+      case .table(let frame):
+        guard owns(frame, TablePosition(level: level - 1, gpaFrame: (address.frame >> shift) << shift)) else {
+          return nil
+        }
+        table = frame
+      case .empty, .mmio, .misconfigured:
+        return nil
+      }
+    }
+    return nil
+  }
+}
+
+/// Where a guest address leads.
+struct EPTLeaf: Sendable, Hashable {
+  /// The 4 KiB host frame, inside the leaf.
+  let hostFrame: UInt64
+  let entry: EPTEntry
+}

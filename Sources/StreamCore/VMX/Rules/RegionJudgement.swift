@@ -1,0 +1,132 @@
+/// What a page is, judged by its content alone. Host evidence (Documentation/design.md §1) is another question, and so
+/// is whether the vCPU is alive: the region of a dead one keeps its content.
+enum RegionJudgement: Sendable, Equatable {
+  /// A vCPU's region.
+  case guest(RegionAcceptance)
+  /// The revision id and nothing else: a VMXON region, or one that was never loaded.
+  case headerOnly
+  /// A shadow VMCS (bit 31 of the header): belongs to another region, is no vCPU.
+  case shadow
+  case rejected(RegionFault)
+
+  var acceptance: RegionAcceptance? { if case .guest(let acceptance) = self { acceptance } else { nil } }
+}
+
+/// What is known of a page that passed the strong rules.
+struct RegionAcceptance: Sendable, Equatable {
+  /// What the memory says of the EPT root.
+  enum Root: Sendable, Equatable {
+    /// EPTP is 0: the vCPU never ran.
+    case none
+    /// No memory to look into.
+    case unseen
+    /// So many present entries. 0: nothing mapped, as in the root of a dead guest.
+    case table(entries: Int)
+    /// The dump does not hold the page, or holds it damaged.
+    case absent
+  }
+
+  /// EPTP 0, CR3 0 and the reset RIP: an AP that waits for its SIPI, or a vCPU just made.
+  var neverRan: Bool
+  /// `nil` for a vCPU that never ran.
+  var eptPointer: EPTPointer?
+  var root: Root
+  /// Not 0: an exit aborted. Worth a warning, never seen.
+  var abortIndicator: UInt32
+}
+
+/// Judges pages by the rules of Documentation/vmcs.md §4. Rules whose fields the layout lacks are skipped.
+struct RegionJudge: Sendable {
+  /// The fields without which a region cannot be told.
+  static let required: [VMCSField] = [.GUEST_CR3, .GUEST_RIP, .HOST_CR3, .VM_ENTRY_CONTROLS]
+
+  let layout: Layout
+  /// The host's memory, for the link pointer's target and the EPT root.
+  let memory: (any PhysicalMemory)?
+
+  init(layout: Layout, memory: (any PhysicalMemory)?) {
+    self.layout = layout
+    self.memory = memory
+  }
+
+  /// Most candidates are chance hits: fixed values come first, then what needs several fields, memory last.
+  func judge(_ page: Page, at address: HPA) -> RegionJudgement {
+    let region = VMCSRegion(address: address, page: page, layout: layout)
+    do throws(RegionFault) {
+      if !layout.revisionIDs.isEmpty, !layout.revisionIDs.contains(region.revisionID) {
+        throw RegionFault(.revision, nil, UInt64(page.u32(0)))
+      }
+      if region.isShadow { return .shadow }
+      if isHeaderOnly(page) { return .headerOnly }
+      for field in Self.required where layout[field] == nil { throw RegionFault(.layout, field, 0) }
+      return .guest(try accept(region))
+    } catch {
+      return .rejected(error)
+    }
+  }
+
+  private func isHeaderOnly(_ page: Page) -> Bool {
+    page.u32(4) == 0 && page.bytes.withBytes { $0.extracting(8..<pageSize).isZero }
+  }
+
+  private func accept(_ region: VMCSRegion) throws(RegionFault) -> RegionAcceptance {
+    let controls = RegionControls(region)
+    try checkLinkValue(region, controls)
+    try RegionControls.check(region)
+    if controls.hasEPT != false, layout[.EPT_POINTER] != nil { _ = try eptPointer(region) }
+    try RegionRules(region, controls).check()
+    try checkLinkTarget(region)
+    // Last, so that this fault says: a region in all else, of a guest without a second-level map.
+    guard controls.hasEPT != false, layout[.EPT_POINTER] != nil else {
+      throw RegionFault(.eptDisabled, .EPT_POINTER, region[.EPT_POINTER] ?? 0)
+    }
+    let pointer = try eptPointer(region)
+    let root = try self.root(pointer, region)
+    return RegionAcceptance(
+      neverRan: pointer == nil, eptPointer: pointer, root: root, abortIndicator: region.abortIndicator)
+  }
+
+  private func checkLinkValue(_ region: VMCSRegion, _ controls: RegionControls) throws(RegionFault) {
+    guard let link = region[.VMCS_LINK_POINTER], link != .max else { return }
+    guard link & 0xfff0_0000_0000_0fff == 0, link != 0, controls.hasShadowVMCS != false else {
+      throw RegionFault(.linkPointer, .VMCS_LINK_POINTER, link)
+    }
+  }
+
+  /// The page that the link pointer names begins with the revision id and bit 31. A page that the dump lacks is no
+  /// contradiction.
+  private func checkLinkTarget(_ region: VMCSRegion) throws(RegionFault) {
+    guard let memory, let link = region[.VMCS_LINK_POINTER], link != .max else { return }
+    guard let target = memory.page(link >> 12).page else { return }
+    guard target.u32(0) == region.revisionID | 1 << 31 else {
+      throw RegionFault(.linkPointer, .VMCS_LINK_POINTER, link)
+    }
+  }
+
+  /// - Returns: `nil` for a vCPU that never ran.
+  private func eptPointer(_ region: VMCSRegion) throws(RegionFault) -> EPTPointer? {
+    let value = region[.EPT_POINTER] ?? 0
+    guard value != 0 else {
+      let rip = region[.GUEST_RIP] ?? 0
+      guard region[.GUEST_CR3] == 0, rip == 0xfff0 || rip == 0 else {
+        throw RegionFault(.eptPointer, .EPT_POINTER, value)
+      }
+      return nil
+    }
+    do throws(EPTPointer.Fault) {
+      return try EPTPointer(value)
+    } catch {
+      throw RegionFault(.eptPointer, .EPT_POINTER, value)
+    }
+  }
+
+  private func root(_ pointer: EPTPointer?, _ region: VMCSRegion) throws(RegionFault) -> RegionAcceptance.Root {
+    guard let pointer else { return .none }
+    guard let memory else { return .unseen }
+    guard let page = memory.page(pointer.rootFrame).page else { return .absent }
+    guard let entries = pointer.tables(inRoot: page) else {
+      throw RegionFault(.eptRoot, .EPT_POINTER, pointer.rawValue)
+    }
+    return .table(entries: entries)
+  }
+}

@@ -1,0 +1,57 @@
+extension Inspection {
+  /// The way through the house, first half: from a host's dump to its guests. Each step stands with its room.
+  static func run(_ source: ByteSource, _ options: Options) throws -> Inspection {
+    let workers = options.workers
+    let checkpoint = Checkpoint(source, workers)
+    let decoders = DecoderPool()
+    // Open: HostDump.
+    let dump = try checkpoint.step { try openHostDump(source) }
+    let memory = HostMemory(dump, decoders: decoders, cachedPages: options.memory.cachedPages)
+    var findings = Findings(dump)
+    let sources = LayoutSources(of: dump, layout: options.layout, vmcsinfo: options.vmcsinfo)
+    findings.note(sources)
+    // Scan: Discovery. One pass for all sources: a page's head costs the same whether one id is in question or twenty.
+    let scan = try checkpoint.step {
+      try HeadScan.run(
+        dump, heads: sources.heads, decoders: decoders, workers: workers, progress: options.progress,
+        isPlain: options.isPlain)
+    }
+    findings.note(scan, of: dump)
+    // Agree on a layout: Host. Prove what it reads: KVM.
+    let host = try checkpoint.step {
+      try HostFinder(dump: dump, memory: memory, decoders: decoders, workers: workers).run(scan, sources: sources.list)
+    }
+    findings.note(host)
+    // Group, map, identify: Guest.
+    let storage = options.mapStorage
+    let mapping = try checkpoint.step {
+      try GuestMapping(dump: dump, memory: memory, storage: storage, workers: workers, progress: options.progress)
+        .run(GroupedGuest.group(host.vms()), vmcoreinfo: scan.vmcoreinfo)
+    }
+    let claims = Claims.settle(mapping.guests)
+    let guests = try checkpoint.step { try Guest.identify(claims.kept, workers) }
+    findings.note(guests, mapping, claims)
+    return Inspection(
+      dump: dump, memory: memory, guests: guests, layout: host.layout, findings: findings, decoders: decoders,
+      extents: storage.extents, isPlain: options.isPlain, checkpoint: checkpoint)
+  }
+}
+
+extension Split {
+  /// The second half: from the guests to their dumps. Every output gets its name at the very end, the manifest last.
+  func run(_ wanted: [Guest], _ workers: Workers, _ progress: Progress) throws -> Manifest {
+    let stored = try stored(of: wanted)
+    let output = OutputDirectory(path: directory, force: force)
+    try output.prepare(files: stored.map(fileName) + [OutputDirectory.manifestName])
+    // Open the outputs: GuestDump. Plan and extract: Extraction.
+    let outputs = try workers.map(stored) { try open($0, in: output, among: stored.count) }
+    let extraction = try extraction(of: stored, into: outputs, workers)
+    progress.begin(.extract, total: stored.reduce(0) { $0 + $1.map.presentPages })
+    let outcome = try inspection.checkpoint.step { try extraction.run(workers: workers, progress: progress) }
+    // Finish: GuestDump, Manifest.
+    let dumps = try inspection.checkpoint.step { try workers.map(outputs) { try $0.writer.complete() } }
+    let manifest = manifest(outcome, of: stored, among: wanted, dumps.map(\.summary))
+    try output.commit(dumps, manifest, workers)
+    return manifest
+  }
+}

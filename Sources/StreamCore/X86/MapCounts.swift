@@ -1,0 +1,64 @@
+/// What the walk of a second-level map met. Counts add up; lists are short samples in order of guest address.
+struct MapCounts: Sendable, Equatable {
+  /// Frames that a list holds at most.
+  static let listLimit = 16
+
+  /// Tables read.
+  var tables: UInt64 = 0
+  /// Leaves that are mappings, of any size.
+  var leaves: UInt64 = 0
+  /// 4 KiB frames that they map.
+  var frames: UInt64 = 0
+  /// Leaves among them whose permissions KVM took away to track accesses.
+  var accessTracked: UInt64 = 0
+  /// KVM's MMIO markers.
+  var mmio: UInt64 = 0
+  var misconfigured: UInt64 = 0
+  /// Entries refused because their table lies on the way to them.
+  var loops: UInt64 = 0
+  /// Entries refused because their table belongs to a lower guest address.
+  var shared: UInt64 = 0
+  /// Tables that the memory does not hold, and tables whose stored bytes are damaged.
+  var absentTables: UInt64 = 0
+  var badTables: UInt64 = 0
+  /// Host frames of the first absent and of the first bad tables.
+  var absentFrames: [UInt64] = []
+  var badFrames: [UInt64] = []
+
+  init() {}
+
+  /// Whether a part of the guest's map could not be read or was refused.
+  var isIncomplete: Bool { loops + shared + misconfigured + absentTables + badTables > 0 }
+
+  mutating func add(_ other: MapCounts) {
+    tables &+= other.tables
+    leaves &+= other.leaves
+    frames &+= other.frames
+    accessTracked &+= other.accessTracked
+    mmio &+= other.mmio
+    misconfigured &+= other.misconfigured
+    loops &+= other.loops
+    shared &+= other.shared
+    absentTables &+= other.absentTables
+    badTables &+= other.badTables
+    absentFrames += other.absentFrames.prefix(max(0, Self.listLimit - absentFrames.count))
+    badFrames += other.badFrames.prefix(max(0, Self.listLimit - badFrames.count))
+  }
+
+  /// The table's page, or `nil` with the reason counted.
+  mutating func read(_ frame: UInt64, in memory: any PhysicalMemory) -> Page? {
+    switch memory.page(frame) {
+    case .page(let page):
+      tables += 1
+      return page
+    case .absent:
+      absentTables += 1
+      if absentFrames.count < Self.listLimit { absentFrames.append(frame) }
+      return nil
+    case .bad:
+      badTables += 1
+      if badFrames.count < Self.listLimit { badFrames.append(frame) }
+      return nil
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import StreamCore
+
+/// One clear line for each failure: what, where, and what to do.
+func explain(_ failure: Failure) -> String {
+  switch failure {
+  case .input(.format(let error)): return error.description
+  case .input(.system(let error)), .io(let error): return error.description
+  case .input(.unsupported(let file, let format, let remedy)): return "\(file): this is \(format); \(remedy)"
+  case .input(.unknown(let file, let found)):
+    return "\(file): not a dump that is known: expected kdump-compressed or an ELF core, found \(found)"
+  case .noLayout(let ids, let detail):
+    let list = ids.map { hex($0) }.joined(separator: ", ")
+    return "the host used VMX (VMCS revision \(list)), but no known layout fits: \(detail); "
+      + "give one with --vmcsinfo PATH (offsets read on a host with the same processor)"
+  case .unsupportedHost(let what, let remedy): return "\(what); \(remedy)"
+  case .noGuest: return "no sign of a guest: no VMCS and no trace of VMX in any stored page"
+  case .nothingStored(let pages, let level):
+    let filter = level.map { "this dump was written with makedumpfile -d \($0)" } ?? "this dump was filtered"
+    return "0 of \(pages) guest pages stored: \(filter), which leaves guest memory out; "
+      + "list shows what there is, and -d 17 in kdump's core_collector keeps guests next time"
+  case .noSuchGuest(let wanted, let known):
+    return "no guest \"\(wanted)\"; there are: \(known.joined(separator: ", "))"
+  case .noSuchLayout(let wanted, let known):
+    return "no layout \"\(wanted)\"; there are: \(known.joined(separator: ", "))"
+  case .badLayout(let path, let why): return "\(path): not a layout: \(why)"
+  case .badVMCSInfo(let path, let why): return "\(path): not a VMCSINFO: expected \(VMCSInfo.forms), found \(why)"
+  case .badAddress(let guest, let address, let why): return "\(guest): GPA \(address): \(why)"
+  case .cannotCreate(let error): return error.description
+  case .exists(let path): return "\(path): exists already; --force replaces it"
+  case .output(let text): return text
+  case .cancelled: return "interrupted; temporary files are removed"
+  }
+}
