@@ -10,6 +10,7 @@ let package = Package(
   name: "vmcs-split",
   products: [
     .library(name: "StreamCore", targets: ["StreamCore"]),
+    .library(name: "HostModel", targets: ["HostModel"]),
     .executable(name: "vmcs-split", targets: ["vmcs-split"]),
   ],
   dependencies: [
@@ -33,9 +34,16 @@ let package = Package(
         "StreamCore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    // What tests and benchmarks are made of, apart from what is tested: neither knows StreamCore.
+    .target(name: "HostModel", path: "Tests/HostModel", swiftSettings: strict),
+    .target(
+      name: "HostRecipes",
+      dependencies: ["HostModel", "CLzo2", "CSnappy", "CZlib", "CZstd"],
+      path: "Tests/HostRecipes",
+      swiftSettings: strict),
     .testTarget(
       name: "StreamCoreTests",
-      dependencies: ["StreamCore", "CLzo2", "CSnappy", "CZlib", "CZstd"],
+      dependencies: ["StreamCore", "HostModel", "HostRecipes", "CLzo2", "CSnappy", "CZlib", "CZstd"],
       swiftSettings: strict),
   ]
 )

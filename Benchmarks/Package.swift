@@ -6,7 +6,8 @@ let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error),
 ]
 
-/// It does not depend on `..`: what is measured is the built program, as it ships.
+/// Of `..` it takes HostModel alone, which describes a host and knows nothing of the product: what is measured is the
+/// built program, as it ships.
 let package = Package(
   name: "vmcs-bench",
   products: [
@@ -16,7 +17,8 @@ let package = Package(
     .executable(name: "host-maker", targets: ["host-maker"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(name: "vmcs-split", path: ".."),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
   ],
   targets: [
     .executableTarget(
@@ -36,7 +38,10 @@ let package = Package(
       cSettings: [.treatAllWarnings(as: .error)]),
     .executableTarget(
       name: "host-maker",
-      dependencies: ["CPageCodecs", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "CPageCodecs", .product(name: "HostModel", package: "vmcs-split"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "vmcs-bench",
@@ -48,7 +53,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "HostMakerTests",
-      dependencies: ["host-maker", "CPageCodecs"],
+      dependencies: ["host-maker", "CPageCodecs", .product(name: "HostModel", package: "vmcs-split")],
       swiftSettings: strict),
   ]
 )

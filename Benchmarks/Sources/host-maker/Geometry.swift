@@ -21,6 +21,12 @@ struct Geometry: Sendable {
     /// Root, third level, second level, and for pages of 4 KiB the first.
     var tables: UInt64 { 2 + directories + (isShuffled ? blocks : 0) }
 
+    /// Runs of guest frames that are RAM, ascending.
+    var ram: [Range<UInt64>] {
+      let low = 0..<lowBlocks << 9
+      return highBlocks == 0 ? [low] : [low, 1 << 20..<1 << 20 + highBlocks << 9]
+    }
+
     /// GPA of a block's first byte.
     func address(block: UInt64) -> UInt64 { (block < 1536 ? block : block + 512) << 21 }
     /// The GiB that a table of the second level maps.

@@ -57,7 +57,8 @@ struct HostMaker: ParsableCommand {
     guard let codec = PageCodec(), let pool = PagePool.standard else {
       throw ValidationError("a codec library cannot start")
     }
-    let summary = try KdumpFile(options, codec: codec, pool: pool).write(to: output, image: image)
+    guard let kind = HostKind.standard else { throw ValidationError("the table of VMCS layouts is missing") }
+    let summary = try KdumpFile(options, kind: kind, codec: codec, pool: pool).write(to: output, image: image)
     print(
       "\(summary.frames) frames, \(summary.zeroFrames) of them zero, \(summary.builtFrames) of the kernel and EPT, "
         + "\(summary.bytes) bytes")

@@ -1,3 +1,5 @@
+import HostModel
+
 /// A fixed shuffle of `0 ..< count` that needs no table: a Feistel network over the next power of two, walked until it
 /// lands inside.
 struct Permutation: Sendable {
@@ -52,25 +54,8 @@ struct Permutation: Sendable {
   }
 }
 
-/// The finalizer of SplitMix64: a 64-bit hash.
+/// A 64-bit hash: the first number that follows a seed.
 func mix(_ value: UInt64) -> UInt64 {
-  var z = value &+ 0x9e37_79b9_7f4a_7c15
-  z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-  z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-  return z ^ z >> 31
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct Random: Sendable {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    return mix(state)
-  }
-
-  /// A number below `bound`, which is not 0.
-  mutating func below(_ bound: UInt64) -> UInt64 { next() % bound }
+  var random = SplitMix64(seed: value)
+  return random.next()
 }

@@ -1,3 +1,4 @@
+import HostModel
 import Testing
 
 @testable import host_maker
@@ -44,7 +45,7 @@ import Testing
     let guest = geometry.guests[0]
     let pages = EPTPages(geometry: geometry)
     for gpa in [0, 0x12_3000, 0xbfff_f000, 0x1_0000_0000, 0x1_3fff_f000] as [UInt64] {
-      var words = KernelMemory.zero
+      var words = SparseMemory.zero
       var frame = pages.pointer(guest) >> 12
       for level in [3, 2, 1, 0] as [UInt64] {
         #expect(geometry.tables.contains(frame))

@@ -37,7 +37,9 @@ import Testing
     #expect(options.fault == nil)
     let url = FileManager.default.temporaryDirectory.appending(path: "host-maker-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: url) }
-    let maker = try KdumpFile(options, codec: try #require(PageCodec()), pool: try #require(PagePool.standard))
+    let maker = try KdumpFile(
+      options, kind: try #require(HostKind.standard), codec: try #require(PageCodec()),
+      pool: try #require(PagePool.standard))
     let summary = try maker.write(to: url.path)
     return Made(bytes: try Data(contentsOf: url), summary: summary, options: options)
   }
@@ -98,7 +100,9 @@ import Testing
     let directory = FileManager.default.temporaryDirectory
     let urls = (0..<2).map { _ in directory.appending(path: "host-maker-\(UUID().uuidString)") }
     defer { urls.forEach { try? FileManager.default.removeItem(at: $0) } }
-    let maker = try KdumpFile(options, codec: try #require(PageCodec()), pool: try #require(PagePool.standard))
+    let maker = try KdumpFile(
+      options, kind: try #require(HostKind.standard), codec: try #require(PageCodec()),
+      pool: try #require(PagePool.standard))
     let summary = try maker.write(to: urls[0].path, image: urls[1].path)
     let made = Made(bytes: try Data(contentsOf: urls[0]), summary: summary, options: options)
     let image = try Data(contentsOf: urls[1])

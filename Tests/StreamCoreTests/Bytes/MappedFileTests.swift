@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import HostRecipes
 import Testing
 
 @testable import StreamCore

@@ -1,4 +1,5 @@
 @testable import StreamCore
+import HostRecipes
 import Testing
 
 /// Stored bytes that do not give a page. Source of the answers: Documentation/codecs.md §1, "Corrupt input, by

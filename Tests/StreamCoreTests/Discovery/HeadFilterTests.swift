@@ -1,3 +1,4 @@
+import HostModel
 import Testing
 
 @testable import StreamCore
@@ -13,7 +14,7 @@ import Testing
 
   @Test(arguments: codecs)
   func aRegionWithEveryFieldRandomIsStoredFarBelowTheLimit(codec: PageCodec) throws {
-    var random = RecipeRandom(seed: 5)
+    var random = SplitMix64(seed: 5)
     var largest = 0
     for layout in LayoutCatalogue.all.compactMap(\.layout) {
       for _ in 0..<20 {
@@ -35,7 +36,7 @@ import Testing
   /// As long as the kernel's buffer lets it be, with nothing in it that repeats but what every kernel writes.
   @Test(arguments: codecs)
   func aPageFullOfVMCOREINFOWithRandomNamesAndValuesIsStoredBelowTheLimit(codec: PageCodec) {
-    var random = RecipeRandom(seed: 6)
+    var random = SplitMix64(seed: 6)
     var largest = 0
     for _ in 0..<50 {
       var text = "OSRELEASE=6.1.0-28-amd64\nBUILD-ID="

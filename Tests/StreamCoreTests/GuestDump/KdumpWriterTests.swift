@@ -1,4 +1,5 @@
 @testable import StreamCore
+import HostRecipes
 import Testing
 
 @Suite struct KdumpWriterTests {

@@ -1,3 +1,5 @@
+import HostModel
+import HostRecipes
 import Foundation
 import Glibc
 @testable import StreamCore
@@ -22,7 +24,7 @@ struct SampleGuest {
     seed: UInt64 = 7,
     isPresent: (UInt64) -> Bool = { $0 % 11 != 3 }
   ) {
-    var random = RecipeRandom(seed: seed)
+    var random = SplitMix64(seed: seed)
     var frames = FrameBitmap()
     var present = FrameBitmap()
     for range in known {

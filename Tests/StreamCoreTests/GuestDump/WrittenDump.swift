@@ -1,3 +1,4 @@
+import HostRecipes
 @testable import StreamCore
 
 /// A guest dump read back, slowly and from scratch: it shares no code with the readers of host dumps.

@@ -1,4 +1,5 @@
 @testable import StreamCore
+import HostRecipes
 import Testing
 
 /// Documentation/kdump-compressed.md §8 on the whole way: a damaged page of a guest is counted with its place, missing

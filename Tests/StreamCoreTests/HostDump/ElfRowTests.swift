@@ -1,4 +1,6 @@
 import Glibc
+import HostModel
+import HostRecipes
 import Testing
 
 @testable import StreamCore
@@ -191,7 +193,7 @@ import Testing
   @Test(arguments: [3, 6, 0x4649_4c45] as [UInt32])
   func coreOfAProcess(type: UInt32) throws {
     var sample = ElfSample(segments: [])
-    sample.note(RecipeNotes.note(name: "CORE", type: type, descriptor: [1, 2, 3]))
+    sample.note(ElfNotes.note(name: "CORE", type: type, descriptor: [1, 2, 3]))
     sample.load(0, frames: 1, at: 0x3000)
     #expect(
       try OpenedDump.refusal(sample.bytes)
@@ -247,7 +249,7 @@ import Testing
   @Test func notesOverAndOverDoNotPileUp() throws {
     // 300 PT_NOTEs that are all the same 1 MiB of the file.
     var sample = ElfSample(segments: [])
-    let large = RecipeNotes.note(name: "X", type: 9, descriptor: Array(repeating: 1, count: 1 << 20))
+    let large = ElfNotes.note(name: "X", type: 9, descriptor: Array(repeating: 1, count: 1 << 20))
     sample.load(0x10000, frames: 1, at: 0x8000)
     sample.note(large, at: 0x10000)
     for _ in 0..<299 { sample.segments.append(sample.segments[1]) }

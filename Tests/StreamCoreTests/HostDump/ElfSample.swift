@@ -1,3 +1,5 @@
+import HostModel
+import HostRecipes
 @testable import StreamCore
 
 /// A small ELF vmcore from its program headers, written by hand so that a test can say anything in them. Source:
@@ -25,7 +27,7 @@ struct ElfSample {
 
   /// Frames 0x10 to 0x13 at 0x3000, with a VMCOREINFO note.
   init() {
-    let notes = RecipeNotes.note(name: "VMCOREINFO", type: 0, descriptor: KdumpSample.text)
+    let notes = ElfNotes.note(name: "VMCOREINFO", type: 0, descriptor: KdumpSample.text)
     note(notes)
     load(0x10000, frames: 4, at: UInt64(Self.dataOffset))
   }

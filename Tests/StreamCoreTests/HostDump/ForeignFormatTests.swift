@@ -1,4 +1,6 @@
 import Foundation
+import HostModel
+import HostRecipes
 import Testing
 
 @testable import StreamCore
@@ -47,7 +49,7 @@ import Testing
     #expect(try OpenedDump.refusal([]) == .unknown(file: "dump", found: "an empty file"))
     #expect(try OpenedDump.refusal([1, 2, 0xff]) == .unknown(file: "dump", found: "01 02 ff"))
     #expect(
-      try OpenedDump.refusal(RecipeMemory.zeroPage) == .unknown(file: "dump", found: "00 00 00 00 00 00 00 00"))
+      try OpenedDump.refusal(SparseMemory.zeroPage) == .unknown(file: "dump", found: "00 00 00 00 00 00 00 00"))
   }
 
   @Test func whatIsNoFileFailsAndDoesNotWait() throws {

@@ -1,3 +1,4 @@
+import HostModel
 import Testing
 
 @testable import StreamCore
@@ -5,7 +6,7 @@ import Testing
 /// PT_LOADs that overlap become disjoint runs, the same as a table of every frame would give.
 @Suite struct FrameRunsTests {
   @Test func runsAreWhatATableOfAllFramesSays() {
-    var random = RecipeRandom(seed: 3)
+    var random = SplitMix64(seed: 3)
     for _ in 0..<200 {
       let given = (0...random.below(12)).map { _ in
         let start = random.below(60)

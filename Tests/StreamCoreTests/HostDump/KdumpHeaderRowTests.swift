@@ -1,3 +1,5 @@
+import HostModel
+import HostRecipes
 import Testing
 
 @testable import StreamCore
@@ -164,7 +166,7 @@ import Testing
 
   @Test func row21BitmapsLongerThanNeeded() throws {
     _ = try accepted { sample in
-      let block = RecipeMemory.zeroPage
+      let block = SparseMemory.zeroPage
       for frame in KdumpSample.stored {
         sample.bytes.store(sample.offset(frame) + 8192, at: sample.descriptor(frame))
       }
@@ -297,7 +299,7 @@ import Testing
   }
 
   @Test func row52ProcessStatusOfAnotherSize() throws {
-    let notes = RecipeNotes.note(name: "CORE", type: 1, descriptor: Array(repeating: 0, count: 144))
+    let notes = ElfNotes.note(name: "CORE", type: 1, descriptor: Array(repeating: 0, count: 144))
     let dump = try OpenedDump(KdumpSample(notes: notes).bytes).dump
     #expect(dump.remarks == [.oddity("1 NT_PRSTATUS notes are not of 336 bytes: ignored")])
   }
@@ -306,7 +308,7 @@ import Testing
     var sample = KdumpSample()
     sample.bytes.store(UInt64(sample.bytes.count), at: 4096 + 48)
     sample.bytes.store(UInt64(70_000 * 20), at: 4096 + 56)
-    let note = RecipeNotes.note(name: "CORE", type: 2, descriptor: [])
+    let note = ElfNotes.note(name: "CORE", type: 2, descriptor: [])
     for _ in 0..<70_000 { sample.bytes += note }
     let dump = try OpenedDump(sample.bytes).dump
     #expect(dump.notes.count == 65536)
@@ -343,9 +345,9 @@ import Testing
   }
 
   @Test func row57TwoTexts() throws {
-    var notes = RecipeNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array("nothing".utf8))
-    notes += RecipeNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array("OSRELEASE=6.1.0-first\n".utf8))
-    notes += RecipeNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array("OSRELEASE=6.1.0-second\n".utf8))
+    var notes = ElfNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array("nothing".utf8))
+    notes += ElfNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array("OSRELEASE=6.1.0-first\n".utf8))
+    notes += ElfNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array("OSRELEASE=6.1.0-second\n".utf8))
     let dump = try OpenedDump(KdumpSample(notes: notes, ownText: []).bytes).dump
     #expect(dump.vmcoreinfo?.osrelease == "6.1.0-first")
     #expect(dump.remarks == [.oddity("3 VMCOREINFO notes: the first that is VMCOREINFO counts")])

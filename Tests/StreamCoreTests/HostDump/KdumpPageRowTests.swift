@@ -1,4 +1,5 @@
 import Glibc
+import HostRecipes
 import Testing
 
 @testable import StreamCore

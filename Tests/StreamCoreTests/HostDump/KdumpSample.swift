@@ -1,3 +1,5 @@
+import HostModel
+import HostRecipes
 @testable import StreamCore
 
 /// A small kdump-compressed file of 20 frames in all codecs: 12 and 13 are a hole, 5 is filtered, 3 and 7 share a
@@ -24,8 +26,8 @@ struct KdumpSample {
   init(version: Int32 = 6, notes: [UInt8]? = nil, ownText: [UInt8] = text) {
     self.notes =
       notes
-      ?? RecipeNotes.processStatus(pid: 1, registers: [])
-      + RecipeNotes.note(name: "VMCOREINFO", type: 0, descriptor: Self.text)
+      ?? ElfNotes.processStatus(pid: 1, registers: [])
+      + ElfNotes.note(name: "VMCOREINFO", type: 0, descriptor: Self.text)
     bytes = Array(repeating: 0, count: table + 24 * Self.stored.count)
     replace(0, with: Array("KDUMP   ".utf8))
     bytes.store(version, at: 8)
@@ -49,7 +51,7 @@ struct KdumpSample {
       if frame != 12 && frame != 13 { bytes[bitmap1 + frame / 8] |= bit }
       if Self.stored.contains(UInt64(frame)) { bytes[bitmap2 + frame / 8] |= bit }
     }
-    bytes += RecipeMemory.zeroPage
+    bytes += SparseMemory.zeroPage
     for frame in Self.stored { put(frame) }
   }
 
@@ -85,7 +87,7 @@ struct KdumpSample {
 
   /// What the frame holds.
   static func page(_ frame: UInt64) -> [UInt8] {
-    if zeros.contains(frame) { return RecipeMemory.zeroPage }
+    if zeros.contains(frame) { return SparseMemory.zeroPage }
     return (0..<4096).map { UInt8(truncatingIfNeeded: UInt64($0 / 64) &* 7 &+ frame &+ ($0 % 97 == 0 ? 1 : 0)) }
   }
 }

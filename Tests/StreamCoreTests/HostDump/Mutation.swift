@@ -1,3 +1,6 @@
+import HostModel
+import HostRecipes
+
 /// One random damage to a file, the same for the same seed and index.
 struct Mutation: Sendable, CustomStringConvertible {
   enum Kind: Sendable, CaseIterable {
@@ -19,7 +22,7 @@ struct Mutation: Sendable, CustomStringConvertible {
 
   /// - Parameter meta: bytes at the start that hold headers and tables: half of all places lie there.
   init(seed: UInt64, index: Int, size: Int, meta: Int) {
-    var random = RecipeRandom(seed: seed &+ RecipeRandom.mix(UInt64(index)))
+    var random = SplitMix64(seed: seed &+ SplitMix64.mix(UInt64(index)))
     func place() -> Int {
       let bound = random.below(2) == 0 ? meta : size
       return Int(random.below(UInt64(bound)))

@@ -1,3 +1,5 @@
+import HostModel
+import HostRecipes
 import Foundation
 @testable import StreamCore
 
@@ -45,7 +47,7 @@ struct MutationSubject: Sendable {
       }
       return pages
     }
-    pages = Set(truth.flatMap(\.values)).subtracting([RecipeMemory.zeroPage])
+    pages = Set(truth.flatMap(\.values)).subtracting([SparseMemory.zeroPage])
     structures = frames.filter { !owned.contains($0) }
     view = bytes.starts(with: [0x7f]) ? MutatedView.elf(bytes) : MutatedView.kdump(bytes)
     stored = view.streams(owned)

@@ -1,4 +1,5 @@
 import Foundation
+import HostRecipes
 import Testing
 
 /// The dump files that the builder writes, read back by readers of the tests' own.

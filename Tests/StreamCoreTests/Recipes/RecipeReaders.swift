@@ -1,3 +1,5 @@
+import HostRecipes
+
 /// Small readers written apart from the writers, for the builder's own tests: what a file says goes back to pages, what
 /// tables say goes back to addresses.
 enum RecipeReaders {

@@ -1,4 +1,5 @@
 import Foundation
+import HostRecipes
 import Testing
 
 /// The builder itself: what a recipe says stands in memory and in the files, seen by readers that share nothing with

@@ -1,3 +1,5 @@
+import HostModel
+import HostRecipes
 import Testing
 
 /// The verbs that change what a host looks like.
@@ -6,7 +8,7 @@ import Testing
     let host = try HostRecipe("host ram 32M kernel 6.12\nguest a ram 0-4M linux 6.12.1-a").build()
     let guest = try #require(host.guests.first)
     let vcpu = try #require(guest.vcpus.first)
-    #expect(host.kernel.release == "6.12.0-recipe-amd64")
+    #expect(host.kernel.description.release == "6.12.0-recipe-amd64")
     let load = vcpu.fields["VM_ENTRY_MSR_LOAD_ADDR"] ?? 0
     #expect(host.memory.load(load - 192) == host.kernel.virtual(vcpu.vmcs))
     #expect(load - 6912 == vcpu.vcpuAddress)
@@ -105,7 +107,7 @@ import Testing
     let leaves = (256..<512 as Range<UInt64>).map { guest.leaf($0 << 12) }
     #expect(Set(leaves.map { $0.map { $0.address } }).count == 1)
     #expect(leaves.allSatisfy { ($0?.entry ?? 0) & 0x0600_0000_0000_0fff == 0x975 })
-    #expect(guest.page(300) == RecipeMemory.zeroPage)
+    #expect(guest.page(300) == SparseMemory.zeroPage)
   }
 
   @Test func aFakeIsTheRegionByteForByte() throws {

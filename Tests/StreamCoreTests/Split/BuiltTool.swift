@@ -1,4 +1,5 @@
 import Foundation
+import HostRecipes
 import Testing
 
 /// The program itself, as the build that made these tests has made it, run as a process of its own: what only a whole

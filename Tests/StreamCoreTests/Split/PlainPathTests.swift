@@ -1,4 +1,6 @@
 @testable import StreamCore
+import HostModel
+import HostRecipes
 import Testing
 
 /// The fast way (mapped files, heads alone, stored bytes passed through, workers) against the plain one, which reads
@@ -57,7 +59,7 @@ import Testing
     let clean = file.bytes
     let frames = host.guests.flatMap { guest in guest.ranges.joined().compactMap { guest.backing.frame($0) } }
     for seed in 1...4 as ClosedRange<UInt64> {
-      var random = RecipeRandom(seed: seed)
+      var random = SplitMix64(seed: seed)
       var bytes = clean
       for _ in 0..<60 {
         let frame = frames[Int(random.below(UInt64(frames.count)))]

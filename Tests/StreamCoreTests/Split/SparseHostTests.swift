@@ -1,3 +1,4 @@
+import HostRecipes
 import Foundation
 @testable import StreamCore
 import Testing

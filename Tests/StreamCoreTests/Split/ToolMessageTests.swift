@@ -1,4 +1,5 @@
 import Foundation
+import HostRecipes
 import Testing
 
 /// What the program says, and its exit status, where only the program itself says it.

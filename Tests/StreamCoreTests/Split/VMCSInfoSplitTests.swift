@@ -1,4 +1,6 @@
 @testable import StreamCore
+import HostModel
+import HostRecipes
 import Testing
 
 /// Whole runs on hosts whose layout only a VMCSINFO tells, and on hosts where one lies.
@@ -73,7 +75,7 @@ import Testing
 
   /// Of the right processor, by its id, and with the fields of a guest's state in each other's places.
   private var lie: [UInt8] {
-    var layout = RecipeLayout.catalogue["bochs-2.7"] ?? .unheardOf(revision: 0x2b, form: "bochs-rotated")
+    var layout = VMCSLayout.catalogue["bochs-2.7"] ?? .unheardOf(revision: 0x2b, form: "bochs-rotated")
     let names = layout.fields.filter { $0.value.width == 8 }.keys.sorted()
     let places = names.map { layout.fields[$0] }
     for (name, place) in zip(names, places.dropFirst(7) + places.prefix(7)) { layout = layout.moving(name, to: place) }
@@ -140,10 +142,10 @@ import Testing
   }
 }
 
-extension RecipeLayout {
-  fileprivate func moving(_ name: String, to place: Place?) -> RecipeLayout {
+extension VMCSLayout {
+  fileprivate func moving(_ name: String, to place: Place?) -> VMCSLayout {
     var fields = fields
     fields[name] = place
-    return RecipeLayout(id: id, revision: revision, form: form, fields: fields)
+    return VMCSLayout(id: id, revision: revision, form: form, fields: fields)
   }
 }

@@ -1,3 +1,4 @@
+import HostRecipes
 import Testing
 
 @testable import StreamCore

@@ -1,9 +1,11 @@
+import HostModel
+import HostRecipes
 @testable import StreamCore
 
 /// Writes a layout as a VMCSINFO in each form, as a host's processor would have given it. Source:
 /// Documentation/vmcsinfo.md §2 to §4.
 struct VMCSInfoTable {
-  let layout: RecipeLayout
+  let layout: VMCSLayout
 
   /// What VMREAD gives for a field of a region filled with words that name their places.
   func value(_ name: String) -> UInt64 {
@@ -54,14 +56,14 @@ struct VMCSInfoTable {
   }
 
   static func note(_ descriptor: [UInt8]) -> [UInt8] {
-    RecipeNotes.note(name: "VMCSINFO", type: 0, descriptor: descriptor)
+    ElfNotes.note(name: "VMCSINFO", type: 0, descriptor: descriptor)
   }
 }
 
-extension RecipeLayout {
+extension VMCSLayout {
   /// A layout that nobody has: the fields of a real one, by width and then in the reverse order of their names, from byte 0x80
   /// on. Packed access rights stand behind their selector, as processors have them.
-  static func unheardOf(revision: UInt32, form: String) -> RecipeLayout {
+  static func unheardOf(revision: UInt32, form: String) -> VMCSLayout {
     var fields: [String: Place] = [:]
     var offset = 0x80
     for field in VMCSField.allCases.sorted(by: { ($1.width, $1.name) < ($0.width, $0.name) }) {
@@ -74,20 +76,20 @@ extension RecipeLayout {
       fields[field.name.replacing("SELECTOR", with: "AR_BYTES")] = Place(offset: offset, width: 2)
       offset += 2
     }
-    return RecipeLayout(id: "unheard-of", revision: revision, form: form, fields: fields)
+    return VMCSLayout(id: "unheard-of", revision: revision, form: form, fields: fields)
   }
 }
 
 extension BuiltHost {
   /// The same host on a processor with another layout: its regions and VMXON regions are written anew.
-  func with(_ layout: RecipeLayout) -> BuiltHost {
-    var space = space
-    for vcpu in guests.flatMap(\.vcpus) { space.memory.setWords(layout.region(vcpu.fields), frame: vcpu.vmcs >> 12) }
-    for page in vmxonRegions { space.memory.store(UInt64(layout.revision), at: page, width: 4) }
-    return BuiltHost(
-      spec: spec, space: space, kernel: kernel, layout: layout, vmxonRegions: vmxonRegions, vmList: vmList,
-      guests: guests,
-      droppedRuns: droppedRuns, userRuns: userRuns)
+  func with(_ layout: VMCSLayout) -> BuiltHost {
+    var host = self
+    host.layout = layout
+    for vcpu in guests.flatMap(\.vcpus) {
+      host.space.memory.setWords(layout.region(vcpu.fields), frame: vcpu.vmcs >> 12)
+    }
+    for page in vmxonRegions { host.space.memory.store(UInt64(layout.revision), at: page, width: 4) }
+    return host
   }
 
   /// Dumps with more notes behind the host's own: they move to the end of the file.

@@ -1,4 +1,6 @@
 @testable import StreamCore
+import HostModel
+import HostRecipes
 import Testing
 
 @Suite struct VMCSInfoTests {
@@ -72,7 +74,7 @@ import Testing
 
   @Test(arguments: ["intel-penryn", "intel-nehalem", "intel-sandybridge", "intel-haswell", "intel-skylake"])
   func everyFormGivesTheLayoutBack(id: String) throws {
-    let table = VMCSInfoTable(layout: try #require(RecipeLayout.catalogue[id]))
+    let table = VMCSInfoTable(layout: try #require(VMCSLayout.catalogue[id]))
     let layout = try #require(LayoutCatalogue.layout(id: id))
     for info in [
       try VMCSInfo.parse(table.text), try VMCSInfo.parse(table.binary), try VMCSInfo.parse(directory: table.files),
@@ -286,7 +288,7 @@ import Testing
     }
     let info = try VMCSInfo(path: directory.path.path)
     #expect(info.layout.accessRights == .packed16)
-    #expect(info.layout.fields.count == RecipeLayout.unheardOf(revision: 0x7a, form: "packed16").fields.count)
+    #expect(info.layout.fields.count == VMCSLayout.unheardOf(revision: 0x7a, form: "packed16").fields.count)
   }
 
   @Test func filesThatHoldNoneAreRefusedByName() throws {
@@ -304,7 +306,7 @@ import Testing
   // MARK: Hostile input
 
   @Test func changedBytesNeverTrapAndNeverGiveAPlaceOutside() {
-    var random = RecipeRandom(seed: 8)
+    var random = SplitMix64(seed: 8)
     let tables = [
       VMCSInfoTable(layout: .unheardOf(revision: 0x7a, form: "packed16")),
       VMCSInfoTable(layout: .unheardOf(revision: 0x7a, form: "bochs-rotated")),

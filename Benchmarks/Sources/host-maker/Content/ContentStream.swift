@@ -1,7 +1,9 @@
+import HostModel
+
 /// Which ordinary frames are zero, and which page of the pool the others hold, in the order of the file. Runs are as
 /// long as a real host's, and the share of zero pages never strays far.
 struct ContentStream: Sendable {
-  private var random: Random
+  private var random: SplitMix64
   private let pages: UInt64
   private var isZero = true
   private var left: UInt64 = 0
@@ -9,7 +11,7 @@ struct ContentStream: Sendable {
   private var zeros: UInt64 = 0
 
   init(seed: UInt64, pages: Int) {
-    random = Random(seed: mix(seed) &+ 23)
+    random = SplitMix64(seed: mix(seed) &+ 23)
     self.pages = UInt64(pages)
   }
 

@@ -1,3 +1,5 @@
+import HostModel
+
 /// A few hundred pages that compress like a real host's: each is made for one pair of `SizeTargets`. They are the same
 /// in all hosts.
 struct PagePool: Sendable {
@@ -80,7 +82,7 @@ struct PageMaker {
   }
 
   private func make(record: Int, values: Int, literals: Int) -> [UInt8] {
-    var random = Random(seed: seed)
+    var random = SplitMix64(seed: seed)
     let first = UInt8(truncatingIfNeeded: random.next())
     let step = UInt8(truncatingIfNeeded: random.next() | 1)
     var page = [UInt8](repeating: 0, count: 4096)
@@ -93,7 +95,8 @@ struct PageMaker {
     return page
   }
 
-  private func scatter(_ literals: Int, over page: inout [UInt8], _ random: inout Random, _ noise: inout NoiseBytes) {
+  private func scatter(_ literals: Int, over page: inout [UInt8], _ random: inout SplitMix64, _ noise: inout NoiseBytes)
+  {
     var at = 0
     var left = literals
     var gaps = 4096 - literals
@@ -135,14 +138,14 @@ struct PageMaker {
 
 /// Bytes of a few values, all as likely.
 private struct NoiseBytes {
-  var random: Random
+  var random: SplitMix64
   let values: Int
   let first: UInt8
   let step: UInt8
   private var word: UInt64 = 0
   private var left = 0
 
-  init(random: Random, values: Int, first: UInt8, step: UInt8) {
+  init(random: SplitMix64, values: Int, first: UInt8, step: UInt8) {
     self.random = random
     self.values = values
     self.first = first

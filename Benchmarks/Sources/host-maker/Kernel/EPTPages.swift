@@ -1,9 +1,12 @@
+import HostModel
+
 /// The pages of the guests' EPT, made when their turn comes in the file. Entries as Linux 6.1 writes them.
 struct EPTPages: Sendable {
   let geometry: Geometry
 
-  /// Write-back, four levels, accessed and dirty bits.
-  func pointer(_ guest: Geometry.Guest) -> UInt64 { geometry.frame(table: 0, of: guest) << 12 | 0x5e }
+  func pointer(_ guest: Geometry.Guest) -> UInt64 {
+    EPTBits.pointer(root: geometry.frame(table: 0, of: guest) << 12, levels: 4)
+  }
 
   /// Fills `words` with the table in a frame of the geometry's tables.
   func fill(_ words: inout [UInt64], frame: UInt64) {
@@ -18,24 +21,26 @@ struct EPTPages: Sendable {
     case 2..<2 + guest.directories: directory(table - 2, of: guest, &words)
     default:
       let block = table - 2 - guest.directories
+      let leaf = EPTBits.Leaf.memory.rawValue
       for page in 0..<512 as Range<UInt64> {
-        words[Int(page)] = 0x0600_0000_0000_0b77 | geometry.frame(guest, block: block, page: page) << 12
+        words[Int(page)] = leaf | geometry.frame(guest, block: block, page: page) << 12
       }
     }
   }
 
   private func directory(_ directory: UInt64, of guest: Geometry.Guest, _ words: inout [UInt64]) {
     let first = guest.gigabyte(directory: directory) * 512
+    let leaf = EPTBits.Leaf.memory.rawValue
     for place in 0..<512 as Range<UInt64> {
       guard let block = guest.block(at: first + place) else { continue }
       words[Int(place)] =
         guest.isShuffled
         ? link(guest, 2 + guest.directories + block)
-        : 0x0600_0000_0000_0bf7 | geometry.frame(guest, block: block, page: 0) << 12
+        : leaf | EPTBits.large | geometry.frame(guest, block: block, page: 0) << 12
     }
   }
 
   private func link(_ guest: Geometry.Guest, _ table: UInt64) -> UInt64 {
-    geometry.frame(table: table, of: guest) << 12 | 0x907
+    geometry.frame(table: table, of: guest) << 12 | EPTBits.table
   }
 }

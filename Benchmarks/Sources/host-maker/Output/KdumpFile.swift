@@ -1,3 +1,5 @@
+import HostModel
+
 /// Writes a host as a kdump-compressed file, header version 6, dump level 1, front to back in bounded memory.
 /// Source: makedumpfile, IMPLEMENTATION and diskdump_mod.h.
 struct KdumpFile {
@@ -12,33 +14,31 @@ struct KdumpFile {
 
   let options: HostOptions
   let geometry: Geometry
-  let host: KVMObjects
+  let host: HostStructures
   let codec: PageCodec
   /// Of the pool.
   let pages: [[UInt8]]
 
-  private static let block: UInt64 = 4096
-
-  init(_ options: HostOptions, codec: PageCodec, pool: PagePool) throws(NoRoom) {
+  init(_ options: HostOptions, kind: HostKind, codec: PageCodec, pool: PagePool) throws(NoRoom) {
     self.options = options
     self.codec = codec
     pages = pool.pages
     geometry = try Geometry(options)
-    host = try KVMObjects(options, geometry: geometry)
+    host = try HostStructures(options, kind: kind, geometry: geometry)
   }
 
   /// - Parameter image: also written: physical memory as it is, sparse, for tools that read no kdump.
   func write(to path: String, image: String? = nil) throws -> Summary {
     let image = try image.map { try OutputFile($0) }
     let file = try OutputFile(path)
-    let notes = notes
-    let subBlocks = (104 + UInt64(notes.count) + 4095) / Self.block
-    let half = (geometry.end + 8 * Self.block - 1) / (8 * Self.block)
-    try file.write(header(subBlocks: subBlocks, bitmapBlocks: 2 * half)[...], at: 0)
-    try file.write((subHeader(notes) + notes)[...], at: Self.block)
-    let bitmaps = (1 + subBlocks) * Self.block
-    for bitmap in [bitmaps, bitmaps + half * Self.block] { try writeBitmap(file, at: bitmap) }
-    let descriptors = bitmaps + 2 * half * Self.block
+    let notes = host.kernel.crashNotes()
+    let head = head(notes: UInt64(notes.count))
+    try file.write(head.header[...], at: 0)
+    try file.write((head.subHeader + notes)[...], at: KdumpHead.block)
+    let bitmaps = (1 + head.subBlocks) * KdumpHead.block
+    let half = head.bitmapBlocks / 2 * KdumpHead.block
+    for bitmap in [bitmaps, bitmaps + half] { try writeBitmap(file, at: bitmap) }
+    let descriptors = bitmaps + 2 * half
     try image?.grow(to: geometry.end << 12)
     return try writePages(file, descriptors: descriptors, image: image)
   }
@@ -59,15 +59,15 @@ struct KdumpFile {
     }
     var content = ContentStream(seed: options.seed, pages: pool.count)
     let built = host.memory.pages
-    var words = KernelMemory.zero
+    var words = SparseMemory.zero
     var bytes = [UInt8](repeating: 0, count: 4096)
     for frame in geometry.ram.joined() {
       let ordinary = content.next()
       let isTable = geometry.tables.contains(frame)
       if isTable || built[frame] != nil || Self.isKept(frame, geometry) {
-        if isTable { host.ept.fill(&words, frame: frame) } else { words = built[frame] ?? KernelMemory.zero }
+        if isTable { host.ept.fill(&words, frame: frame) } else { words = built[frame] ?? SparseMemory.zero }
         summary.builtFrames += 1
-        if words == KernelMemory.zero {
+        if words == SparseMemory.zero {
           try table.append(descriptor: zero, size: 4096, flag: 0)
           continue
         }
@@ -123,42 +123,16 @@ struct KdumpFile {
     try writer.flush()
   }
 
-  private var notes: [UInt8] {
-    var notes: [UInt8] = []
-    let kernel = host.kernel
-    for cpu in 0..<options.cpus {
-      var registers = [UInt64](repeating: 0, count: 27)
-      registers[16] = kernel.stext + 0x1231
-      registers[17] = 0x10
-      registers[18] = 0x246
-      registers[19] = kernel.virtual(kernel.perCPU[Int(cpu)]) + 0x3f00
-      registers[20] = 0x18
-      notes += Notes.processStatus(pid: 0, registers: registers)
-    }
-    return notes + Notes.note(name: "VMCOREINFO", type: 0, descriptor: Array(kernel.vmcoreInfo.utf8))
-  }
-
-  private func header(subBlocks: UInt64, bitmapBlocks: UInt64) -> [UInt8] {
-    var bytes = Array("KDUMP   ".utf8) + littleEndian(UInt32(6))
-    for name in host.kernel.utsname {
-      bytes += Array(name.utf8)
-      bytes += repeatElement(0, count: 65 - name.utf8.count)
-    }
-    bytes += repeatElement(0, count: 424 - bytes.count)
-    let words: [UInt32] = [
-      options.codec.flag, 4096, UInt32(subBlocks), UInt32(bitmapBlocks), UInt32(clamping: geometry.end), 0, 0, 0, 0,
-      UInt32(options.cpus),
-    ]
-    return bytes + words.flatMap { littleEndian($0) }
-  }
-
-  private func subHeader(_ notes: [UInt8]) -> [UInt8] {
+  /// - Parameter size: of the notes, the last of which is VMCOREINFO.
+  private func head(notes size: UInt64) -> KdumpHead {
+    var head = KdumpHead(host.kernel, end: geometry.end)
+    let start = KdumpHead.subHeaderSize(version: head.version)
     let text = UInt64(host.kernel.vmcoreInfo.utf8.count)
-    let notesPlace = Self.block + 104
-    let textPlace = notesPlace + UInt64(notes.count) - (text + 3) / 4 * 4
-    var bytes = littleEndian(host.kernel.physBase) + littleEndian(UInt32(1)) + littleEndian(UInt32(0))
-    let words: [UInt64] = [0, 0, textPlace, text, notesPlace, UInt64(notes.count), 0, 0, 0, 0, geometry.end]
-    bytes += words.flatMap { littleEndian($0) }
-    return bytes
+    head.status = options.codec.flag
+    head.subBlocks = (start + size + KdumpHead.block - 1) / KdumpHead.block
+    head.bitmapBlocks = 2 * ((geometry.end + 8 * KdumpHead.block - 1) / (8 * KdumpHead.block))
+    head.notes = KdumpHead.Part(offset: KdumpHead.block + start, size: size)
+    head.vmcoreInfo = KdumpHead.Part(offset: KdumpHead.block + start + size - (text + 3) / 4 * 4, size: text)
+    return head
   }
 }

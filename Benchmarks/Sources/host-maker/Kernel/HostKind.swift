@@ -1,0 +1,21 @@
+import HostModel
+
+/// What all hosts of this program are: Debian's 6.1 kernel on Intel's Haswell.
+struct HostKind: Sendable {
+  let shape: KVMShape
+  let layout: VMCSLayout
+
+  /// `nil`: the table of layouts is not in the checkout from which this program was built.
+  static let standard: HostKind? = {
+    guard let shape = KVMShape.named("6.1"), let layout = VMCSLayout.catalogue["intel-haswell"] else { return nil }
+    return HostKind(shape: shape, layout: layout)
+  }()
+
+  /// The kernel of the host and of its guests.
+  func kernel(nodeName: String) -> KernelDescription {
+    var kernel = KernelDescription(release: "6.1.0-bench-amd64", nodeName: nodeName)
+    kernel.version = "#1 SMP PREEMPT_DYNAMIC vmcs-bench"
+    kernel.hasMemorySections = true
+    return kernel
+  }
+}

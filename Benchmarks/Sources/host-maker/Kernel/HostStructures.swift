@@ -1,0 +1,63 @@
+import HostModel
+
+/// What the host's kernel and KVM keep, and the guests' kernels: the few pages that are built, not streamed.
+struct HostStructures: Sendable {
+  let options: HostOptions
+  let kind: HostKind
+  let geometry: Geometry
+  let ept: EPTPages
+  private(set) var kernel: BuiltKernel
+  private(set) var module: KVMModule
+  private var space: StructureSpace
+
+  /// By host-physical address.
+  var memory: SparseMemory { space.memory }
+
+  init(_ options: HostOptions, kind: HostKind, geometry: Geometry) throws(NoRoom) {
+    self.options = options
+    self.kind = kind
+    self.geometry = geometry
+    ept = EPTPages(geometry: geometry)
+    space = StructureSpace(free: geometry.structures, ram: geometry.ram, seed: mix(options.seed) &+ 7)
+    var description = kind.kernel(nodeName: "bench-host")
+    description.imageSize = Geometry.imageFrames << 12
+    description.cpus = Int(options.cpus)
+    kernel = try BuiltKernel(description, image: Geometry.imageFrame << 12, in: &space)
+    module = try KVMModule(layout: kind.layout, shape: kind.shape, kernel: &kernel, in: &space)
+    try module.load(kernel: &kernel, in: &space)
+    try addMachines()
+  }
+
+  private mutating func addMachines() throws(NoRoom) {
+    var machines: [VMDescription] = []
+    for index in geometry.guests.indices { machines.append(try addMachine(index)) }
+    for machine in machines { kernel.tables.copyKernelHalf(to: machine.process, in: &space.memory) }
+    module.link(machines: machines.map(\.kvm), in: &space.memory)
+    module.linkLoaded(kernel: kernel, in: &space.memory)
+  }
+
+  private mutating func addMachine(_ index: Int) throws(NoRoom) -> VMDescription {
+    let guest = geometry.guests[index]
+    let system = try GuestSystem(
+      guest, kernel: kind.kernel(nodeName: "guest-\(index + 1)"), vcpus: options.vcpusPerGuest,
+      seed: mix(options.seed &* 1000 &+ UInt64(index)))
+    for (page, words) in system.memory.pages {
+      guard let frame = geometry.frame(guest, gpa: page << 12) else { continue }
+      space.memory.setWords(words, frame: frame)
+    }
+    let machine = VMDescription(
+      program: system.program, kvm: try module.makeMachine(kernel: &kernel, in: &space),
+      process: PageTables(root: try space.allocatePage(), levels: 4), eptPointer: ept.pointer(guest),
+      apicAccess: try space.allocatePage(), tscOffset: ~space.random.below(1 << 44))
+    var vcpus: [UInt64] = []
+    for number in 0..<Int(options.vcpusPerGuest) {
+      let vcpu = try module.makeVCPU(VCPUDescription(), number: number, of: machine, kernel: &kernel, in: &space)
+      vcpus.append(vcpu.vcpuAddress)
+    }
+    // No memory slots: there is no VMM whose page tables they would lead to.
+    try module.write(
+      machine.kvm, process: machine.process, vcpus: vcpus, slots: [], pid: UInt64(300 + index * 20), kernel: kernel,
+      in: &space)
+    return machine
+  }
+}

@@ -1,0 +1,42 @@
+/// KVM's memory slots, as an rb-tree by guest frame. Source: Documentation/kvm.md §5.
+public enum KVMMemslots {
+  /// A run of guest frames and the VMM's address of its first byte.
+  public struct Slot: Sendable {
+    public var gfn: UInt64
+    public var pages: UInt64
+    public var hva: UInt64
+    public var id: UInt16
+
+    public init(gfn: UInt64, pages: UInt64, hva: UInt64, id: UInt16) {
+      self.gfn = gfn
+      self.pages = pages
+      self.hva = hva
+      self.id = id
+    }
+  }
+
+  /// Writes the slots and returns the tree's root pointer, for generation set 0.
+  static func build<Space: FrameSpace>(
+    _ slots: [Slot], kernel: BuiltKernel, slab: inout KernelSlab, in space: inout Space
+  ) throws(Space.Failure) -> UInt64 {
+    try subtree(slots.sorted { $0.gfn < $1.gfn }[...], kernel: kernel, slab: &slab, in: &space)
+  }
+
+  private static func subtree<Space: FrameSpace>(
+    _ slots: ArraySlice<Slot>, kernel: BuiltKernel, slab: inout KernelSlab, in space: inout Space
+  ) throws(Space.Failure) -> UInt64 {
+    guard !slots.isEmpty else { return 0 }
+    let middle = slots.startIndex + slots.count / 2
+    let slot = slots[middle]
+    let place = try slab.allocate(in: &space)
+    let right = try subtree(slots[(middle + 1)...], kernel: kernel, slab: &slab, in: &space)
+    let left = try subtree(slots[..<middle], kernel: kernel, slab: &slab, in: &space)
+    space.memory.store(right, at: place + 128 + 8)
+    space.memory.store(left, at: place + 128 + 16)
+    space.memory.store(slot.gfn, at: place + 176)
+    space.memory.store(slot.pages, at: place + 184)
+    space.memory.store(slot.hva, at: place + 248)
+    space.memory.store(UInt64(slot.id), at: place + 260, width: 2)
+    return kernel.virtual(place + 128)
+  }
+}

@@ -1,0 +1,97 @@
+/// KVM in the host's kernel: what its modules keep for all VMs, and how a VM and a vCPU are made. Lists are closed when
+/// all are there.
+public struct KVMModule: Sendable {
+  /// Where the list head of all VMs stands in its page of module data.
+  static let listPlace: UInt64 = 0x2c0
+
+  /// Bytes from the start of a CPU's area, where Debian's cloud kernel of 6.1 has them.
+  enum PerCPU {
+    /// `current_vmcs`, a pointer to the `loaded_vmcs` region in use.
+    static let currentVMCS: UInt64 = 0x34038
+    /// `loaded_vmcss_on_cpu`, a list head.
+    static let loaded: UInt64 = 0x34050
+  }
+
+  public let layout: VMCSLayout
+  public let shape: KVMShape
+  private let listPage: BuiltKernel.Mapping
+  /// Virtual address of `vmx_vmexit`: HOST_RIP of all regions.
+  public private(set) var vmexit: UInt64 = 0
+  /// Physical addresses of the bitmaps of nested virtualisation.
+  private(set) var vmreadBitmap: UInt64 = 0
+  private(set) var vmwriteBitmap: UInt64 = 0
+  /// Per CPU: physical address of its VXMON region.
+  public private(set) var vmxonRegions: [UInt64] = []
+  var vcpuSlab: KernelSlab
+  var nodeSlab = KernelSlab(objectSize: 576, slabFrames: 4)
+  var slotSlab = KernelSlab(objectSize: 320, slabFrames: 1)
+  /// How many vCPUs there are so far, dead ones too.
+  var vcpuCount = 0
+  /// Per CPU: physical addresses of the list nodes of the VMCSs loaded on it.
+  var loadedLinks: [Int: [UInt64]] = [:]
+
+  /// Virtual address of `vm_list`.
+  public var vmList: UInt64 { listPage.virtual + KVMModule.listPlace }
+
+  /// The module's data. Its text comes with `load`.
+  public init<Space: FrameSpace>(
+    layout: VMCSLayout, shape: KVMShape, kernel: inout BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) {
+    self.layout = layout
+    self.shape = shape
+    vcpuSlab = KernelSlab(objectSize: shape.size, slabFrames: 8)
+    listPage = try kernel.moduleAlloc(pages: 1, in: &space)
+  }
+
+  /// The module's text, a VXMON region for each CPU, and the bitmaps.
+  public mutating func load<Space: FrameSpace>(
+    kernel: inout BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) {
+    let text = try kernel.moduleAlloc(pages: 1, in: &space)
+    let place: UInt64 = 0x3ae
+    vmexit = text.virtual + place
+    // vmlaunch, jmp, then vmx_vmexit itself (Documentation/vmcs.md §11).
+    let code: [UInt8] = [0x0f, 0x01, 0xc2, 0xe9, 0x60, 0, 0, 0, 0x50, 0x48, 0x8b, 0x44, 0x24, 0x08, 0x8f, 0x00]
+    space.memory.write(code, at: text.physical(place - 8))
+    for _ in 0..<kernel.description.cpus {
+      let page = try space.allocatePage()
+      space.memory.store(UInt64(layout.revision), at: page, width: 4)
+      vmxonRegions.append(page)
+    }
+    vmreadBitmap = try bitmapPage(clear: 19, in: &space)
+    vmwriteBitmap = try bitmapPage(clear: 12, in: &space)
+  }
+
+  /// A page of ones with a few bits cleared: MSR, VMREAD and VMWRITE bitmaps.
+  func bitmapPage<Space: FrameSpace>(clear: UInt64, in space: inout Space) throws(Space.Failure) -> UInt64 {
+    let page = try space.allocatePage()
+    var words = [UInt64](repeating: ~0, count: 512)
+    for step in 0..<clear { words[Int(SplitMix64.mix(step + clear) % 512)] ^= 1 << (step % 64) }
+    space.memory.setWords(words, frame: page >> 12)
+    return page
+  }
+
+  /// Chains VMs into `vm_list`, the youngest first. `machines` are their `struct kvm` in the order of creation.
+  public func link(machines: [BuiltKernel.Mapping], in memory: inout SparseMemory) {
+    let youngestFirst = machines.reversed()
+    KVMModule.close(
+      [vmList] + youngestFirst.map { $0.virtual + shape.kvm.list },
+      at: [listPage.physical(KVMModule.listPlace)] + youngestFirst.map { $0.physical(shape.kvm.list) }, in: &memory)
+  }
+
+  /// Chains the VMCSs that are loaded on a CPU into its `loaded_vmcss_on_cpu`, whose head stands in the per-CPU area.
+  public func linkLoaded(kernel: BuiltKernel, in memory: inout SparseMemory) {
+    for (cpu, links) in loadedLinks {
+      let ring = [kernel.perCPU[cpu] + PerCPU.loaded] + links
+      KVMModule.close(ring.map { kernel.virtual($0) }, at: ring, in: &memory)
+    }
+  }
+
+  /// A circular list of `struct list_head`: virtual addresses of its nodes, and where they stand.
+  private static func close(_ nodes: [UInt64], at places: [UInt64], in memory: inout SparseMemory) {
+    for (index, place) in places.enumerated() {
+      memory.store(nodes[(index + 1) % nodes.count], at: place)
+      memory.store(nodes[(index + nodes.count - 1) % nodes.count], at: place + 8)
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/// Offsets of KVM's structures in one kernel, in bytes. Source: Documentation/kvm.md §1 and §5, from BTF of Debian's
+/// modules.
+public struct KVMShape: Sendable {
+  public let name: String
+  // struct vcpu_vmx: those that differ between the kernels.
+  public let debugRegisters: UInt64
+  public let xcr0: UInt64
+  public let rflags: UInt64
+  public let returnMSRs: UInt64
+  public let kernelGSBase: UInt64
+  public let vmcs01: UInt64
+  public let loadedVMCS: UInt64
+  public let autoload: UInt64
+  public let segmentCache: UInt64
+  public let size: UInt64
+  // struct kvm
+  public let userspacePID: UInt64
+  public let kvmPages: Int
+  /// What an empty EPT entry holds.
+  public let emptyEPT: UInt64
+
+  /// Bytes from the start of `kvm_vcpu` to `arch.regs`, and from there to `arch.efer` and `arch.apic_base`.
+  public var registers: UInt64 = 296
+  public var eferGap: UInt64 = 224
+  public var apicBaseGap: UInt64 = 240
+  /// From the VM-entry MSR-load area to the VM-exit one.
+  public var exitGap: UInt64 = 144
+  /// `guest_msrs` is a pointer to a page of entries, as before 5.5; since then the entries stand in the vCPU itself.
+  public var hasMSRPage = false
+  public var loaded = LoadedForm()
+  public var kvm = KVMForm()
+
+  /// `struct loaded_vmcs`: places that moved.
+  public struct LoadedForm: Sendable {
+    public var msrBitmap: UInt64 = 48
+    public var link: UInt64 = 56
+    /// Where `host_state` begins, or just the two words CR3 and CR4 that 4.15 to 4.20 keep.
+    public var hostState: UInt64 = 72
+    public var hasWholeHostState = true
+    /// `controls_shadow`, since 5.0.
+    public var controls: UInt64? = 128
+  }
+
+  /// `struct kvm`: an xarray of vCPUs since 5.16, before that the array itself.
+  public struct KVMForm: Sendable {
+    public var mm: UInt64 = 72
+    public var vcpus: UInt64 = 4392
+    public var isXArray = true
+    public var online: UInt64 = 4456
+    public var created: UInt64 = 4464
+    public var list: UInt64 = 4472
+  }
+
+  // struct vcpu_vmx: the same in all of them, or a fixed way behind `arch.regs`.
+  public static let cpu: UInt64 = 32
+  public static let vcpuID: UInt64 = 36
+  public static let vcpuIndex: UInt64 = 40
+  public var available: UInt64 { registers + 136 }
+  public var dirty: UInt64 { registers + 140 }
+  public var cr0: UInt64 { registers + 144 }
+  public var cr0Owned: UInt64 { registers + 152 }
+  public var cr2: UInt64 { registers + 160 }
+  public var cr3: UInt64 { registers + 168 }
+  public var cr4: UInt64 { registers + 176 }
+  public var cr4Owned: UInt64 { registers + 184 }
+  public var efer: UInt64 { registers + eferGap }
+  public var apicBase: UInt64 { registers + apicBaseGap }
+  public var apic: UInt64 { apicBase + 8 }
+  public var mpState: UInt64 { apic + 60 }
+
+  // struct kvm with the memslots of 5.17 on.
+  public static let kvmMemslotSets: UInt64 = 88
+  public static let kvmMemslots: UInt64 = 4376
+
+  /// Whether the product knows every distance of this one, so that it can tell KERNEL_GS_BASE. Documentation/kvm.md §6.
+  public var isMeasured: Bool { kvm.isXArray }
+}

@@ -1,0 +1,28 @@
+/// What shall be true of a Linux kernel before it has a place in memory. Recipes and host-maker fill it, for the host
+/// and for guests; `BuiltKernel` makes memory of it.
+public struct KernelDescription: Sendable {
+  /// `uname -r`.
+  public var release: String
+  public var nodeName: String
+  /// `uname -v`.
+  public var version = "#1 SMP PREEMPT_DYNAMIC"
+  /// Page tables of five levels.
+  public var isLA57 = false
+  /// Bytes from `_stext` on that the kernel's text maps, a multiple of 2 MiB.
+  public var imageSize: UInt64 = 8 << 20
+  /// The direct map's largest page, bytes.
+  public var largestPage: UInt64 = 1 << 30
+  public var cpus = 1
+  /// Frames of each CPU's area.
+  public var perCPUPages: UInt64 = 64
+  /// Whether `mem_section` stands in memory, which makedumpfile reads. VMCOREINFO names a place for it in any case.
+  public var hasMemorySections = false
+
+  public init(release: String, nodeName: String) {
+    self.release = release
+    self.nodeName = nodeName
+  }
+
+  /// The six names of `init_uts_ns`, which headers of dumps repeat.
+  public var utsname: [String] { ["Linux", nodeName, release, version, "x86_64", "(none)"] }
+}

@@ -1,0 +1,244 @@
+import HostModel
+
+extension HostBuilder {
+  /// Builds the guests' own memory and finds room for it in the host.
+  package static func placeGuests(
+    _ spec: HostSpec, in space: inout RecipeSpace
+  ) throws(RecipeMistake) -> ([RecipeGuestImage], [RecipeBacking], [Set<UInt64>]) {
+    var images: [RecipeGuestImage] = []
+    var backings: [RecipeBacking] = []
+    var merged: [Set<UInt64>] = []
+    for (index, guest) in spec.guests.enumerated() {
+      var guest = guest
+      if guest.vcpus.isEmpty { guest.vcpus = [VCPUSpec(line: guest.line)] }
+      var shared: [UInt64] = []
+      for share in spec.shares {
+        if share.first == guest.name { shared.append(share.firstGPA >> 12) }
+        if share.second == guest.name { shared.append(share.secondGPA >> 12) }
+      }
+      let image = try RecipeGuestImage(
+        guest, seed: SplitMix64.mix(spec.seed &* 1000 + UInt64(index)), shared: shared,
+        owner: spec.hasSecrets ? UInt64(index) : nil)
+      images.append(image)
+      backings.append(RecipeBacking())
+      merged.append([])
+    }
+    let largestFirst = images.indices.sorted { images[$0].spec.backingPage > images[$1].spec.backingPage }
+    for index in largestFirst {
+      do { backings[index] = try backing(for: images[index], in: &space) } catch {
+        throw RecipeMistake(line: images[index].spec.line, text: error.text)
+      }
+    }
+    try share(spec.shares, &images, &backings, &merged)
+    try shareZeros(images, &backings, &merged, in: &space)
+    for (index, image) in images.enumerated() {
+      for (gfn, words) in image.space.memory.pages {
+        guard let frame = backings[index].frame(gfn) else { continue }
+        space.memory.setWords(words, frame: frame)
+      }
+    }
+    return (images, backings, merged)
+  }
+
+  private static func backing(
+    for image: RecipeGuestImage, in space: inout RecipeSpace
+  ) throws(RecipeMistake) -> RecipeBacking {
+    var backing = RecipeBacking()
+    let largest = image.spec.backingPage >> 12
+    for run in image.space.ram {
+      var gfn = run.lowerBound
+      while gfn < run.upperBound {
+        let size = ([1 << 18, 512] as [UInt64]).first {
+          $0 <= largest && gfn % $0 == 0 && gfn + $0 <= run.upperBound && !image.lacksFrames(gfn..<gfn + $0)
+        }
+        if let size {
+          backing.append(gfn..<gfn + size, at: try space.allocate(size, alignment: size))
+          gfn += size
+          continue
+        }
+        guard !image.has(gfn, .untouched, .swapped) else {
+          gfn += 1
+          continue
+        }
+        var count = min(16 + space.random.below(112), 512 - gfn % 512)
+        count = min(count, run.upperBound - gfn)
+        while image.lacksFrames(gfn..<gfn + count) { count = max(count / 2, 1) }
+        backing.append(gfn..<gfn + count, at: try space.allocate(count))
+        gfn += count
+      }
+    }
+    return image.spec.isShuffled ? backing.shuffled(&space.random) : backing
+  }
+
+  private static func share(
+    _ shares: [ShareSpec], _ images: inout [RecipeGuestImage], _ backings: inout [RecipeBacking],
+    _ merged: inout [Set<UInt64>]
+  ) throws(RecipeMistake) {
+    for share in shares {
+      let firstGFN = share.firstGPA >> 12
+      let secondGFN = share.secondGPA >> 12
+      guard let first = images.firstIndex(where: { $0.spec.name == share.first }),
+        let second = images.firstIndex(where: { $0.spec.name == share.second }),
+        let frame = backings[first].frame(firstGFN), backings[second].frame(secondGFN) != nil
+      else { throw RecipeMistake(line: share.line, text: "share: no such guest or page") }
+      // A page of its own content: never zero, so that it cannot be taken for a zero page.
+      let content = [UInt64](repeating: SplitMix64.mix(frame), count: 512)
+      images[first].space.memory.setWords(content, frame: firstGFN)
+      images[second].space.memory.setWords(content, frame: secondGFN)
+      backings[first].single[firstGFN] = frame
+      backings[second].single[secondGFN] = frame
+      merged[first].insert(firstGFN)
+      merged[second].insert(secondGFN)
+    }
+  }
+
+  /// All zero pages of a `zero-share` guest on the host's one zero page.
+  private static func shareZeros(
+    _ images: [RecipeGuestImage], _ backings: inout [RecipeBacking], _ merged: inout [Set<UInt64>],
+    in space: inout RecipeSpace
+  ) throws(RecipeMistake) {
+    guard images.contains(where: { $0.spec.sharesZero }) else { return }
+    let zero = try space.allocate()
+    for (index, image) in images.enumerated() where image.spec.sharesZero {
+      let fakes = Set(image.spec.fakes.map { $0.gpa >> 12 })
+      for gfn in image.space.ram.joined() where image.space.memory.isZero(gfn) && !fakes.contains(gfn) {
+        guard backings[index].frame(gfn) != nil else { continue }
+        backings[index].single[gfn] = zero
+        merged[index].insert(gfn)
+      }
+    }
+  }
+
+  /// EPT, the VMM's page tables, struct kvm and the vCPUs of one guest.
+  package mutating func buildGuest(_ index: Int) throws(RecipeMistake) {
+    let image = images[index]
+    var ept = try EPTTables(levels: image.spec.eptLevels, empty: shape.emptyEPT, in: &space)
+    let root = try space.allocate(spec.hasPTI ? 2 : 1, alignment: spec.hasPTI ? 2 : 1) << 12
+    let process = PageTables(root: root, levels: kernel.tables.levels)
+    let slots = try mapMemory(index, ept: &ept, process: process)
+    for device in image.spec.devices {
+      for page in 0..<UInt64(device.range.count) >> 12 {
+        try ept.map(
+          device.range.lowerBound + page << 12, to: (device.frame + page) << 12, leaf: .device, in: &space)
+      }
+    }
+    for bend in image.spec.bends {
+      let entry: UInt64
+      if let from = bend.from {
+        entry = ept.entry(from, level: 2, in: space.memory)
+      } else {
+        entry = ept.root | EPTBits.table | ept.empty
+      }
+      try ept.setEntry(entry, gpa: bend.gpa, level: 2, in: &space)
+    }
+    for flood in image.spec.eptFloods { try ept.flood(flood, in: &space) }
+    if !image.spec.devices.contains(where: { $0.range.contains(0xfec0_0000) }) {
+      try ept.mapMMIO(0xfec0_0000, generation: 0x56, in: &space)
+    }
+    let kvm = try module.makeMachine(kernel: &kernel, in: &space)
+    var guest = BuiltGuest(spec: image.spec, image: image, backing: backings[index])
+    guest.kvm = kvm
+    guest.processTables = process
+    guest.eptPointer = ept.pointer
+    guest.hostVirtual = slots.map { ($0.gfn, $0.pages, $0.hva) }
+    let apicAccess = try space.allocatePage()
+    let tscOffset = ~space.random.below(1 << 44)
+    for (number, vcpu) in image.spec.vcpus.enumerated() {
+      let machine = VMDescription(
+        program: image.program, kvm: kvm, process: process, eptPointer: ept.pointer, apicAccess: apicAccess,
+        tscOffset: tscOffset)
+      do {
+        guest.vcpus.append(
+          try module.makeVCPU(vcpu.description, number: number, of: machine, kernel: &kernel, in: &space))
+      } catch {
+        throw RecipeMistake(line: vcpu.line, text: error.text)
+      }
+    }
+    try module.write(
+      kvm, process: process, vcpus: guest.vcpus.map(\.vcpuAddress), slots: slots, pid: UInt64(300 + index * 20),
+      kernel: kernel, in: &space)
+    if spec.hasPTI { isolate(process) }
+    if guest.isDead { try kill(guest) }
+    guests.append(guest)
+  }
+
+  /// Maps the guest's frames, in EPT by guest address and in the VMM's tables by host address.
+  private mutating func mapMemory(
+    _ index: Int, ept: inout EPTTables, process: PageTables
+  ) throws(RecipeMistake) -> [KVMMemslots.Slot] {
+    let image = images[index]
+    let backing = backings[index]
+    var slots: [KVMMemslots.Slot] = []
+    var hva: UInt64 = 0x7f00_0000_0000 + space.random.below(0x40) << 30
+    for (number, run) in image.space.ram.enumerated() {
+      let start = run.lowerBound << 12
+      // Aligned like the guest address, so that large pages fit both.
+      hva = (hva + 0x3fff_ffff) & ~0x3fff_ffff | start & 0x3fff_ffff
+      let delta = hva &- start
+      var gfn = run.lowerBound
+      while gfn < run.upperBound {
+        let address = gfn << 12
+        let size = ([1 << 18, 512] as [UInt64]).first {
+          gfn + $0 <= run.upperBound && backing.block(gfn, count: $0) != nil && !image.isSpecial(gfn..<gfn + $0)
+        }
+        if let size, let frame = backing.block(gfn, count: size), image.spec.backingPage > 4096 {
+          try ept.map(address, to: frame << 12, size: size << 12, in: &space)
+          try process.map(
+            address &+ delta, to: frame << 12, size: size << 12, flags: PageTables.Flags.userData, in: &space)
+          gfn += size
+          continue
+        }
+        if let frame = backing.frame(gfn) {
+          let leaf: EPTBits.Leaf = merged[index].contains(gfn) ? .readOnly : .memory
+          if !image.has(gfn, .hvaOnly) { try ept.map(address, to: frame << 12, leaf: leaf, in: &space) }
+          try process.map(
+            address &+ delta, to: frame << 12, flags: PageTables.Flags.userData, in: &space)
+        } else if image.has(gfn, .swapped) {
+          // A swap entry: not present, type 0, offset in inverted form above bit 9.
+          try process.setEntry(~(gfn << 14) & 0x07ff_ffff_ffff_fe00, for: address &+ delta, in: &space)
+        }
+        gfn += 1
+      }
+      slots.append(
+        KVMMemslots.Slot(gfn: run.lowerBound, pages: UInt64(run.count), hva: hva, id: UInt16(number)))
+      hva += UInt64(run.count) << 12 + 1 << 30
+    }
+    return slots
+  }
+
+  /// What a SIGKILL leaves: regions and `vcpu_vmx` without their VM, unmapped `struct kvm` and stacks, an EPT root of
+  /// zeros, no user memory. Source: Documentation/vmcs.md §9.
+  private mutating func kill(_ guest: BuiltGuest) throws(RecipeMistake) {
+    for vcpu in guest.vcpus { try module.free(vcpu, kernel: kernel, in: &space) }
+    try kernel.unmap(guest.kvm, in: &space)
+    space.memory.setWords(nil, frame: (guest.eptPointer & PageTables.addressMask) >> 12)
+    for place in 0..<256 as Range<UInt64> { space.memory.store(0, at: guest.processTables.root + place * 8) }
+  }
+
+  /// PTI: the kernel's half of the pair marks user memory no-execute at the top; the user's half, 4 KiB further on, has
+  /// nothing of the kernel but cpu_entry_area.
+  private mutating func isolate(_ process: PageTables) {
+    let entryArea = BuiltKernel.entryArea >> (12 + 9 * UInt64(process.levels - 1)) & 0x1ff
+    let trampoline = space.memory.load(kernel.tables.root + entryArea * 8)
+    for place in 0..<256 as Range<UInt64> {
+      let entry = space.memory.load(process.root + place * 8)
+      guard entry != 0 else { continue }
+      space.memory.store(entry, at: process.root + 0x1000 + place * 8)
+      space.memory.store(entry | 1 << 63, at: process.root + place * 8)
+    }
+    space.memory.store(trampoline, at: process.root + 0x1000 + entryArea * 8)
+  }
+}
+
+extension RecipeGuestImage {
+  /// Whether some of these frames have no page in the host.
+  package func lacksFrames(_ frames: Range<UInt64>) -> Bool { overlaps(frames) { $0 == .untouched || $0 == .swapped } }
+
+  /// Whether some of these frames are mapped in an unusual way, so that a large page cannot be.
+  package func isSpecial(_ frames: Range<UInt64>) -> Bool { overlaps(frames) { $0 != .filter && $0 != .zero } }
+
+  private func overlaps(_ frames: Range<UInt64>, _ wanted: (GuestRange) -> Bool) -> Bool {
+    let bytes = frames.lowerBound << 12..<frames.upperBound << 12
+    return spec.ranges.contains { wanted($0.kind) && $0.range.overlaps(bytes) }
+  }
+}

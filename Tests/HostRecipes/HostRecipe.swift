@@ -1,0 +1,240 @@
+import HostModel
+
+/// A host and its guests as text, one line for one thing a test cares about. From it the builder makes the host's
+/// memory, and from that a dump in any format.
+///
+///     host ram 256M cpus 2 layout bochs-2.7 kernel 6.1 seed 7
+///     guest web ram 0-16M 4G-4G+8M backing 2M linux 6.1.0-test
+///       vcpu apic 0 vmcs 0x0cb3a000
+///       vcpu apic 1 halted
+///     guest db ram 0-8M backing 4K shuffled nolinux
+///       vcpu running
+///       filter 4M-5M                  # the dump leaves these pages out
+///     share web 0x300000 db 0x200000  # KSM: db's page becomes web's frame
+///
+/// Host words: `ram`, `cpus`, `layout`, `kernel` (shape and release), `shape`, `release`, `seed`, `la57`, `pti`,
+/// `directmap`, `unknown-layout REVISION`, `secrets` (every page names its owner).
+/// Host lines: `hole RANGE`, `drop RANGE` (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE COUNT`, `no
+/// vmcoreinfo`, `no legacy-hole`, `forge GUEST VCPU …` (in page cache).
+/// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`,
+/// `zero-share`. Guest lines: `vcpu`, `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`, `fake
+/// GPA GUEST VCPU`, `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`,
+/// `ept-flood LEVEL TABLES HPA` (tables full of leaves to HPA), `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
+/// Words of a forgery: `maps host|loop|shared|GUEST`, `complete` (vCPU, VM and page tables of its own), `true-vm` (a
+/// vCPU of its own that names the true VM), `own-kernel` (complete, with a kernel's page tables), `in-registers` (no
+/// vCPU of its own: the true one's registers look like a `loaded_vmcs`), `FIELD VALUE`.
+/// vCPU words: `apic`, `vmcs`, `cpu`, `running|halted|stopped|never-run`, `user`, `xapic`.
+/// A guest without a `vcpu` line has one; what is not said follows from the seed.
+package struct HostRecipe: Sendable {
+  package typealias Mistake = RecipeMistake
+
+  package private(set) var spec = HostSpec()
+
+  package init(_ text: String) throws(RecipeMistake) {
+    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+      var words = RecipeWords(line: index + 1, text: line)
+      guard let verb = words.next() else { continue }
+      if words.isIndented {
+        try guestLine(verb, &words)
+      } else {
+        try hostLine(verb, &words)
+      }
+      if let extra = words.next() { throw words.mistake("'\(extra)' is not understood") }
+    }
+  }
+
+  package func build() throws(RecipeMistake) -> BuiltHost {
+    var builder = try HostBuilder(spec)
+    return try builder.build()
+  }
+
+  private mutating func hostLine(_ verb: String, _ words: inout RecipeWords) throws(RecipeMistake) {
+    switch verb {
+    case "host": try hostWords(&words)
+    case "guest": spec.guests.append(try guestWords(&words))
+    case "hole": spec.holes.append(try words.range("hole"))
+    case "drop": spec.filtered.append(try words.range("drop"))
+    case "share":
+      let first = try words.word("guest")
+      let firstGPA = try words.number("GPA")
+      let second = try words.word("guest")
+      spec.shares.append(
+        ShareSpec(
+          line: words.line, first: first, firstGPA: firstGPA, second: second, secondGPA: try words.number("GPA")))
+    case "u64", "fill": spec.pokes.append(try poke(verb, &words))
+    case "forge": spec.forgeries.append(try forgery(at: nil, &words))
+    case "no":
+      switch try words.word("what") {
+      case "vmcoreinfo": spec.hasVMCoreInfo = false
+      case "legacy-hole": spec.holes.removeAll { $0 == 0xa0000..<0x100000 }
+      case let other: throw words.mistake("no '\(other)'")
+      }
+    default: throw words.mistake("'\(verb)' is not understood")
+    }
+  }
+
+  private mutating func hostWords(_ words: inout RecipeWords) throws(RecipeMistake) {
+    while let word = words.next() {
+      switch word {
+      case "ram": spec.ram = try words.ranges("ram")
+      case "cpus":
+        spec.cpus = Int(clamping: try words.number("cpus"))
+        guard (1...4096).contains(spec.cpus) else { throw words.mistake("cpus: 1 to 4096") }
+      case "layout":
+        spec.layout = try words.word("layout")
+        guard VMCSLayout.catalogue[spec.layout] != nil else { throw words.mistake("no layout '\(spec.layout)'") }
+      case "kernel":
+        spec.shape = try shape(&words)
+        spec.release = "\(spec.shape.prefix { $0 != "-" }).0-recipe-amd64"
+      case "shape": spec.shape = try shape(&words)
+      case "release": spec.release = try words.word("release")
+      case "seed": spec.seed = try words.number("seed")
+      case "unknown-layout": spec.unknownRevision = UInt32(clamping: try words.number("revision"))
+      case "secrets": spec.hasSecrets = true
+      case "la57": spec.isLA57 = true
+      case "pti": spec.hasPTI = true
+      case "directmap": spec.directMapPage = try pageSize(&words)
+      default: throw words.mistake("host: '\(word)' is not understood")
+      }
+    }
+  }
+
+  private func guestWords(_ words: inout RecipeWords) throws(RecipeMistake) -> GuestSpec {
+    var guest = GuestSpec(name: try words.word("name"), line: words.line)
+    guard !spec.guests.contains(where: { $0.name == guest.name }) else { throw words.mistake("two '\(guest.name)'") }
+    while let word = words.next() {
+      switch word {
+      case "ram": guest.ram = try words.ranges("ram")
+      case "backing": guest.backingPage = try pageSize(&words)
+      case "shuffled": guest.isShuffled = true
+      case "linux": guest.linux = try words.word("release")
+      case "nolinux": guest.linux = nil
+      case "la57": guest.isLA57 = true
+      case "levels":
+        guest.eptLevels = Int(clamping: try words.number("levels"))
+        guard (4...5).contains(guest.eptLevels) else { throw words.mistake("levels: 4 or 5") }
+      case "dead": guest.isDead = true
+      case "zero-share": guest.sharesZero = true
+      default: throw words.mistake("guest: '\(word)' is not understood")
+      }
+    }
+    return guest
+  }
+
+  private mutating func guestLine(_ verb: String, _ words: inout RecipeWords) throws(RecipeMistake) {
+    guard let last = spec.guests.indices.last else { throw words.mistake("no guest to which '\(verb)' belongs") }
+    if let kind = GuestRange(rawValue: verb) {
+      for range in try words.ranges(verb) { spec.guests[last].ranges.append((kind, range)) }
+      return
+    }
+    switch verb {
+    case "vcpu": spec.guests[last].vcpus.append(try vcpuWords(&words))
+    case "device":
+      let range = try words.range("device")
+      // Unless said otherwise: a 64-bit PCI window above the RAM of most hosts, one for each guest.
+      let window = 0xe0_0000_0000 + UInt64(last) << 32 + range.lowerBound & 0xffff_f000
+      let address = words.take("at") ? try words.number("HPA") : window
+      spec.guests[last].devices.append((range, address >> 12))
+    case "fake":
+      let gpa = try words.number("GPA")
+      let guest = try words.word("guest")
+      let vcpu = Int(clamping: try words.number("vcpu"))
+      spec.guests[last].fakes.append(FakeSpec(line: words.line, gpa: gpa, guest: guest, vcpu: vcpu))
+    case "forge":
+      let gpa = try words.number("GPA")
+      spec.guests[last].forgeries.append(try forgery(at: gpa, &words))
+    case "heads": spec.guests[last].flood = .heads
+    case "copies":
+      let guest = try words.word("guest")
+      spec.guests[last].flood = .copies(
+        line: words.line, guest: guest, vcpu: Int(clamping: try words.number("vcpu")))
+    case "ept-loop": spec.guests[last].bends.append((try words.number("GPA"), nil))
+    case "ept-share":
+      let gpa = try words.number("GPA")
+      spec.guests[last].bends.append((gpa, try words.number("GPA")))
+    case "ept-flood": spec.guests[last].eptFloods.append(try eptFlood(&words))
+    case "u64", "fill": spec.guests[last].pokes.append(try poke(verb, &words))
+    default: throw words.mistake("'\(verb)' is not understood")
+    }
+  }
+
+  private func eptFlood(_ words: inout RecipeWords) throws(RecipeMistake) -> EPTFloodSpec {
+    let level = try words.number("level")
+    let tables = try words.number("tables")
+    let flood = EPTFloodSpec(level: Int(clamping: level), tables: tables, address: try words.number("HPA"))
+    guard (1...3).contains(level), (1...(level == 3 ? 511 : 511 * 512)).contains(tables),
+      flood.address % (4096 << (9 * (level - 1))) == 0
+    else { throw words.mistake("ept-flood: level 1 to 3, at most 511 tables of level 3, an address that fits") }
+    return flood
+  }
+
+  private func forgery(at gpa: UInt64?, _ words: inout RecipeWords) throws(RecipeMistake) -> ForgerySpec {
+    let guest = try words.word("guest")
+    var forgery = ForgerySpec(
+      line: words.line, gpa: gpa, guest: guest, vcpu: Int(clamping: try words.number("vcpu")))
+    while let word = words.next() {
+      switch word {
+      case "complete": forgery.machine = .own
+      case "true-vm": forgery.machine = .genuine
+      case "own-kernel": forgery.machine = .kernel
+      case "in-registers": forgery.isInRegisters = true
+      case "maps":
+        switch try words.word("what it maps") {
+        case "host": forgery.map = .host
+        case "loop": forgery.map = .loop
+        case "shared": forgery.map = .shared
+        case let name: forgery.map = .guest(name)
+        }
+      default: forgery.fields[word] = try words.number(word)
+      }
+    }
+    return forgery
+  }
+
+  private func vcpuWords(_ words: inout RecipeWords) throws(RecipeMistake) -> VCPUSpec {
+    var vcpu = VCPUSpec(line: words.line)
+    while let word = words.next() {
+      switch word {
+      case "apic": vcpu.description.apicID = UInt32(clamping: try words.number("apic"))
+      case "vmcs":
+        let address = try words.number("vmcs")
+        guard address & 0xfff == 0 else { throw words.mistake("vmcs: not the address of a page") }
+        vcpu.description.vmcs = address
+      case "cpu":
+        vcpu.description.hostCPU = Int(clamping: try words.number("cpu"))
+        guard (0..<spec.cpus).contains(vcpu.description.hostCPU ?? 0) else {
+          throw words.mistake("cpu: the host has \(spec.cpus)")
+        }
+      case "user": vcpu.description.isUser = true
+      case "xapic": vcpu.description.isXAPIC = true
+      default:
+        guard let state = VCPUActivity(rawValue: word) else {
+          throw words.mistake("vcpu: '\(word)' is not understood")
+        }
+        vcpu.description.activity = state
+      }
+    }
+    return vcpu
+  }
+
+  private func poke(_ verb: String, _ words: inout RecipeWords) throws(RecipeMistake) -> PokeSpec {
+    let address = try words.number("address")
+    let value = try words.number("value")
+    guard verb == "fill" else { return PokeSpec(address: address, bytes: LittleEndian.bytes(value)) }
+    let count = try words.number("count")
+    guard count <= 1 << 24 && value < 256 else { throw words.mistake("fill: a byte and at most 16M") }
+    return PokeSpec(address: address, bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: value), count: Int(count)))
+  }
+
+  private func shape(_ words: inout RecipeWords) throws(RecipeMistake) -> String {
+    let name = try words.word("shape")
+    guard KVMShape.named(name) != nil else { throw words.mistake("no shape '\(name)'") }
+    return name
+  }
+
+  private func pageSize(_ words: inout RecipeWords) throws(RecipeMistake) -> UInt64 {
+    let size = try words.number("page size")
+    guard [4096, 2 << 20, 1 << 30].contains(size) else { throw words.mistake("page size: 4K, 2M or 1G") }
+    return size
+  }
+}

@@ -1,0 +1,175 @@
+import HostModel
+
+/// What a recipe's text says, before anything is placed. All addresses and lengths are bytes.
+package struct HostSpec: Sendable {
+  package var ram: [Range<UInt64>] = [0..<256 << 20]
+  package var holes: [Range<UInt64>] = [0xa0000..<0x100000]
+  package var cpus = 1
+  package var layout = "bochs-2.7"
+  package var shape = "6.1"
+  package var release = "6.1.0-recipe-amd64"
+  package var seed: UInt64 = 1
+  package var isLA57 = false
+  package var hasPTI = false
+  package var hasVMCoreInfo = true
+  /// The direct map's largest page.
+  package var directMapPage: UInt64 = 1 << 30
+  package var guests: [GuestSpec] = []
+  package var shares: [ShareSpec] = []
+  package var pokes: [PokeSpec] = []
+  /// Host-physical ranges that the dump leaves out.
+  package var filtered: [Range<UInt64>] = []
+  /// The regions' layout is one that no catalogue has, with this revision id.
+  package var unknownRevision: UInt32?
+  /// Pages of the guests, and free ones of the host, end in words that name their owner.
+  package var hasSecrets = false
+  /// In page cache: host frames that no guest maps.
+  package var forgeries: [ForgerySpec] = []
+
+  static let kernelVersion = "#1 SMP PREEMPT_DYNAMIC Recipe"
+
+  /// The host's kernel.
+  package var kernel: KernelDescription {
+    var kernel = KernelDescription(release: release, nodeName: "host")
+    kernel.version = HostSpec.kernelVersion
+    kernel.isLA57 = isLA57
+    kernel.largestPage = directMapPage
+    kernel.cpus = cpus
+    return kernel
+  }
+}
+
+package struct GuestSpec: Sendable {
+  package var name: String
+  package var line: Int
+  package var ram: [Range<UInt64>] = [0..<8 << 20]
+  /// The largest page that backs the guest's memory.
+  package var backingPage: UInt64 = 4096
+  package var isShuffled = false
+  /// The guest's kernel release, or `nil` for a guest that is no Linux.
+  package var linux: String?
+  package var isLA57 = false
+  package var eptLevels = 4
+  /// Killed before the crash: region and `vcpu_vmx` are left over, the rest is gone.
+  package var isDead = false
+  /// Zero pages of the guest map one frame of the host.
+  package var sharesZero = false
+  package var vcpus: [VCPUSpec] = []
+  /// Guest-physical ranges with something particular.
+  package var ranges: [(kind: GuestRange, range: Range<UInt64>)] = []
+  package var devices: [(range: Range<UInt64>, frame: UInt64)] = []
+  package var fakes: [FakeSpec] = []
+  package var forgeries: [ForgerySpec] = []
+  package var flood: FloodSpec?
+  /// Places where EPT leads astray: to its own root, or to the table that serves `from`.
+  package var bends: [(gpa: UInt64, from: UInt64?)] = []
+  package var eptFloods: [EPTFloodSpec] = []
+  package var pokes: [PokeSpec] = []
+
+  /// Its kernel, if it is a Linux; one CPU's.
+  package var kernel: KernelDescription? {
+    guard let linux else { return nil }
+    var kernel = KernelDescription(release: linux, nodeName: name)
+    kernel.version = HostSpec.kernelVersion
+    kernel.isLA57 = isLA57
+    kernel.imageSize = 2 << 20
+    kernel.largestPage = 2 << 20
+    kernel.perCPUPages = 2
+    return kernel
+  }
+}
+
+/// What can be said of a range of a guest's memory.
+package enum GuestRange: String, Sendable, CaseIterable {
+  /// Nobody ever touched it: neither EPT nor the VMM's page tables map it.
+  case untouched
+  /// The VMM's page tables map it, EPT does not.
+  case hvaOnly = "hva-only"
+  /// The VMM's page tables hold swap entries, EPT nothing.
+  case swapped
+  /// Mapped as usual; the host dump leaves the frames out.
+  case filter
+  /// Pages of zeros.
+  case zero
+}
+
+package struct VCPUSpec: Sendable {
+  package var line: Int
+  package var description = VCPUDescription()
+}
+
+/// Two guests' pages merged into one frame, as KSM does: the second takes the first's.
+package struct ShareSpec: Sendable {
+  package var line: Int
+  package var first: String
+  package var firstGPA: UInt64
+  package var second: String
+  package var secondGPA: UInt64
+}
+
+/// A byte-exact copy of a vCPU's region in a guest's own memory.
+package struct FakeSpec: Sendable {
+  package var line: Int
+  package var gpa: UInt64
+  package var guest: String
+  package var vcpu: Int
+}
+
+/// A region that nobody runs, made from a vCPU's true one, with what an attacker can put around it.
+package struct ForgerySpec: Sendable {
+  /// What its EPT maps.
+  package enum Map: Sendable, Equatable {
+    /// What the true one maps.
+    case copied
+    /// All of the host, in pages of 1 GiB.
+    case host
+    /// A guest's region, tables, `vcpu_vmx` and memory.
+    case guest(String)
+    /// Tables that name themselves and each other.
+    case loop
+    /// Every entry of each table names the same next one.
+    case shared
+  }
+  /// Which `struct kvm` its vCPU names: none, its own, the true one, or its own in a kernel of its own.
+  package enum Machine: Sendable { case none, own, genuine, kernel }
+
+  package var line: Int
+  /// In the guest's memory; `nil`: a host frame that no guest maps.
+  package var gpa: UInt64?
+  package var guest: String
+  package var vcpu: Int
+  package var map = Map.copied
+  package var machine = Machine.none
+  /// The vCPU's own registers, which KVM keeps in its `vcpu_vmx`, look like the region's `loaded_vmcs`.
+  package var isInRegisters = false
+  package var fields: [String: UInt64] = [:]
+
+  /// Neighbouring frames that region, structures and tables take.
+  package static let frames: UInt64 = 32
+}
+
+/// What every page of a guest begins with, or is, where nothing else of it stands.
+package enum FloodSpec: Sendable {
+  /// The revision id and an abort indicator of 0.
+  case heads
+  /// A vCPU's region, byte for byte.
+  case copies(line: Int, guest: String, vcpu: Int)
+}
+
+package struct PokeSpec: Sendable {
+  package var address: UInt64
+  package var bytes: [UInt8]
+}
+
+/// A recipe that cannot be read or built. Line 0: the fault shows only while building.
+package struct RecipeMistake: Error, Equatable, CustomStringConvertible {
+  package var line: Int
+  package var text: String
+
+  package init(line: Int, text: String) {
+    self.line = line
+    self.text = text
+  }
+
+  package var description: String { "recipe line \(line): \(text)" }
+}
