@@ -2,7 +2,7 @@
 /// none, so that frames far above the rest cost no more than their own stretch. `freeze()` adds the directory
 /// that makes `rank` a matter of at most eight popcounts.
 struct FrameBitmap: Sendable, Equatable {
-  /// Frames that one chunk covers; one chunk is one 4096-byte block of a kdump bitmap.
+  /// Frames that one chunk covers; its bits are one page, 4096 bytes.
   static let framesPerChunk: UInt64 = 32_768
   private static let wordsPerChunk = 512
   /// Words whose popcounts `rank` adds up at most.
@@ -58,7 +58,7 @@ struct FrameBitmap: Sendable, Equatable {
     words[at] |= bits
   }
 
-  /// Adds the frames of one chunk from its 4096 bytes in a kdump bitmap, those below `limit` only.
+  /// Adds the frames of one chunk from its 4096 bytes, least significant bit first, those below `limit` only.
   mutating func insertChunk(_ chunk: UInt64, _ bytes: RawSpan, limit: UInt64) {
     for word in 0..<Self.wordsPerChunk {
       guard var bits: UInt64 = bytes.load(word * 8), bits != 0 else { continue }
@@ -156,7 +156,7 @@ struct FrameBitmap: Sendable, Equatable {
     return order
   }
 
-  /// The 4096 bytes of one chunk, in the bit order of kdump bitmaps (least significant bit first).
+  /// The 4096 bytes of one chunk, least significant bit first.
   func chunkBytes(_ chunk: UInt64) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(Self.wordsPerChunk * 8)
@@ -167,8 +167,7 @@ struct FrameBitmap: Sendable, Equatable {
     return bytes
   }
 
-  /// The frames of one chunk that are not set in `bytes`, the chunk's 4096 bytes in a kdump bitmap: how many, and the
-  /// lowest.
+  /// The frames of one chunk that are not set in `bytes`, its 4096 bytes in another set: how many, and the lowest.
   func frames(ofChunk chunk: UInt64, notIn bytes: RawSpan) -> (count: UInt64, first: UInt64?) {
     guard let slot = slotOfChunk[chunk] else { return (0, nil) }
     var count: UInt64 = 0

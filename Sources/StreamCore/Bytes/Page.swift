@@ -26,7 +26,7 @@ public struct Page: Sendable, Equatable {
   func u32(_ offset: Int) -> UInt32 { load(offset) }
   func u64(_ offset: Int) -> UInt64 { load(offset) }
 
-  /// Entry 0 to 511 of a page that is a table of quadwords: EPT and x86 page tables alike.
+  /// Entry 0 to 511 of a page that is a table of quadwords, as page tables are.
   func entry(_ index: Int) -> UInt64 { load(index * 8) }
 
   var isZero: Bool { bytes.withBytes { $0.isZero } }

@@ -7,22 +7,15 @@ final class ElfWriter: GuestDumpWriter {
     name: "elf", fileExtension: "elf", codecs: [.raw],
     open: { image, path, _ throws(GuestDumpError) in try ElfWriter(image, path: path) })
 
-  private let image: GuestImage
-  private let notes: GuestNotes
-  private let layout: ElfLayout
+  private let headers: ElfHeaders
   private let file: OutputFile
   private let ledger: Mutex<PageLedger>
 
   init(
     _ image: GuestImage, path: String, temporaries: TemporaryFiles = .shared
   ) throws(GuestDumpError) {
-    self.image = image
-    notes = GuestNotes(vcpus: image.vcpus, vmcoreinfo: image.vmcoreinfo)
-    let segments = Self.segmentCount(image, image.present)
-    guard image.present.end <= 1 << 52,
-      let layout = ElfLayout(segments: segments, notes: notes, pages: image.present.count)
-    else { throw .tooLarge(path: path) }
-    self.layout = layout
+    guard let headers = ElfHeaders(image) else { throw .tooLarge(path: path) }
+    self.headers = headers
     do throws(SystemError) {
       file = try OutputFile(path: path, temporaries: temporaries)
     } catch { throw .cannotCreate(error) }
@@ -45,7 +38,7 @@ final class ElfWriter: GuestDumpWriter {
           ledger.note(.unusable(frame: page.guestFrame))
           continue
         }
-        let offset = layout.offset(rank: rank)
+        let offset = headers.layout.offset(rank: rank)
         if let last = ranges.last, last.range.upperBound == start, last.offset + UInt64(last.range.count) == offset {
           ranges[ranges.count - 1].range = last.range.lowerBound..<start + count
         } else {
@@ -71,66 +64,19 @@ final class ElfWriter: GuestDumpWriter {
     try ledger.withLock { ledger throws(GuestDumpError) in
       try ledger.close(file.path)
       guard ledger.kept.count > 0 else { throw .noPages(path: file.path) }
-      let segments = Self.segmentCount(image, ledger.kept)
-      guard segments <= layout.room else {
-        throw .tooManySegments(path: file.path, needed: segments, room: layout.room)
+      let segments = headers.segmentCount(ledger.kept)
+      guard segments <= headers.layout.room else {
+        throw .tooManySegments(path: file.path, needed: segments, room: headers.layout.room)
       }
       do throws(SystemError) {
-        try writeHeaders(ledger.kept, segments: segments)
-        try file.truncate(to: layout.end)
+        try headers.forEachPart(keeping: ledger.kept) { part throws(SystemError) in try file.write(part) }
+        try file.truncate(to: headers.layout.end)
       } catch { throw .system(error) }
       return CompletedDump(
         file,
         OutputSummary(
-          bytes: layout.end, pages: ledger.kept.count, badPages: ledger.badPages, format: Self.format.name,
+          bytes: headers.layout.end, pages: ledger.kept.count, badPages: ledger.badPages, format: Self.format.name,
           codec: PageCodec.raw.name))
     }
-  }
-
-  private func writeHeaders(_ kept: FrameBitmap, segments: UInt64) throws(SystemError) {
-    try file.write(layout.header(segments: segments), at: 0)
-    if let section = layout.sectionHeader(segments: segments) { try file.write(section.bytes, at: section.offset) }
-    try file.write(notes.bytes, at: layout.notes)
-    var headers = SequentialWriter(file, at: ElfLayout.headerSize)
-    try headers.write(layout.noteHeader)
-    try kept.writeEachRun { run throws(SystemError) in
-      let physical = GPA(frame: run.lowerBound)
-      let virtual = image.directMapBase.map { $0 &+ physical.rawValue } ?? 0
-      try headers.write(load(run, virtual: virtual))
-    }
-    for segment in image.kernelImage {
-      guard let frames = Self.frames(of: segment) else { continue }
-      try kept.writeEachRun(in: frames) { run throws(SystemError) in
-        let virtual = segment.virtual &+ (GPA(frame: run.lowerBound).rawValue &- segment.physical.rawValue)
-        try headers.write(load(run, virtual: virtual.rawValue))
-      }
-    }
-    try headers.flush()
-  }
-
-  private func load(_ run: Range<UInt64>, virtual: UInt64) -> [UInt8] {
-    layout.loadHeader(
-      rank: image.present.rank(run.lowerBound), virtual: virtual, physical: GPA(frame: run.lowerBound).rawValue,
-      pages: run.upperBound - run.lowerBound)
-  }
-
-  /// PT_NOTE, a PT_LOAD a run, a PT_LOAD a run of the kernel image.
-  private static func segmentCount(_ image: GuestImage, _ pages: FrameBitmap) -> UInt64 {
-    var count: UInt64 = 1
-    pages.forEachRun { _ in count += 1 }
-    for segment in image.kernelImage {
-      guard let frames = frames(of: segment) else { continue }
-      pages.forEachRun(in: frames) { _ in count += 1 }
-    }
-    return count
-  }
-
-  /// The whole pages of a stretch of the kernel image; `nil` when there is none, or the two addresses differ within a
-  /// page.
-  private static func frames(of segment: KernelImageSegment) -> Range<UInt64>? {
-    let (end, overflow) = segment.physical.rawValue.addingReportingOverflow(segment.bytes)
-    let first = segment.physical.frame + (segment.physical.pageOffset == 0 ? 0 : 1)
-    guard !overflow, segment.virtual.pageOffset == segment.physical.pageOffset, first < end >> 12 else { return nil }
-    return first..<end >> 12
   }
 }

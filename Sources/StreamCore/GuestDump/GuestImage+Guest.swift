@@ -6,8 +6,6 @@ extension GuestImage {
       vcpus: guest.vcpus.map(\.registers), vmcoreinfo: identity?.vmcoreinfo.text,
       utsname: identity?.utsname ?? UTSName.placeholder, physBase: identity?.physBase ?? 0, known: guest.map.known,
       present: guest.map.present, codec: codec, directMapBase: identity?.directMap?.rawValue,
-      kernelImage: (identity?.image ?? []).map {
-        KernelImageSegment(virtual: $0.virtual, physical: $0.physical, bytes: $0.count)
-      })
+      kernelImage: identity?.image ?? [])
   }
 }

@@ -1,11 +1,3 @@
-/// A stretch of the guest kernel's image, as its page tables map it.
-struct KernelImageSegment: Sendable, Equatable {
-  var virtual: VirtualAddress
-  var physical: GPA
-  /// Length; partial pages at either end are left out.
-  var bytes: UInt64
-}
-
 /// All that a writer must know of a guest before the first page comes.
 struct GuestImage: Sendable {
   /// In vCPU order.
@@ -23,5 +15,5 @@ struct GuestImage: Sendable {
   var codec: PageCodec
   /// Where the guest kernel maps physical address 0, when that is known.
   var directMapBase: UInt64? = nil
-  var kernelImage: [KernelImageSegment] = []
+  var kernelImage: [KernelImagePart] = []
 }

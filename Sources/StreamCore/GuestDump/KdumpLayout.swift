@@ -73,4 +73,19 @@ struct KdumpLayout: Sendable {
     header.store(frames, at: 96)
     return header + notes.bytes
   }
+
+  /// All that stands in the file beside descriptors and pages. A chunk of a bitmap is a block of the file; empty ones are
+  /// left out, and are holes.
+  /// - Parameter kept: the guest frames that are in the file; frozen.
+  func forEachPart(
+    of image: GuestImage, keeping kept: FrameBitmap, _ body: (FilePart) throws(SystemError) -> Void
+  ) throws(SystemError) {
+    for (bitmap, offset) in [(image.known, firstBitmap), (kept, secondBitmap)] {
+      for chunk in bitmap.chunks {
+        try body(FilePart(offset: offset + chunk * Self.block, bytes: bitmap.chunkBytes(chunk)))
+      }
+    }
+    try body(FilePart(offset: 0, bytes: header(image)))
+    try body(FilePart(offset: Self.block, bytes: subHeader(image)))
+  }
 }

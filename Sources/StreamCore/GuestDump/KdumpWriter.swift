@@ -111,17 +111,7 @@ final class KdumpWriter: GuestDumpWriter {
     if state.ledger.badPages > 0 {
       try state.table.compact(image.present, keeping: state.ledger.kept)
     }
-    try write(image.known, at: layout.firstBitmap)
-    try write(state.ledger.kept, at: layout.secondBitmap)
-    try file.write(layout.header(image), at: 0)
-    try file.write(layout.subHeader(image), at: KdumpLayout.block)
+    try layout.forEachPart(of: image, keeping: state.ledger.kept) { part throws(SystemError) in try file.write(part) }
     try file.truncate(to: state.dataEnd)
-  }
-
-  /// A chunk of the bitmap is a block of the file; empty ones stay holes.
-  private func write(_ bitmap: FrameBitmap, at offset: UInt64) throws(SystemError) {
-    for chunk in bitmap.chunks {
-      try file.write(bitmap.chunkBytes(chunk), at: offset + chunk * KdumpLayout.block)
-    }
   }
 }

@@ -56,9 +56,7 @@ struct PageDescriptorTable: Sendable {
       var index = 0
       while index < whole.count {
         let block = whole[index..<min(whole.count, index + Int(Self.perBlock))]
-        var bytes = [UInt8](repeating: 0, count: block.count * Self.size)
-        for (place, descriptor) in block.enumerated() { descriptor.store(into: &bytes, at: place * Self.size) }
-        try file.write(bytes, at: position(UInt64(index)))
+        try file.write(FilePart(offset: position(UInt64(index)), bytes: Self.bytes(block)))
         index += block.count
       }
       return
@@ -76,6 +74,13 @@ struct PageDescriptorTable: Sendable {
       from = to
     }
     entries.removeAll(keepingCapacity: true)
+  }
+
+  /// Descriptors as the file has them.
+  private static func bytes(_ descriptors: ArraySlice<PackedDescriptor>) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: descriptors.count * size)
+    for (place, descriptor) in descriptors.enumerated() { descriptor.store(into: &bytes, at: place * size) }
+    return bytes
   }
 
   private func write(_ run: ArraySlice<Entry>) throws(SystemError) {

@@ -50,12 +50,12 @@ import Testing
     var guest = SampleGuest(known: [0..<64, 100..<164], codec: .raw, isPresent: { $0 != 110 })
     let text: UInt64 = 0xffff_ffff_8100_0000
     guest.image.kernelImage = [
-      KernelImageSegment(
-        virtual: VirtualAddress(rawValue: text + 0x800), physical: GPA(rawValue: 104 * 4096 + 0x800), bytes: 8 * 4096),
-      KernelImageSegment(virtual: VirtualAddress(rawValue: text), physical: GPA(rawValue: 60 * 4096), bytes: 80 * 4096),
-      KernelImageSegment(virtual: VirtualAddress(rawValue: text), physical: GPA(rawValue: 8), bytes: 4 * 4096),
-      KernelImageSegment(virtual: VirtualAddress(rawValue: text), physical: GPA(rawValue: 4096), bytes: .max),
-      KernelImageSegment(virtual: VirtualAddress(rawValue: text), physical: GPA(rawValue: 200 * 4096), bytes: 4096),
+      KernelImagePart(
+        virtual: VirtualAddress(rawValue: text + 0x800), physical: 104 * 4096 + 0x800, bytes: 8 * 4096),
+      KernelImagePart(virtual: VirtualAddress(rawValue: text), physical: 60 * 4096, bytes: 80 * 4096),
+      KernelImagePart(virtual: VirtualAddress(rawValue: text), physical: 8, bytes: 4 * 4096),
+      KernelImagePart(virtual: VirtualAddress(rawValue: text), physical: 4096, bytes: .max),
+      KernelImagePart(virtual: VirtualAddress(rawValue: text), physical: 200 * 4096, bytes: 4096),
     ]
     let dump = try WrittenDump.elf(try write(guest).path)
     #expect(dump.pages == guest.pages)

@@ -1,4 +1,5 @@
 import Foundation
+import HostRecipes
 import Synchronization
 import Testing
 
@@ -20,8 +21,8 @@ import Testing
   }
 
   private static let recipe = """
-    host ram 32M
-    guest a ram 0-1M backing 4K nolinux
+    host ram 64M
+    guest a ram 0-4M backing 4K nolinux
       vcpu halted
       vcpu never-run
     """

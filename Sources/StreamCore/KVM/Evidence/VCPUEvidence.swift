@@ -1,11 +1,3 @@
-/// What a region is to its vCPU.
-enum VMCSRole: Equatable, Sendable {
-  /// The vCPU's own VMCS.
-  case vmcs01
-  /// `nested.vmcs02` of this `vcpu_vmx`: the guest of a guest, as the processor runs it.
-  case nested(of: VirtualAddress)
-}
-
 /// What shows that only the host kernel can have set up a region (Documentation/design.md §1, host evidence).
 struct VCPUEvidence: Sendable, Equatable {
   /// Address of the VMCS region.

@@ -28,7 +28,9 @@ struct KVMVCPUStates: Sendable {
     }
     self.objects = objects
     let own = objects.values.filter { $0.evidence.role == .vmcs01 }.sorted { $0.start < $1.start }
-    arch = shape.flatMap { ArchVote(kernel: evidence.kernel, objects: own, shape: $0).run() }
+    arch = shape.flatMap { shape in
+      ArchSources.all.lazy.compactMap { $0.arch(of: own, shape, in: evidence.kernel) }.first
+    }
   }
 
   /// What is known of the vCPU behind a region; `nil` for a region without evidence.
