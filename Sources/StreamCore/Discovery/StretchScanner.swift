@@ -17,6 +17,17 @@ final class StretchScanner {
     }
   }
 
+  /// Where several frames have their page.
+  private struct SharedPage: Hashable {
+    let file: UInt16
+    let offset: UInt64
+
+    init(_ page: StoredPage) {
+      file = page.file
+      offset = page.offset
+    }
+  }
+
   fileprivate enum Look {
     case dull
     case region(revision: UInt32)
@@ -30,9 +41,6 @@ final class StretchScanner {
   private static let mappedShift: UInt64 = 16
 
   private let input: DumpInput
-  /// The file that the last page lay in, and its index.
-  private var file: InputFile
-  private var fileIndex: UInt16 = 0
   private let test: HeadTest
   private var batch = PageBatch()
   /// Where the shared zero page lies, or another that many frames share and that is of no interest.
@@ -43,7 +51,6 @@ final class StretchScanner {
 
   init(_ input: DumpInput, _ test: HeadTest) {
     self.input = input
-    file = input.file
     self.test = test
   }
 
@@ -61,37 +68,46 @@ final class StretchScanner {
 
   /// Looks at the batch's pages.
   /// - Returns: what is of interest and stands for several frames, by offset; bytes asked for.
-  private func look(_ decoder: PageDecoder, _ found: inout Found) throws -> ([UInt64: Look], Int) {
-    var ofInterest: [UInt64: Look] = [:]
+  private func look(_ decoder: PageDecoder, _ found: inout Found) throws -> ([SharedPage: Look], Int) {
+    var ofInterest: [SharedPage: Look] = [:]
     var asked = 0
     let pages = batch.pages
     var shared = batch.shared[...]
+    var file = input.file
+    var fileIndex: UInt16 = 0
+    if input.source.files.count > 1 { forgetFile() }
     for index in pages.indices {
-      if index &+ Self.lead < pages.count { prepare(pages[index &+ Self.lead]) }
       let page = pages[index]
-      if page.file != fileIndex { enter(page.file) }
+      if page.file != fileIndex {
+        fileIndex = page.file
+        file = input.source.files[Int(fileIndex)]
+        forgetFile()
+      }
+      if index &+ Self.lead < pages.count {
+        let next = pages[index &+ Self.lead]
+        if next.file == fileIndex { prepare(next, file) }
+      }
       let isShared = shared.first == index
       if isShared { shared = shared.dropFirst() }
       if page.offset == dull || !StoredSizeLimit.allows(page) { continue }
-      let look = try look(page, decoder, &asked)
+      let look = try look(page, file, decoder, &asked)
       found.add(look, page.frame)
       guard isShared else { continue }
-      if case .dull = look { dull = page.offset } else { ofInterest[page.offset] = look }
+      if case .dull = look { dull = page.offset } else { ofInterest[SharedPage(page)] = look }
     }
     return (ofInterest, asked)
   }
 
-  private func enter(_ index: UInt16) {
-    fileIndex = index
-    file = input.source.files[Int(index)]
+  /// What was learned of offsets holds in one file.
+  private func forgetFile() {
     dull = .max
     mapped = .max
   }
 
   /// Has a page's cache line loaded. Only what is mapped can be, so each stretch is touched once.
   @inline(__always)
-  private func prepare(_ page: StoredPage) {
-    guard StoredSizeLimit.allows(page), page.offset != dull, page.file == fileIndex else { return }
+  private func prepare(_ page: StoredPage, _ file: InputFile) {
+    guard StoredSizeLimit.allows(page), page.offset != dull else { return }
     if page.offset >> Self.mappedShift != mapped {
       mapped = page.offset >> Self.mappedShift
       touched ^= file.touch(page.offset)
@@ -101,7 +117,9 @@ final class StretchScanner {
   }
 
   @inline(__always)
-  private func look(_ page: StoredPage, _ decoder: PageDecoder, _ asked: inout Int) throws -> Look {
+  private func look(
+    _ page: StoredPage, _ file: InputFile, _ decoder: PageDecoder, _ asked: inout Int
+  ) throws -> Look {
     let size = Int(page.size)
     // Of the first three the first bytes nearly always hold the head. Source: Documentation/codecs.md §2.
     let count =
@@ -129,14 +147,14 @@ final class StretchScanner {
 
   /// Adds the frames behind the first that share a page of interest.
   private func addSharers(
-    _ dump: any HostDump, _ frames: Range<UInt64>, _ shared: [UInt64: Look], _ found: inout Found
+    _ dump: any HostDump, _ frames: Range<UInt64>, _ shared: [SharedPage: Look], _ found: inout Found
   ) throws {
     var last: StoredPage?
     try dump.visit(
       frames,
       page: { page in
         defer { last = page }
-        guard let before = last, before.sharesBytes(with: page), let look = shared[page.offset] else { return }
+        guard let before = last, before.sharesBytes(with: page), let look = shared[SharedPage(page)] else { return }
         found.add(look, page.frame)
       }, fault: { _ in })
   }
