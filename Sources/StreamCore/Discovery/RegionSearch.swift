@@ -8,9 +8,6 @@ struct RegionSearch: Sendable {
     let layout: Layout
     /// Frames whose content the layout explains.
     var accepted = FrameBitmap()
-    /// Pages with the revision id and nothing else: VMXON regions, or regions that were never loaded.
-    var headerOnly: UInt64 = 0
-    var shadows: UInt64 = 0
     /// Candidates that each rule kept out.
     var rejected: [String: UInt64] = [:]
   }
@@ -66,8 +63,7 @@ struct RegionSearch: Sendable {
       guard layout.revisionIDs.isEmpty || layout.revisionIDs.contains(revision) else { continue }
       switch RegionJudge(layout: layout, memory: memory).judge(page, at: HPA(frame: frame)) {
       case .guest: findings[index].accepted.insert(frame)
-      case .headerOnly: findings[index].headerOnly += 1
-      case .shadow: findings[index].shadows += 1
+      case .headerOnly, .shadow: break
       case .rejected(let fault):
         findings[index].rejected[fault.rule.rawValue, default: 0] += 1
         if nearMisses.count < Self.keptNearMisses {
@@ -81,8 +77,6 @@ struct RegionSearch: Sendable {
     candidates += other.candidates
     for index in findings.indices {
       findings[index].accepted.formUnion(other.findings[index].accepted)
-      findings[index].headerOnly += other.findings[index].headerOnly
-      findings[index].shadows += other.findings[index].shadows
       findings[index].rejected.merge(other.findings[index].rejected, uniquingKeysWith: +)
     }
     nearMisses += other.nearMisses

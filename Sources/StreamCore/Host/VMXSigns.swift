@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Signs of virtualisation on a host where no layout led to a guest, so that such a dump is never said to hold none.
 /// Looks at every stored page whole, so it runs only then.
 struct VMXSigns: Sendable {

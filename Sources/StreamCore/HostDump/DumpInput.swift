@@ -10,11 +10,10 @@ struct DumpInput: Sendable {
   /// Its path as the user gave it.
   var path: String { file.path }
 
-  /// Up to `count` bytes from `offset` of a file, as part of opening the dump.
-  /// - Parameter file: index in the source's files.
-  func header(at offset: UInt64, of file: Int = 0, count: Int) throws(HostDumpError) -> [UInt8] {
+  /// Up to `count` bytes from `offset` of the first file, as part of opening the dump.
+  func header(at offset: UInt64, count: Int) throws(HostDumpError) -> [UInt8] {
     counters.add(count, .headers)
-    do throws(SystemError) { return try source.files[file].read(at: offset, count: count) } catch {
+    do throws(SystemError) { return try file.read(at: offset, count: count) } catch {
       throw .system(error)
     }
   }
