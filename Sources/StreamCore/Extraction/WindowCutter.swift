@@ -8,13 +8,21 @@ struct WindowCutter {
   let capacity: Int
 
   func windows() throws -> [ExtractionPlan.Window] {
+    let steps = try steps(in: 0..<UInt64.max) { $0.host }
+    return try cut(steps, window: { .init(frames: $0) }, crowded: windows(ofStep:))
+  }
+
+  /// How many extents of these host frames begin in each step, of host frames or of guest frames.
+  private func steps(
+    in frames: Range<UInt64>, of frame: @escaping @Sendable (Extent) -> UInt64
+  ) throws -> [(range: Range<UInt64>, count: Int)] {
     let whole = Mutex(StepCounts())
-    try maps.forEachExtent(in: .init(frames: 0..<UInt64.max)) { extents in
-      whole.withLock { counts in for extent in extents { counts.add(1, at: extent.host) } }
+    try maps.forEachExtent(in: .init(frames: frames)) { extents in
+      whole.withLock { counts in for extent in extents { counts.add(1, at: frame(extent)) } }
     }
-    var parts: [(range: Range<UInt64>, count: Int)] = []
-    whole.withLock { $0.forEach { step, count in parts.append((step..<step + StepCounts.framesPerStep, count)) } }
-    return try cut(parts, window: { .init(frames: $0) }, crowded: windows(ofStep:))
+    var steps: [(range: Range<UInt64>, count: Int)] = []
+    whole.withLock { $0.forEach { step, count in steps.append((step..<step + StepCounts.framesPerStep, count)) } }
+    return steps
   }
 
   /// Joins neighbours for as long as they fit together.
@@ -55,14 +63,9 @@ struct WindowCutter {
 
   /// One frame that stands at more places than fit: the zero page, or what a guest made to look like it.
   private func windows(ofFrame frame: Range<UInt64>) throws -> [ExtractionPlan.Window] {
-    let whole = Mutex(StepCounts())
-    try maps.forEachExtent(in: .init(frames: frame)) { extents in
-      whole.withLock { counts in for extent in extents { counts.add(1, at: extent.guest) } }
-    }
-    var parts: [(range: Range<UInt64>, count: Int)] = []
-    whole.withLock { $0.forEach { step, count in parts.append((step..<step + StepCounts.framesPerStep, count)) } }
+    let steps = try steps(in: frame) { $0.guest }
     let window = { (guestFrames: Range<UInt64>) in ExtractionPlan.Window(frames: frame, guestFrames: guestFrames) }
     // A step of guest frames holds at most 1024 a guest: that much is always taken.
-    return cut(parts, window: window, crowded: { [window($0)] })
+    return cut(steps, window: window, crowded: { [window($0)] })
   }
 }

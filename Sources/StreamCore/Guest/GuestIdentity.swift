@@ -26,6 +26,9 @@ struct IdentitySearch {
   /// Look-alikes that are kept of a map.
   static let keptPlaces = 4 * maximumTries
 
+  /// Those of the look-alikes of a map that are kept: the first, ascending, whatever the order they come in.
+  static func kept(_ places: [UInt64]) -> [UInt64] { Array(places.sorted().prefix(keptPlaces)) }
+
   /// - Parameter places: guest frames that begin as a note or its text does, ascending.
   /// - Returns: what most vCPUs agree with, and how many others would have passed with fewer.
   func run(_ places: [UInt64]) -> (identity: GuestIdentity?, others: Int) {

@@ -1,7 +1,7 @@
 /// A Linux kernel by its own page tables. Every kernel address is translated from `swapper_pg_dir`, never from a table
 /// that somebody names whom nothing proves. Source: Documentation/kvm.md §2 and §5.
 struct LinuxKernel: Sendable {
-  let memory: any PhysicalMemory
+  var memory: any PhysicalMemory { tables.memory }
   /// The top-level table, `swapper_pg_dir` when `anchored`.
   let root: HPA
   /// 4 or 5.
@@ -10,6 +10,7 @@ struct LinuxKernel: Sendable {
   let directMapBase: VirtualAddress
   /// The root comes from a VMCOREINFO; else from what its structures point at, which is weaker.
   let anchored: Bool
+  private let tables: X86PageTables
   private let rootPage: Page
 
   /// Physical bits of a page-table entry: 51:12. Source: SDM vol. 3, 4.5.
@@ -34,7 +35,7 @@ struct LinuxKernel: Sendable {
     guard let base = DirectMap.base(mapping: table.rawValue, tables: tables, root: page, levels: levels) else {
       throw .noDirectMap(of: table)
     }
-    self.memory = memory
+    self.tables = tables
     self.root = table
     self.levels = levels
     self.anchored = anchored
@@ -45,14 +46,12 @@ struct LinuxKernel: Sendable {
   /// The physical address of a kernel virtual one, through the kernel's own tables.
   func translate(_ address: VirtualAddress) -> HPA? {
     guard address.rawValue >> 63 == 1, address.isCanonical(levels: levels) else { return nil }
-    return X86PageTables(memory: memory, root: root.rawValue, levels: levels).translate(address)
-      .map(HPA.init(rawValue:))
+    return tables.translate(address).map(HPA.init(rawValue:))
   }
 
   /// Whether the kernel's tables are all there and say that nothing is mapped at a kernel address.
   func isUnmapped(_ address: VirtualAddress) -> Bool {
-    let lookup = X86PageTables(memory: memory, root: root.rawValue, levels: levels).lookup(address)
-    if case .notPresent = lookup { return true }
+    if case .notPresent = tables.lookup(address) { return true }
     return false
   }
 
