@@ -15,7 +15,7 @@ struct HeadScan: Sendable {
   var workers = 0
 
   /// - Parameter heads: revision ids of the layouts in question (bit 31, shadow VMCS, is ignored), each with the bits
-  /// of   bytes 8 to 15 that are 0 in a region with it.
+  ///   of bytes 8 to 15 that are 0 in a region with it.
   static func run(
     _ dump: any HostDump, heads: [UInt32: UInt64], decoders: DecoderPool, workers: Workers, progress: Progress,
     isPlain: Bool = false

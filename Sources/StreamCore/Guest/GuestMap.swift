@@ -1,5 +1,5 @@
-/// A guest's memory as its second-level map has it: which guest frames there are, and what of them the dump holds. Which host frame
-/// backs which is not kept here, for that grows with the guest (`Extent`).
+/// A guest's memory as its second-level map has it: which guest frames there are, and what of them the dump holds.
+/// Which host frame backs which is not kept here, for that grows with the guest (`Extent`).
 struct GuestMap: Sendable {
   /// Guest frames of RAM that are mapped; empty where only their number was asked for.
   var known = FrameBitmap()

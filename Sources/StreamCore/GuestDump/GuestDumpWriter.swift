@@ -87,7 +87,7 @@ protocol GuestDumpWriter: AnyObject, Sendable {
   var sharesPages: Bool { get }
 
   /// Gives pages their places.
-  /// - Returns: where ranges of the payload must be written before `finish`.
+  /// - Returns: where ranges of the payload must be written before `complete`.
   func append(_ batch: OutputBatch) throws(SystemError) -> [PayloadRange]
 
   /// Writes bytes at a place that `append` named.

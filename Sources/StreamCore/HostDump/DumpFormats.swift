@@ -6,7 +6,7 @@ private let formats: [(magic: [UInt8], open: @Sendable (DumpInput) throws(HostDu
 
 /// Opens a host dump, whatever its format, by content.
 /// - Throws: `.system` when the file cannot be opened or read, `.unsupported` for what is known but not read,
-/// `.unknown` for   the rest, `.format` when it is of a format that is read and a header field cannot be right.
+/// `.unknown` for the rest, `.format` when it is of a format that is read and a header field cannot be right.
 func openHostDump(path: String, mapped: Bool = true) throws(HostDumpError) -> any HostDump {
   let file: InputFile
   do throws(SystemError) { file = try InputFile(path: path, mapped: mapped) } catch { throw .system(error) }

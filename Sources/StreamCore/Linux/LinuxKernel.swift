@@ -79,9 +79,9 @@ struct LinuxKernel: Sendable {
   /// Source: Documentation/arch/x86/x86_64/mm.rst.
   static func isImageOrModule(_ address: VirtualAddress) -> Bool { address.rawValue >= VirtualAddress.kernelTextBase }
 
-  /// Compares the kernel half of the table that a process's CR3 names with the kernel's own. Only the frames count: accessed
-  /// and dirty bits move, a process may lack entries that others brought in later, and the LDT slot of page-table
-  /// isolation is one that the kernel's own table does not have.
+  /// Compares the kernel half of the table that a process's CR3 names with the kernel's own. Only the frames count:
+  /// accessed and dirty bits move, a process may lack entries that others brought in later, and the LDT slot of
+  /// page-table isolation is one that the kernel's own table does not have.
   func kernelHalf(ofCR3 value: UInt64) -> KernelHalf {
     guard let page = memory.page((value & Self.frameMask) >> 12).page else { return .unreadable }
     for index in 256..<512 {

@@ -47,7 +47,7 @@ public struct Manifest: Encodable, Sendable {
 
   public struct LayoutUsed: Encodable, Sendable {
     public var id: String
-    /// "catalogue", "vmcsinfo", "layout-file" or "inference".
+    /// "catalogue", "vmcsinfo" (a note in the dump), "vmcsinfo-file" or "layout-file".
     public var source: String
     public var revisionId: HexString
     /// What in the dump speaks for it, one line each.

@@ -59,7 +59,7 @@ struct VCPUFinder {
   /// The vCPU that `loaded` stands in, by the distances to try.
   mutating func prove(_ loaded: LoadedVMCS, distances: [UInt64], in space: Space) -> VCPUProof? {
     for distance in distances where loaded.address >= distance {
-      if let place = prove(loaded, start: loaded.address - distance, in: space) { return place }
+      if let proof = prove(loaded, start: loaded.address - distance, in: space) { return proof }
     }
     return nil
   }
@@ -74,7 +74,7 @@ struct VCPUFinder {
     for start in stride(from: loaded.address & ~0xf, through: bytes.start, by: -16) where trials > 0 {
       guard let value = bytes.u64(start), members?.contains(value) ?? true, isCandidate(value, space) else { continue }
       trials -= 1
-      if let place = prove(loaded, start: start, in: space) { return place }
+      if let proof = prove(loaded, start: start, in: space) { return proof }
     }
     return nil
   }

@@ -1,5 +1,5 @@
-/// Reads the nodes of the xarray that names a VM's vCPUs. `struct xa_node`: shift, offset, count, nr_values (bytes 0 to 3), parent (8), array
-/// (16), private_list (24), slots[64] (40). Source: include/linux/xarray.h.
+/// Reads the nodes of the xarray that names a VM's vCPUs. `struct xa_node`: shift, offset, count, nr_values (bytes 0 to
+/// 3), parent (8), array (16), private_list (24), slots[64] (40). Source: include/linux/xarray.h.
 struct VCPUArrayWalk {
   /// Address of the `struct xarray`, which every node names.
   let array: UInt64

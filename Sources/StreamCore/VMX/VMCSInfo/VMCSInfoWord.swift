@@ -47,7 +47,7 @@ enum VMCSInfoValue: Equatable {
   }
 
   /// - Parameter selector: where the same register's selector lies: packed rights stand right behind it, and their
-  /// value alone   has lost bits 11:8 of the word.
+  /// value alone has lost bits 11:8 of the word.
   init(rights value: UInt64, selector: Int?) {
     let form: AccessRightsForm
     if value & 1 == 1 {
