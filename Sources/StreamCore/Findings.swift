@@ -51,24 +51,11 @@ struct Findings: Sendable {
 
   mutating func note(_ host: FoundHost) {
     unseen = host.unseen
+    nearMisses += host.nearMisses
     for refusal in host.refused { warn(.layout_refused, refusal) }
-    nearMisses += host.search.nearMisses.map { "\($0.address): \($0.layout): \($0.fault)" }
-    for (address, fault) in host.rejected {
-      if fault.isDeath {
-        defunct.append(.init(vmcs: .init(address.rawValue), evidence: "\(fault)"))
-      } else {
-        nearMisses.append("\(address): \(host.layout.layout.id): no host evidence: \(fault)")
-      }
-    }
-    for region in host.regions {
-      if case .success(let proof) = host.evidence.evidence(for: region.address), case .nested(let vcpu) = proof.role {
-        nearMisses.append("\(region.address): vmcs02 of vcpu_vmx \(vcpu): a guest's own guest as the processor runs it")
-      }
-      if region.abortIndicator != 0 {
-        warn(
-          .vmx_abort,
-          "VMCS \(region.address): VMX abort indicator \(region.abortIndicator), its last exit was cut short")
-      }
+    for (region, evidence) in host.defunct { defunct.append(.init(vmcs: .init(region.rawValue), evidence: evidence)) }
+    for (region, indicator) in host.aborted {
+      warn(.vmx_abort, "VMCS \(region): VMX abort indicator \(indicator), its last exit was cut short")
     }
   }
 

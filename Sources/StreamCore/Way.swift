@@ -26,7 +26,7 @@ extension Inspection {
     let storage = options.mapStorage
     let mapping = try checkpoint.step {
       try GuestMapping(dump: dump, memory: memory, storage: storage, workers: workers, progress: options.progress)
-        .run(GroupedGuest.group(host.vms()), vmcoreinfo: scan.vmcoreinfo)
+        .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)
     }
     let claims = Claims.settle(mapping.guests)
     let guests = try checkpoint.step { try Guest.identify(claims.kept, workers) }

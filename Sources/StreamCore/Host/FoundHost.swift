@@ -1,16 +1,39 @@
-/// A host's regions that have evidence, read through one layout.
+/// What a host's dump says of its guests, whichever way it was found.
 struct FoundHost: Sendable {
   var layout: LayoutChoice
-  var search: RegionSearch
-  var kernel: LinuxKernel
-  var evidence: HostEvidence
-  /// Regions with host evidence, in order of address.
-  var regions: [VMCSRegion]
-  var facts: [RegionFacts]
-  var states: KVMVCPUStates
-  /// Content-accepted regions without evidence, and why; the first of each fault come with their address.
-  var rejected: [(address: HPA, fault: EvidenceFault)]
-  var rejectedCount: UInt64
+  var vms: [ProvenVM]
+  /// VMs that the host kernel lists and that no region in the dump belongs to.
+  var unseen: [VirtualAddress]
+  /// What is left of vCPUs that are gone, and by what that is known.
+  var defunct: [(region: HPA, evidence: String)]
+  /// Pages that content or evidence kept out, one line each.
+  var nearMisses: [String]
+  /// Regions whose last exit was cut short, with the VMX abort indicator.
+  var aborted: [(region: HPA, indicator: UInt32)]
   /// Sources of layouts that were tried before and refused, one line each.
-  var refused: [String] = []
+  var refused: [String]
+}
+
+extension JudgedHost {
+  /// - Parameter refused: sources of layouts that were tried before.
+  func found(refused: [String]) -> FoundHost {
+    var host = FoundHost(
+      layout: layout, vms: vms(), unseen: unseen, defunct: [],
+      nearMisses: search.nearMisses.map { "\($0.address): \($0.layout): \($0.fault)" }, aborted: [], refused: refused)
+    for (address, fault) in rejected {
+      if fault.isDeath {
+        host.defunct.append((address, "\(fault)"))
+      } else {
+        host.nearMisses.append("\(address): \(layout.layout.id): no host evidence: \(fault)")
+      }
+    }
+    for region in regions {
+      if case .success(let proof) = evidence.evidence(for: region.address), case .nested(let vcpu) = proof.role {
+        host.nearMisses.append(
+          "\(region.address): vmcs02 of vcpu_vmx \(vcpu): a guest's own guest as the processor runs it")
+      }
+      if region.abortIndicator != 0 { host.aborted.append((region.address, region.abortIndicator)) }
+    }
+    return host
+  }
 }

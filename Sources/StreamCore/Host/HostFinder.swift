@@ -12,13 +12,16 @@ struct HostFinder {
   private static let voterLimit = 1 << 16
 
   func run(_ scan: HeadScan, sources: [LayoutSource]) throws -> FoundHost {
+    let (host, refused) = try judge(scan, sources: sources)
+    return host.found(refused: refused)
+  }
+
+  /// The host by the first source that leads to a proven region, and why those before it did not.
+  func judge(_ scan: HeadScan, sources: [LayoutSource]) throws -> (host: JudgedHost, refused: [String]) {
     var trials: [LayoutTrial] = []
     for source in sources {
       let trial = try self.trial(source, scan)
-      if var host = trial.host, !host.regions.isEmpty {
-        host.refused = trials.compactMap(\.refusal)
-        return host
-      }
+      if let host = trial.host, !host.regions.isEmpty { return (host, trials.compactMap(\.refusal)) }
       trials.append(trial)
     }
     throw try withoutGuests(trials)
@@ -41,7 +44,7 @@ struct HostFinder {
     return trial
   }
 
-  private func judge(_ finding: RegionSearch.Findings, _ search: RegionSearch, source: String) throws -> FoundHost {
+  private func judge(_ finding: RegionSearch.Findings, _ search: RegionSearch, source: String) throws -> JudgedHost {
     let kernel: LinuxKernel
     if let info = dump.vmcoreinfo {
       kernel = try LinuxKernel(vmcoreinfo: info, memory: memory)
@@ -69,7 +72,7 @@ struct HostFinder {
         "\(finding.accepted.count) of \(search.candidates) candidate pages pass its content rules",
         "\(proven.count) of them have host evidence",
       ])
-    return FoundHost(
+    return JudgedHost(
       layout: choice, search: search, kernel: kernel, evidence: evidence, regions: proven, facts: facts,
       states: KVMVCPUStates(evidence: evidence, regions: facts), rejected: Self.reported(rejected),
       rejectedCount: rejectedCount)

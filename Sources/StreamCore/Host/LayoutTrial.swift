@@ -3,7 +3,7 @@ struct LayoutTrial: Sendable {
   let source: LayoutSource
   let search: RegionSearch
   /// Read through the layout that explains most regions; `nil` where no page passes the content rules.
-  var host: FoundHost?
+  var host: JudgedHost?
   /// Why the kernel could not be read although pages pass.
   var kernelFault: String?
 

@@ -5,7 +5,7 @@ import Testing
 
 /// What is kept of regions that have no evidence, however many there are.
 @Suite struct EvidenceSieveTests {
-  private func find(_ recipe: String) throws -> (scan: HeadScan, host: FoundHost) {
+  private func find(_ recipe: String) throws -> (scan: HeadScan, host: JudgedHost) {
     let built = try HostRecipe(recipe).build()
     let directory = try RecipeDirectory()
     let dump = try openHostDump(path: try directory.write(built.kdump(.lzo), as: "host.dump"))
@@ -15,7 +15,7 @@ import Testing
     let scan = try HeadScan.run(
       dump, heads: LayoutSource.catalogue.heads, decoders: decoders, workers: workers, progress: .none)
     let finder = HostFinder(dump: dump, memory: memory, decoders: decoders, workers: workers)
-    return (scan, try finder.run(scan, sources: [.catalogue]))
+    return (scan, try finder.judge(scan, sources: [.catalogue]).host)
   }
 
   @Test(arguments: ["6.1", "4.18"])

@@ -1,4 +1,4 @@
-extension FoundHost {
+extension JudgedHost {
   /// The VMs of which a region is proven, each with all vCPUs that its table names; a vmcs02 is no vCPU of its own.
   func vms() -> [ProvenVM] {
     let loadsEFER = VMCSRegion.hostLoadsEFER(regions)
