@@ -131,7 +131,7 @@ extension Inspection {
       tool: .init(name: "vmcs-split", version: toolVersion),
       input: .init(
         files: [.init(name: Self.name(of: dump.input.path), size: dump.input.file.size)], format: summary.format,
-        headerVersion: summary.headerVersion, codecs: [summary.codec.name], dumpLevel: summary.dumpLevel,
+        headerVersion: summary.headerVersion, codecs: [(summary.codec ?? .raw).name], dumpLevel: summary.dumpLevel,
         kernelRelease: dump.vmcoreinfo?.osrelease, frames: summary.frames, storedPages: summary.storedPages))
     manifest.layout = .init(
       id: layout.layout.id, source: layout.source, revisionId: .init(layout.revisionID), evidence: layout.evidence)

@@ -69,13 +69,13 @@ public struct Split: Sendable {
       guests.map(\.mapped), kept: inspection.extents, capacity: memory.extents, memory: again, workers: workers)
     return Extraction(
       dump: dump, plan: plan, outputs: outputs, target: outputCodec,
-      keepsStored: codec == nil && outputCodec == dump.summary.codec && format.storesAnyCodec,
+      keepsStored: codec == nil && outputCodec == dump.summary.codec ?? .raw && format.storesAnyCodec,
       verifies: verifies || inspection.isPlain, memory: memory.steps, decoders: inspection.decoders)
   }
 
   /// The codec asked for, else the input's; an input without one gives LZO. Source: Documentation/design.md §5.
   private var outputCodec: PageCodec {
     guard format.storesAnyCodec else { return .raw }
-    return codec ?? (inspection.dump.summary.hasCodec ? inspection.dump.summary.codec : .lzo)
+    return codec ?? inspection.dump.summary.codec ?? .lzo
   }
 }

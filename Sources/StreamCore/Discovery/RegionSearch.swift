@@ -4,12 +4,12 @@ import Synchronization
 /// §3.3, §3.4). Only marks are kept, whatever a guest fills its memory with.
 struct RegionSearch: Sendable {
   /// What one layout makes of the candidates.
-  struct Findings: Sendable {
+  struct LayoutResult: Sendable {
     let layout: Layout
     /// Frames whose content the layout explains.
     var accepted = FrameBitmap()
     /// Candidates that each rule kept out.
-    var rejected: [String: UInt64] = [:]
+    var rejected: [RegionRule: UInt64] = [:]
   }
 
   /// A candidate that one rule kept out, for `list -v`.
@@ -19,7 +19,7 @@ struct RegionSearch: Sendable {
     var fault: RegionFault
   }
 
-  var findings: [Findings]
+  var results: [LayoutResult]
   var candidates: UInt64 = 0
   /// The first few by address.
   var nearMisses: [NearMiss] = []
@@ -37,10 +37,10 @@ struct RegionSearch: Sendable {
         if candidates.rank(frames.upperBound) > candidates.rank(frames.lowerBound) { pieces.append(frames) }
       }
     }
-    let whole = Mutex(RegionSearch(findings: layouts.map { Findings(layout: $0) }))
+    let whole = Mutex(RegionSearch(results: layouts.map { LayoutResult(layout: $0) }))
     let work = pieces
     try workers.forEach(work.count) { _, item in
-      var part = RegionSearch(findings: layouts.map { Findings(layout: $0) })
+      var part = RegionSearch(results: layouts.map { LayoutResult(layout: $0) })
       candidates.forEachRun(in: work[item]) { run in
         for frame in run { part.judge(frame, memory) }
       }
@@ -48,7 +48,7 @@ struct RegionSearch: Sendable {
       whole.withLock { $0.add(done) }
     }
     return whole.withLock { search in
-      for index in search.findings.indices { search.findings[index].accepted.freeze() }
+      for index in search.results.indices { search.results[index].accepted.freeze() }
       search.cutNearMisses()
       return search
     }
@@ -58,14 +58,14 @@ struct RegionSearch: Sendable {
     candidates += 1
     guard let page = memory.page(frame).page else { return }
     let revision = page.u32(0) & 0x7fff_ffff
-    for index in findings.indices {
-      let layout = findings[index].layout
+    for index in results.indices {
+      let layout = results[index].layout
       guard layout.revisionIDs.isEmpty || layout.revisionIDs.contains(revision) else { continue }
       switch RegionJudge(layout: layout, memory: memory).judge(page, at: HPA(frame: frame)) {
-      case .guest: findings[index].accepted.insert(frame)
+      case .guest: results[index].accepted.insert(frame)
       case .headerOnly, .shadow: break
       case .rejected(let fault):
-        findings[index].rejected[fault.rule.rawValue, default: 0] += 1
+        results[index].rejected[fault.rule, default: 0] += 1
         if nearMisses.count < Self.keptNearMisses {
           nearMisses.append(NearMiss(address: HPA(frame: frame), layout: layout.id, fault: fault))
         }
@@ -75,9 +75,9 @@ struct RegionSearch: Sendable {
 
   private mutating func add(_ other: RegionSearch) {
     candidates += other.candidates
-    for index in findings.indices {
-      findings[index].accepted.formUnion(other.findings[index].accepted)
-      findings[index].rejected.merge(other.findings[index].rejected, uniquingKeysWith: +)
+    for index in results.indices {
+      results[index].accepted.formUnion(other.results[index].accepted)
+      results[index].rejected.merge(other.results[index].rejected, uniquingKeysWith: +)
     }
     nearMisses += other.nearMisses
     if nearMisses.count > 4 * Self.keptNearMisses { cutNearMisses() }

@@ -27,7 +27,7 @@ final class PageTransfer {
 
   init(_ extraction: Extraction, _ decoder: PageDecoder, _ encoder: PageEncoder, _ knownZero: KnownZeroPage) {
     target = extraction.target
-    headerCodec = extraction.dump.summary.codec
+    headerCodec = extraction.dump.summary.codec ?? .raw
     keepsStored = extraction.keepsStored
     verifies = extraction.verifies
     leavesInPlace = extraction.dump.input.source.isMapped

@@ -25,7 +25,7 @@ struct GroupedGuest: Sendable {
     let ordered = vms.sorted { lowestRegion($0.vcpus) < lowestRegion($1.vcpus) }
     return ordered.enumerated().map { index, vm in
       GroupedGuest(
-        index: index, vcpus: Self.ordered(vm.vcpus), roots: roots(Self.ordered(vm.vcpus)), evidence: vm.evidence,
+        index: index, vcpus: Self.ordered(vm.vcpus), roots: roots(vm.vcpus), evidence: vm.evidence,
         evidenceFrames: vm.evidenceFrames)
     }
   }
@@ -47,7 +47,7 @@ struct GroupedGuest: Sendable {
     return vcpus.sorted { (key($0), $0.tableIndex) < (key($1), $1.tableIndex) }
   }
 
-  /// Distinct roots, the most used first, then by vCPU.
+  /// Distinct roots, the most used first, then in the order of the VM's own table.
   private static func roots(_ vcpus: [VCPU]) -> [any SecondLevelRoot] {
     var uses: [UInt64: (count: Int, first: Int, root: any SecondLevelRoot)] = [:]
     for (index, vcpu) in vcpus.enumerated() {

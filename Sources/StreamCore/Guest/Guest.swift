@@ -19,7 +19,7 @@ struct Guest: Sendable {
   /// Numbers the guests and asks each who it is, side by side.
   static func identify(_ guests: [MappedGuest], _ workers: Workers) throws -> [Guest] {
     try workers.map(Array(guests.enumerated())) { index, guest in
-      let search = IdentitySearch(memory: guest.mapper.memory, vcpus: guest.group.vcpus.map(\.registers))
+      let search = VMCoreInfoSearch(memory: guest.mapper.memory, vcpus: guest.group.vcpus.map(\.registers))
       let (identity, others) = search.run(guest.map.places)
       return Guest(id: index + 1, mapped: guest, identity: identity, otherIdentities: others)
     }

@@ -41,7 +41,7 @@ struct GuestMap: Sendable {
     known.freeze()
     for index in supplements.indices { supplements[index].freeze() }
     reached = Set(reached).sorted()
-    places = IdentitySearch.kept(places)
+    places = VMCoreInfoSearch.kept(places)
     knownPages = known.count
     presentPages = present.count
     ram = Self.ram(known)

@@ -220,7 +220,7 @@ private struct Part: Sendable {
   /// A guest can fill its memory with look-alikes: the first are kept, whatever the order they come in.
   private mutating func note(place guestFrame: UInt64) {
     places.append(guestFrame)
-    if places.count >= 2 * IdentitySearch.keptPlaces { places = IdentitySearch.kept(places) }
+    if places.count >= 2 * VMCoreInfoSearch.keptPlaces { places = VMCoreInfoSearch.kept(places) }
   }
 
   mutating func add(_ run: MapRun, _ presence: Presence) {
@@ -243,7 +243,7 @@ private struct Part: Sendable {
     devicePages += other.devicePages
     absent.merge(other.absent, uniquingKeysWith: +)
     reached.formUnion(other.reached)
-    places = IdentitySearch.kept(places + other.places)
+    places = VMCoreInfoSearch.kept(places + other.places)
     counts.add(other.counts)
   }
 }

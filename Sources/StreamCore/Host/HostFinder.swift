@@ -31,9 +31,9 @@ struct HostFinder {
     let search = try RegionSearch.run(
       scan.regions, layouts: source.layouts(seen: scan.revisions), memory: memory, workers: workers)
     var trial = LayoutTrial(source: source, search: search)
-    for finding in search.findings where finding.accepted.count > 0 {
+    for result in search.results where result.accepted.count > 0 {
       do {
-        let host = try judge(finding, search, source: source.name)
+        let host = try judge(result, search, source: source.name)
         if trial.host.map({ host.regions.count > $0.regions.count }) ?? true { trial.host = host }
       } catch let fault as LinuxKernelFault {
         trial.kernelFault = trial.kernelFault ?? "\(fault)"
@@ -44,14 +44,14 @@ struct HostFinder {
     return trial
   }
 
-  private func judge(_ finding: RegionSearch.Findings, _ search: RegionSearch, source: String) throws -> JudgedHost {
+  private func judge(_ result: RegionSearch.LayoutResult, _ search: RegionSearch, source: String) throws -> JudgedHost {
     let kernel: LinuxKernel
     if let info = dump.vmcoreinfo {
       kernel = try LinuxKernel(vmcoreinfo: info, memory: memory)
     } else {
-      kernel = try LinuxKernel(regions: voters(finding), memory: memory)
+      kernel = try LinuxKernel(regions: voters(result), memory: memory)
     }
-    let (facts, finder) = try hopeful(finding, kernel)
+    let (facts, finder) = try hopeful(result, kernel)
     let evidence = try HostEvidence(
       finder, regions: facts, search: PointerScan(dump: dump, decoders: decoders, workers: workers))
     var proven: [VMCSRegion] = []
@@ -60,16 +60,16 @@ struct HostFinder {
       switch evidence.evidence(for: region.address) {
       case .success:
         guard let page = memory.page(region.address.frame).page else { continue }
-        proven.append(VMCSRegion(address: region.address, page: page, layout: finding.layout))
+        proven.append(VMCSRegion(address: region.address, page: page, layout: result.layout))
       case .failure(let fault): rejected.append((region.address, fault))
       }
     }
-    let rejectedCount = finding.accepted.count - UInt64(proven.count)
+    let rejectedCount = result.accepted.count - UInt64(proven.count)
     proven.sort { $0.address < $1.address }
     let choice = LayoutChoice(
-      layout: finding.layout, source: source, revisionID: proven.first?.revisionID ?? 0,
+      layout: result.layout, source: source, revisionID: proven.first?.revisionID ?? 0,
       evidence: [
-        "\(finding.accepted.count) of \(search.candidates) candidate pages pass its content rules",
+        "\(result.accepted.count) of \(search.candidates) candidate pages pass its content rules",
         "\(proven.count) of them have host evidence",
       ])
     return JudgedHost(
@@ -88,11 +88,11 @@ struct HostFinder {
   /// Of the accepted regions, those that may have evidence, and a sample of the others: all that is ever kept of them.
   /// - Returns: with them who looked for their vCPUs, and knows the host's VMs by now.
   private func hopeful(
-    _ finding: RegionSearch.Findings, _ kernel: LinuxKernel
+    _ result: RegionSearch.LayoutResult, _ kernel: LinuxKernel
   ) throws -> (regions: [RegionFacts], finder: VCPUFinder) {
     var sieve = EvidenceSieve(kernel: kernel)
     var pointed = FrameBitmap()
-    forEach(finding.accepted, finding.layout) { region in
+    forEach(result.accepted, result.layout) { region in
       if sieve.hasPointer(region) { pointed.insert(region.address.frame) }
     }
     pointed.freeze()
@@ -100,17 +100,17 @@ struct HostFinder {
     // The second stage also runs where the first found some: then all VMs are known, and it costs little.
     for stage in EvidenceSieve.Stage.allCases where stage != .old || passed.isEmpty {
       let before = Set(passed.map(\.address))
-      forEach(pointed, finding.layout) { region in
+      forEach(pointed, result.layout) { region in
         if !before.contains(region.address), sieve.passes(region, stage) { passed.append(region) }
       }
     }
     let have = Set(passed.map(\.address))
     // Most hosts have no leftovers, and need not prove their vCPUs for them.
-    let isLeftOver = finding.accepted.count > UInt64(have.count) && !passed.isEmpty
+    let isLeftOver = result.accepted.count > UInt64(have.count) && !passed.isEmpty
     let leftovers = isLeftOver ? EvidenceLeftovers(try HostEvidence(sieve.finder, regions: passed)) : nil
     var dead: [RegionFacts] = []
     var sample: [RegionFacts] = []
-    forEach(finding.accepted, finding.layout) { region in
+    forEach(result.accepted, result.layout) { region in
       guard !have.contains(region.address) else { return }
       if leftovers?.mayBeNested(region) == true {
         passed.append(region)
@@ -133,9 +133,9 @@ struct HostFinder {
   }
 
   /// Regions from which a direct-map base follows.
-  private func voters(_ finding: RegionSearch.Findings) -> [RegionFacts] {
+  private func voters(_ result: RegionSearch.LayoutResult) -> [RegionFacts] {
     var voters: [RegionFacts] = []
-    forEach(finding.accepted, finding.layout) { region in
+    forEach(result.accepted, result.layout) { region in
       guard voters.count < Self.voterLimit, LinuxKernel.directMapBase(byPointersOf: region, memory: memory) != nil
       else {
         return
@@ -155,9 +155,9 @@ struct HostFinder {
         pages: host.rejectedCount, layout: host.layout.layout.id, first: first.address, why: first.fault)
     }
     if !hosts.isEmpty { return .noSign }
-    for finding in trials.flatMap(\.search.findings) {
-      guard let count = finding.rejected[RegionRule.eptDisabled.rawValue] else { continue }
-      return .withoutEPT(regions: count, layout: finding.layout.id)
+    for result in trials.flatMap(\.search.results) {
+      guard let count = result.rejected[.eptDisabled] else { continue }
+      return .withoutEPT(regions: count, layout: result.layout.id)
     }
     let signs = try VMXSigns.find(
       dump, memory: memory,

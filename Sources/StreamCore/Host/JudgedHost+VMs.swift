@@ -33,7 +33,7 @@ extension JudgedHost {
     let apicAccess = region[.APIC_ACCESS_ADDR] ?? 0
     return VCPU(
       region: region.address, tableIndex: index,
-      registers: kvm.map { registers.merged(with: $0, isCR3Guests: region.hasGuestCR3) } ?? registers, kvm: kvm,
+      registers: kvm.map { registers.merged(with: $0, isCR3Guests: region.holdsGuestCR3) } ?? registers, kvm: kvm,
       exitReason: region.exitReason?.description, root: region[.EPT_POINTER].flatMap { try? EPTPointer($0) },
       reservedFrames: apicAccess == 0 ? [] : [apicAccess >> 12])
   }

@@ -11,24 +11,25 @@ struct LayoutTrial: Sendable {
   /// nobody gave.
   var refusal: String? {
     if case .catalogue = source { return nil }
-    return search.findings.first.map { "\(source.title) refused: \(reason($0))" }
+    return search.results.first.map { "\(source.title) refused: \(reason($0))" }
   }
 
-  private func reason(_ finding: RegionSearch.Findings) -> String {
-    let layout = finding.layout
+  private func reason(_ result: RegionSearch.LayoutResult) -> String {
+    let layout = result.layout
     if let field = RegionJudge.required.first(where: { layout[$0] == nil }) {
       return "it has no place for \(field.name)"
     }
     if let kernelFault { return "pages pass its rules, but the host kernel's tables cannot be read: \(kernelFault)" }
     if let host {
       let first = host.rejected.first.map { "; at \($0.address): \($0.fault)" } ?? ""
-      return "\(finding.accepted.count) pages pass its rules, and none has host evidence" + first
+      return "\(result.accepted.count) pages pass its rules, and none has host evidence" + first
     }
-    let rejected = finding.rejected.values.reduce(0, +)
-    guard let worst = finding.rejected.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }) else {
+    let rejected = result.rejected.values.reduce(0, +)
+    guard let worst = result.rejected.max(by: { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }) else {
       let ids = layout.revisionIDs.map { hex($0) }.joined(separator: ", ")
       return "no page with its revision id (\(ids)) holds more than a header"
     }
-    return "none of \(rejected) pages with its revision id passes its rules, \(worst.value) break rule \(worst.key)"
+    return "none of \(rejected) pages with its revision id passes its rules, \(worst.value) break rule "
+      + worst.key.rawValue
   }
 }

@@ -16,15 +16,3 @@ struct VCPU: Sendable {
   /// Host frames that this map has and that are no RAM of the guest: the APIC access page.
   var reservedFrames: [UInt64] = []
 }
-
-/// A VM of the host, and what shows that it is one.
-struct ProvenVM: Sendable {
-  /// Its `struct kvm`.
-  let kvm: VirtualAddress
-  /// In the order of its own table.
-  let vcpus: [VCPU]
-  /// What the claim rests on, one line each.
-  let evidence: [String]
-  /// Host frames, ascending, which that evidence stands in: none of them may be a guest's memory.
-  let evidenceFrames: [UInt64]
-}

@@ -5,15 +5,8 @@ private let formats: [(magic: [UInt8], open: @Sendable (DumpInput) throws(HostDu
 ]
 
 /// Opens a host dump, whatever its format, by content.
-/// - Throws: `.system` when the file cannot be opened or read, `.unsupported` for what is known but not read,
+/// - Throws: `.system` when it cannot be read, `.unsupported` for what is known but not read,
 /// `.unknown` for the rest, `.format` when it is of a format that is read and a header field cannot be right.
-func openHostDump(path: String, mapped: Bool = true) throws(HostDumpError) -> any HostDump {
-  let file: InputFile
-  do throws(SystemError) { file = try InputFile(path: path, mapped: mapped) } catch { throw .system(error) }
-  return try openHostDump(ByteSource(file))
-}
-
-/// The same, from bytes that lie anywhere.
 func openHostDump(_ source: ByteSource) throws(HostDumpError) -> any HostDump {
   let input = DumpInput(source)
   let head = try input.header(at: 0, count: 64)

@@ -75,7 +75,7 @@ struct ElfDump: HostDump {
           found: "\(header.loads.count) PT_LOADs, none"))
     }
     summary = HostDumpSummary(
-      format: "elf", headerVersion: nil, codec: .raw, hasCodec: false, dumpLevel: nil,
+      format: "elf", headerVersion: nil, codec: nil, dumpLevel: nil,
       frames: memory.runs.last?.end ?? 0,
       storedPages: stored.runs.reduce(0) { $0 + ($1.end - $1.start) }, incomplete: header.isIncomplete || cut)
     self.remarks = remarks

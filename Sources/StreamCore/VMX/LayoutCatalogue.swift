@@ -38,9 +38,6 @@ public enum LayoutCatalogue {
     return heads
   }
 
-  /// The ids that some layout has.
-  static var revisionIDs: Set<UInt32> { Set(all.flatMap(\.revisionIDs)) }
-
   /// The layouts that have the id; bit 31 (shadow VMCS) is ignored.
   static func layouts(revisionID: UInt32) -> [Layout] {
     all.filter { $0.revisionIDs.contains(revisionID & 0x7fff_ffff) }.compactMap(\.layout)

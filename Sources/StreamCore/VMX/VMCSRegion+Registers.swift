@@ -25,7 +25,7 @@ extension VMCSRegion {
     // Without the control the field is what an earlier mode left.
     if controls.loadsPAT == true { state.set(.pat, self[.GUEST_IA32_PAT], .vmcs) }
     if let efer = efer(controls, hostLoadsEFER: hostLoadsEFER) { state.registers[.efer] = efer }
-    if hasGuestCR3(cr0, controls) { state.set(.cr3, self[.GUEST_CR3], .vmcs) }
+    if holdsGuestCR3(cr0, controls) == true { state.set(.cr3, self[.GUEST_CR3], .vmcs) }
     if !isRealModeEmulated(cr0, controls) {
       state.set(.rflags, self[.GUEST_RFLAGS], .vmcs)
       for register in SegmentRegister.allCases {
@@ -49,15 +49,16 @@ extension VMCSRegion {
   }
 
   /// Whether GUEST_CR3 is what the guest loaded. Without unrestricted guest KVM puts its identity map there while the
-  /// guest runs without paging, and without EPT its shadow page tables. Source: KVM vmx_load_mmu_pgd;
-  /// Documentation/vmcs.md §5.
-  var hasGuestCR3: Bool {
-    hasGuestCR3(guestVisible(.GUEST_CR0, .CR0_GUEST_HOST_MASK, .CR0_READ_SHADOW), RegionControls(self))
+  /// guest runs without paging, and without EPT its shadow page tables. `nil`: the layout lacks the fields that tell.
+  /// Source: KVM vmx_load_mmu_pgd; Documentation/vmcs.md §5.
+  var holdsGuestCR3: Bool? {
+    holdsGuestCR3(guestVisible(.GUEST_CR0, .CR0_GUEST_HOST_MASK, .CR0_READ_SHADOW), RegionControls(self))
   }
 
-  private func hasGuestCR3(_ cr0: UInt64?, _ controls: RegionControls) -> Bool {
-    guard controls.hasEPT != false else { return false }
-    return controls.isUnrestrictedGuest == true || cr0.map { $0 >> 31 & 1 == 1 } ?? false
+  private func holdsGuestCR3(_ cr0: UInt64?, _ controls: RegionControls) -> Bool? {
+    if controls.hasEPT == false { return false }
+    if controls.isUnrestrictedGuest == true || cr0.map({ $0 >> 31 & 1 == 1 }) == true { return true }
+    return controls.isUnrestrictedGuest == false && cr0 != nil ? false : nil
   }
 
   /// Real mode without unrestricted guest runs as virtual-8086 mode, with segments and flags of KVM's making.

@@ -21,9 +21,6 @@ struct MapCounts: Sendable, Equatable {
   /// Tables that the memory does not hold, and tables whose stored bytes are damaged.
   var absentTables: UInt64 = 0
   var badTables: UInt64 = 0
-  /// Host frames of the first absent and of the first bad tables.
-  var absentFrames: [UInt64] = []
-  var badFrames: [UInt64] = []
 
   /// Whether a part of the guest's map could not be read or was refused.
   var isIncomplete: Bool { loops + shared + misconfigured + absentTables + badTables > 0 }
@@ -39,8 +36,6 @@ struct MapCounts: Sendable, Equatable {
     shared &+= other.shared
     absentTables &+= other.absentTables
     badTables &+= other.badTables
-    absentFrames += other.absentFrames.prefix(max(0, Self.listLimit - absentFrames.count))
-    badFrames += other.badFrames.prefix(max(0, Self.listLimit - badFrames.count))
   }
 
   /// The table's page, or `nil` with the reason counted.
@@ -51,11 +46,9 @@ struct MapCounts: Sendable, Equatable {
       return page
     case .absent:
       absentTables += 1
-      if absentFrames.count < Self.listLimit { absentFrames.append(frame) }
       return nil
     case .bad:
       badTables += 1
-      if badFrames.count < Self.listLimit { badFrames.append(frame) }
       return nil
     }
   }

@@ -36,7 +36,7 @@ import Testing
     #expect(scan.regions.count > 1800)
     #expect(host.regions.map(\.address.rawValue) == [0x3ff_0000, 0x3ff_4000, 0x3ff_8000])
     #expect(host.facts.count <= 1024 + 4)
-    #expect(host.rejectedCount == host.search.findings.map(\.accepted.count).max().map { $0 - 3 })
+    #expect(host.rejectedCount == host.search.results.map(\.accepted.count).max().map { $0 - 3 })
     #expect(host.rejected.count <= 128)
     #expect(host.rejected.filter(\.fault.isDeath).map(\.address.rawValue) == [0x3ff_c000])
   }

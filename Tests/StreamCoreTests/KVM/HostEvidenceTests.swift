@@ -21,7 +21,7 @@ import Testing
     #expect(proof.role == .vmcs01)
     #expect(proof.kvm.rawValue == kvm)
     #expect(proof.vcpu.rawValue == directMap + 0x80_0380)
-    #expect(proof.index == 0 && proof.listed && proof.anchored && proof.isActive == true && proof.cpu == 1)
+    #expect(proof.index == 0 && evidence.kvms.first?.list != nil && proof.isActive == true && proof.cpu == 1)
     #expect(proof.checks == Set(LoadedVMCSCheck.allCases))
     // Region, HOST_CR3's table, kernel stack, vcpu_vmx (two pages), struct kvm (two pages), the xarray's node.
     #expect(Set(proof.frames).isSuperset(of: [0x4000, 0x101, 0x5000, 0x800, 0x801, 0x3000, 0x3001, 0x900]))
@@ -160,7 +160,7 @@ import Testing
     let other = host.addVM(1, listed: false)
     let stranger = host.addVCPU(at: 0x82_0380, kvm: other, region: 0x402_0000)
     host.setTable(of: other, node: 0x91_0000, vcpus: [0x82_0380])
-    #expect(try verdict(host, stranger).get().listed == false)
+    #expect(try host.evidence([stranger]).kvms.map { $0.list == nil } == [true])
     let expected = Verdict.failure(.kvm(.notListed(VirtualAddress(rawValue: other))))
     #expect(try verdict(host, stranger, others: [facts]) == expected)
     #expect(try host.evidence([stranger, facts]).evidence(for: stranger.address) == expected)

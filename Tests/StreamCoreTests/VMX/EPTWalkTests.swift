@@ -183,7 +183,7 @@ import Testing
     #expect(taken.translate(GPA(frame: 0))?.hostFrame == 0x100)
   }
 
-  @Test func tablesThatAreMissingAreCountedAndListed() throws {
+  @Test func tablesThatAreMissingAreCounted() throws {
     var memory = chain()
     for index in 0..<20 { memory[0x42, index + 1] = entry(0x900 + UInt64(index)) }
     memory[0x41, 1] = entry(0x800)
@@ -192,16 +192,14 @@ import Testing
     memory[0x43, 0] = entry(0x100, Self.leaf)
     let outcome = outcome(try walk(memory), atLeast: 4)
     #expect(outcome.counts.absentTables == 21)
-    #expect(outcome.counts.absentFrames == [0x800] + (0..<15).map { 0x900 + $0 })
     #expect(outcome.counts.badTables == 1)
-    #expect(outcome.counts.badFrames == [0x801])
     #expect(outcome.counts.isIncomplete)
     #expect(outcome.runs == [MapRun(gpaFrame: 0, hostFrame: 0x100, count: 1)])
   }
 
   @Test func anAbsentRootMapsNothing() throws {
     let outcome = outcome(try walk(VMXMemory()))
-    #expect(outcome.counts.absentFrames == [0x40])
+    #expect(outcome.counts.absentTables == 1)
     #expect(outcome.runs.isEmpty)
   }
 

@@ -86,6 +86,30 @@ import Testing
     #expect(page.region.registerState(hostLoadsEFER: true)[.cr3] == nil)
   }
 
+  @Test func aLayoutThatCannotTellWhoseCR3ItIsSaysNeither() throws {
+    let whole = try #require(LayoutCatalogue.layout(id: "bochs-2.7"))
+    let places = Dictionary(uniqueKeysWithValues: whole.fields.compactMap { field in whole[field].map { (field, $0) } })
+    func held(
+      without missing: Set<VMCSField>, _ change: (inout PageBuilder) -> Void = { _ in }
+    ) throws -> Bool? {
+      var page = PageBuilder.guest(
+        try Layout(
+          id: "cut", processor: "cut", revisionIDs: whole.revisionIDs, accessRights: whole.accessRights,
+          places: places.filter { !missing.contains($0.key) }))
+      change(&page)
+      return page.region.holdsGuestCR3
+    }
+    #expect(try held(without: []) == true)
+    // With unrestricted guest it is the guest's, whether CR0 is known or not.
+    #expect(try held(without: [.CR0_READ_SHADOW]) == true)
+    #expect(try held(without: [.CR0_READ_SHADOW]) { $0[.SECONDARY_VM_EXEC_CONTROL] = 0x347a } == nil)
+    #expect(try held(without: [.CR0_GUEST_HOST_MASK, .SECONDARY_VM_EXEC_CONTROL]) == nil)
+    // Paging on settles it without the secondary controls, paging off does not.
+    #expect(try held(without: [.SECONDARY_VM_EXEC_CONTROL]) == true)
+    #expect(try held(without: [.SECONDARY_VM_EXEC_CONTROL]) { $0[.CR0_READ_SHADOW] = 0x11 } == nil)
+    #expect(try held(without: []) { $0[.SECONDARY_VM_EXEC_CONTROL] = 0x34f8 } == false)
+  }
+
   @Test func exitsOnCR3LoadsSayNothingOfWhoseCR3ItIs() throws {
     var page = try guest()
     page[.CPU_BASED_VM_EXEC_CONTROL] = 0xb5a0_edfa

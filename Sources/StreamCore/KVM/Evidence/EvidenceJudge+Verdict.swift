@@ -15,8 +15,7 @@ extension EvidenceJudge {
     return VCPUEvidence(
       region: region.address, role: isNested ? .nested(of: vcpu) : .vmcs01, vcpu: vcpu,
       loadedVMCS: HPA(rawValue: proof.pointer), checks: proof.loaded.passed, kvm: proof.kvm.address, index: proof.index,
-      anchored: kernel.anchored, listed: proof.kvm.list != nil, isActive: isActive(proof, shape),
-      cpu: proof.loaded.cpu, frames: frames(of: region, proof))
+      isActive: isActive(proof, shape), cpu: proof.loaded.cpu, frames: frames(of: region, proof))
   }
 
   /// Whether `vcpu_vmx.loaded_vmcs` names this place; `nil` when it names nothing inside its vCPU.

@@ -30,12 +30,9 @@ struct HostEvidence: Sendable {
   /// VMs looked at beyond those that regions lead to.
   static let siblingLimit = 4096
 
-  /// - Parameter search: asked once, for regions that do not lead into their vCPU by themselves.
-  init(kernel: LinuxKernel, regions: [RegionFacts], search: (any PointerSearch)? = nil) throws {
-    try self.init(VCPUFinder(kernel: kernel), regions: regions, search: search)
-  }
-
-  /// - Parameter finder: may have looked at the regions before.
+  /// - Parameters:
+  ///   - finder: may have looked at the regions before.
+  ///   - search: asked once, for regions that do not lead into their vCPU by themselves.
   init(_ finder: VCPUFinder, regions: [RegionFacts], search: (any PointerSearch)? = nil) throws {
     let judge = try EvidenceJudge(finder, regions: regions, search: search)
     kernel = finder.kernel

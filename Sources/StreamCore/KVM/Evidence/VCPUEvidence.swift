@@ -12,10 +12,6 @@ struct VCPUEvidence: Sendable, Equatable {
   let kvm: VirtualAddress
   /// Index of the vCPU in that VM's table.
   let index: Int
-  /// Kernel tables from the dump's VMCOREINFO.
-  let anchored: Bool
-  /// The VM stands in the kernel's own list of VMs.
-  let listed: Bool
   /// The vCPU's `loaded_vmcs` names this region: its registers are those in `arch`. `nil` where that pointer is not
   /// known.
   let isActive: Bool?

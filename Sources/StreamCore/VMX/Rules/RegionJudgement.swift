@@ -2,37 +2,12 @@
 /// is whether the vCPU is alive: the region of a dead one keeps its content.
 enum RegionJudgement: Sendable, Equatable {
   /// A vCPU's region.
-  case guest(RegionAcceptance)
+  case guest
   /// The revision id and nothing else: a VMXON region, or one that was never loaded.
   case headerOnly
   /// A shadow VMCS (bit 31 of the header): belongs to another region, is no vCPU.
   case shadow
   case rejected(RegionFault)
-
-  var acceptance: RegionAcceptance? { if case .guest(let acceptance) = self { acceptance } else { nil } }
-}
-
-/// What is known of a page that passed the strong rules.
-struct RegionAcceptance: Sendable, Equatable {
-  /// What the memory says of the EPT root.
-  enum Root: Sendable, Equatable {
-    /// EPTP is 0: the vCPU never ran.
-    case none
-    /// No memory to look into.
-    case unseen
-    /// So many present entries. 0: nothing mapped, as in the root of a dead guest.
-    case table(entries: Int)
-    /// The dump does not hold the page, or holds it damaged.
-    case absent
-  }
-
-  /// EPTP 0, CR3 0 and the reset RIP: an AP that waits for its SIPI, or a vCPU just made.
-  var neverRan: Bool
-  /// `nil` for a vCPU that never ran.
-  var eptPointer: EPTPointer?
-  var root: Root
-  /// Not 0: an exit aborted. Worth a warning, never seen.
-  var abortIndicator: UInt32
 }
 
 /// Judges pages by the rules of Documentation/vmcs.md §4. Rules whose fields the layout lacks are skipped.
@@ -54,7 +29,8 @@ struct RegionJudge: Sendable {
       if region.isShadow { return .shadow }
       if isHeaderOnly(page) { return .headerOnly }
       for field in Self.required where layout[field] == nil { throw RegionFault(.layout, field, 0) }
-      return .guest(try accept(region))
+      try check(region)
+      return .guest
     } catch {
       return .rejected(error)
     }
@@ -64,7 +40,7 @@ struct RegionJudge: Sendable {
     page.u32(4) == 0 && page.bytes.withBytes { $0.extracting(8..<pageSize).isZero }
   }
 
-  private func accept(_ region: VMCSRegion) throws(RegionFault) -> RegionAcceptance {
+  private func check(_ region: VMCSRegion) throws(RegionFault) {
     let controls = RegionControls(region)
     try checkLinkValue(region, controls)
     try RegionControls.check(region)
@@ -75,10 +51,7 @@ struct RegionJudge: Sendable {
     guard controls.hasEPT != false, layout[.EPT_POINTER] != nil else {
       throw RegionFault(.eptDisabled, .EPT_POINTER, region[.EPT_POINTER] ?? 0)
     }
-    let pointer = try eptPointer(region)
-    let root = try self.root(pointer, region)
-    return RegionAcceptance(
-      neverRan: pointer == nil, eptPointer: pointer, root: root, abortIndicator: region.abortIndicator)
+    if let pointer = try eptPointer(region) { try checkRoot(pointer) }
   }
 
   private func checkLinkValue(_ region: VMCSRegion, _ controls: RegionControls) throws(RegionFault) {
@@ -115,13 +88,9 @@ struct RegionJudge: Sendable {
     }
   }
 
-  private func root(_ pointer: EPTPointer?, _ region: VMCSRegion) throws(RegionFault) -> RegionAcceptance.Root {
-    guard let pointer else { return .none }
-    guard let memory else { return .unseen }
-    guard let page = memory.page(pointer.rootFrame).page else { return .absent }
-    guard let entries = pointer.tables(inRoot: page) else {
-      throw RegionFault(.eptRoot, .EPT_POINTER, pointer.rawValue)
-    }
-    return .table(entries: entries)
+  /// A root that the dump lacks is no contradiction, and neither is one that maps nothing, as a dead guest's.
+  private func checkRoot(_ pointer: EPTPointer) throws(RegionFault) {
+    guard let page = memory?.page(pointer.rootFrame).page else { return }
+    guard pointer.tables(inRoot: page) != nil else { throw RegionFault(.eptRoot, .EPT_POINTER, pointer.rawValue) }
   }
 }

@@ -1,3 +1,10 @@
+/// A note of an ELF note segment. Source: elf(5), Elf64_Nhdr.
+struct Note: Sendable, Equatable {
+  var name: String
+  var type: UInt32
+  var descriptor: [UInt8]
+}
+
 extension Note {
   /// More bytes of notes than any host writes: a hostile size never decides an allocation.
   static let maximumBytes: UInt64 = 64 << 20

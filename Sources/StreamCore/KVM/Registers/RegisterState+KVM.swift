@@ -4,8 +4,9 @@ extension RegisterState {
   /// After an exit KVM reads RSP, RIP and CR3 from the VMCS only when it needs them, and writes them back only before
   /// the next entry; `regs_avail` and `regs_dirty` say which copy counts. RFLAGS, CR0, CR4 and segments stand in the
   /// VMCS always.
-  /// - Parameter isCR3Guests: the region that this state was read from holds the guest's own CR3.
-  func merged(with vcpu: KVMVCPUState, isCR3Guests: Bool) -> RegisterState {
+  /// - Parameter isCR3Guests: the region that this state was read from holds the guest's own CR3; `nil`: not known. KVM's
+  ///   copy may be older than the region's, and counts only where it must be the newer or the only one.
+  func merged(with vcpu: KVMVCPUState, isCR3Guests: Bool?) -> RegisterState {
     var merged = self
     if let copy = vcpu.registers {
       for (index, register) in Register.general.enumerated() where index != 4 {
@@ -13,7 +14,7 @@ extension RegisterState {
       }
       if copy.available >> 4 & 1 == 1 { merged.registers[.rsp] = Sourced(copy.values[4], .kvm) }
       if copy.available >> 16 & 1 == 1 { merged.registers[.rip] = Sourced(copy.values[16], .kvm) }
-      if copy.dirty >> 19 & 1 == 1 || !isCR3Guests { merged.registers[.cr3] = Sourced(copy.cr3, .kvm) }
+      if copy.dirty >> 19 & 1 == 1 || isCR3Guests == false { merged.registers[.cr3] = Sourced(copy.cr3, .kvm) }
       merged.registers[.cr2] = Sourced(copy.cr2, .kvm)
       if let efer = copy.efer { merged.registers[.efer] = Sourced(efer, .kvm) }
     }

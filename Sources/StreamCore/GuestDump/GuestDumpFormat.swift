@@ -1,0 +1,16 @@
+/// A format that guests are written in.
+public struct GuestDumpFormat: Sendable {
+  /// As `--format` and the manifest name it.
+  public let name: String
+  /// Without the dot.
+  let fileExtension: String
+  /// What pages may be stored as.
+  let codecs: [PageCodec]
+  /// It records a codec for each page; other formats hold raw pages.
+  var storesAnyCodec: Bool { codecs.count > 1 }
+  /// Creates the temporary file beside the path. `memory`: bytes for what the writer gathers.
+  let open: @Sendable (GuestImage, _ path: String, _ memory: Int) throws(GuestDumpError) -> any GuestDumpWriter
+}
+
+/// The formats that are written. A format is added by a file and a line here; the first is the default.
+public let guestDumpFormats: [GuestDumpFormat] = [KdumpWriter.format, ElfWriter.format]
