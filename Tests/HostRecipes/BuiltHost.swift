@@ -63,6 +63,8 @@ package struct BuiltGuest: Sendable {
   package let backing: RecipeBacking
   package var kvm = BuiltKernel.Mapping(virtual: 0, frames: [])
   package var processTables = PageTables(root: 0, levels: 4)
+  /// Its VMM, where the host's kernel describes itself.
+  package var vmm: BuiltProcess?
   package var eptPointer: UInt64 = 0
   /// Per RAM range: first guest frame, frames, HVA of the first.
   package var hostVirtual: [(gfn: UInt64, pages: UInt64, hva: UInt64)] = []

@@ -154,12 +154,29 @@ extension HostBuilder {
         throw RecipeMistake(line: vcpu.line, text: error.text)
       }
     }
+    let pid = UInt64(300 + index * 20)
+    try addVMM(&guest, pid: pid)
     try module.write(
-      kvm, process: process, vcpus: guest.vcpus.map(\.vcpuAddress), slots: slots, pid: UInt64(300 + index * 20),
+      kvm, process: process, vcpus: guest.vcpus.map(\.vcpuAddress), slots: slots, pid: pid, vmm: guest.vmm,
       kernel: kernel, in: &space)
     if spec.hasPTI { isolate(process) }
     if guest.isDead { try kill(guest) }
     guests.append(guest)
+  }
+
+  /// The process of a guest's VMM, where the host's kernel describes itself.
+  private mutating func addVMM(
+    _ guest: inout BuiltGuest, pid: UInt64
+  ) throws(RecipeMistake) {
+    guard tasks != nil else { return }
+    let process = KVMModule.vmm(
+      name: guest.name, pid: pid, vcpus: guest.vcpus, kvm: guest.kvm, module: module, kernel: kernel)
+    let vmm = try tasks?.add(process, root: guest.processTables.root, kernel: kernel, in: &space)
+    for (vcpu, thread) in zip(guest.vcpus, vmm?.threads ?? []) {
+      try module.writeEvidence(
+        of: vcpu, thread: thread, eptPointer: guest.eptPointer, kernel: kernel, in: &space)
+    }
+    guest.vmm = vmm
   }
 
   /// Maps the guest's frames, in EPT by guest address and in the VMM's tables by host address.

@@ -7,6 +7,8 @@ package struct HostBuilder: Sendable {
   package var space: RecipeSpace
   package var kernel: BuiltKernel
   package var module: KVMModule
+  /// Of a host that describes itself.
+  package var tasks: KernelTasks?
   package var images: [RecipeGuestImage] = []
   package var backings: [RecipeBacking] = []
   /// Per guest: guest frames that map a shared frame.
@@ -39,6 +41,7 @@ package struct HostBuilder: Sendable {
     (images, backings, merged) = try HostBuilder.placeGuests(spec, in: &space)
     kernel = try BuiltKernel(spec.kernel, image: image, in: &space)
     module = try KVMModule(layout: layout, shape: shape, kernel: &kernel, in: &space)
+    tasks = try KernelTasks(kernel: kernel, in: &space)
     self.space = space
   }
 
@@ -52,6 +55,8 @@ package struct HostBuilder: Sendable {
     for guest in guests { kernel.tables.copyKernelHalf(to: guest.processTables, in: &space.memory) }
     module.link(machines: guests.filter { !$0.isDead }.map(\.kvm), in: &space.memory)
     module.linkLoaded(kernel: kernel, in: &space.memory)
+    let ended = guests.filter(\.isDead).compactMap(\.vmm?.leader)
+    tasks?.link(kernel: kernel, without: Set(ended), in: &space.memory)
     try plantFakes()
     try plantForgeries()
     if spec.hasSecrets { hideSecrets() }
@@ -96,6 +101,7 @@ package struct HostBuilder: Sendable {
       dropped += RecipeKdump.runs(filtered.sorted())
     }
     for guest in guests { user += guest.vcpus.compactMap { $0.tlsFrame.map { $0..<$0 + 1 } } }
+    user += guests.compactMap { $0.vmm?.argumentsFrame.map { $0..<$0 + 1 } }
     let finished = guests.map { guest in
       var guest = guest
       guest.memory = space.memory

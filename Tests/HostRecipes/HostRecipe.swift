@@ -13,7 +13,10 @@ import HostModel
 ///     share web 0x300000 db 0x200000  # KSM: db's page becomes web's frame
 ///
 /// Host words: `ram`, `cpus`, `layout`, `kernel` (shape and release), `shape`, `release`, `seed`, `la57`, `pti`,
-/// `directmap`, `unknown-layout REVISION`, `secrets` (every page names its owner).
+/// `directmap`, `unknown-layout REVISION`, `secrets` (every page names its owner), `symbols [content]
+/// [percpu|plain|entry|addresses]` (names in memory and where they are in VMCOREINFO, or by content alone; a form other
+/// than the release's), `types` (BTF), `builtin` (KVM is part of the kernel's image). A host with symbols or types has
+/// processes, too.
 /// Host lines: `hole RANGE`, `drop RANGE` (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE COUNT`, `no
 /// vmcoreinfo`, `no legacy-hole`, `forge GUEST VCPU …` (in page cache).
 /// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`,
@@ -91,6 +94,12 @@ package struct HostRecipe: Sendable {
       case "seed": spec.seed = try words.number("seed")
       case "unknown-layout": spec.unknownRevision = UInt32(clamping: try words.number("revision"))
       case "secrets": spec.hasSecrets = true
+      case "symbols":
+        spec.hasSymbols = true
+        spec.hasSymbolKeys = !words.take("content")
+        spec.symbolForm = KallsymsForm.allCases.first { words.take($0.rawValue) }
+      case "types": spec.hasTypes = true
+      case "builtin": spec.isKVMBuiltIn = true
       case "la57": spec.isLA57 = true
       case "pti": spec.hasPTI = true
       case "directmap": spec.directMapPage = try pageSize(&words)

@@ -25,6 +25,22 @@ package struct HostSpec: Sendable {
   package var hasSecrets = false
   /// In page cache: host frames that no guest maps.
   package var forgeries: [ForgerySpec] = []
+  /// Names in the kernel's memory, and how their table says addresses when not as the kernel's own release does.
+  package var hasSymbols = false
+  package var symbolForm: KallsymsForm?
+  /// VMCOREINFO says where the names are.
+  package var hasSymbolKeys = true
+  package var hasTypes = false
+  package var isKVMBuiltIn = false
+
+  /// What the host's kernel says of itself, if anything.
+  package var selfDescription: KernelSelfDescription? {
+    guard hasSymbols || hasTypes, let shape = KVMShape.named(shape) else { return nil }
+    var own = KernelSelfDescription(shape, hasTypes: hasTypes, isKVMBuiltIn: isKVMBuiltIn)
+    own.symbols = hasSymbols ? symbolForm ?? own.shape.symbolForm : nil
+    own.hasSymbolKeys = hasSymbolKeys
+    return own
+  }
 
   static let kernelVersion = "#1 SMP PREEMPT_DYNAMIC Recipe"
 
@@ -35,6 +51,8 @@ package struct HostSpec: Sendable {
     kernel.isLA57 = isLA57
     kernel.largestPage = directMapPage
     kernel.cpus = cpus
+    kernel.hasLinkedPerCPU = shape == "7.3"
+    kernel.selfDescription = selfDescription
     return kernel
   }
 }

@@ -33,7 +33,7 @@ extension BuiltKernel {
       registers[18] = 0x246
       registers[19] = perCPUBase(cpu) + 0x7f00
       registers[20] = 0x18
-      registers[22] = perCPUBase(cpu)
+      registers[22] = gsBase(cpu)
       bytes += ElfNotes.processStatus(pid: 0, registers: registers)
     }
     guard hasVMCoreInfo else { return bytes }

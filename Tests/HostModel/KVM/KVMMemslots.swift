@@ -39,4 +39,40 @@ public enum KVMMemslots {
     space.memory.store(UInt64(slot.id), at: place + 260, width: 2)
     return kernel.virtual(place + 128)
   }
+
+  /// `struct kvm_memslots` since 5.17, bytes.
+  static let setSize: UInt64 = 1072
+
+  /// Writes the slots of one address space into the trees of both sets: node 0 and node 1 of each slot.
+  /// - Returns: the two roots.
+  static func buildPair<Space: FrameSpace>(
+    _ slots: [Slot], addressSpace: UInt64, kernel: BuiltKernel, slab: inout KernelSlab, in space: inout Space
+  ) throws(Space.Failure) -> [UInt64] {
+    var places: [UInt64] = []
+    let ascending = slots.sorted { $0.gfn < $1.gfn }
+    for slot in ascending {
+      let place = try slab.allocate(in: &space)
+      space.memory.store(slot.gfn, at: place + 176)
+      space.memory.store(slot.pages, at: place + 184)
+      space.memory.store(slot.hva, at: place + 248)
+      space.memory.store(UInt64(slot.id), at: place + 260, width: 2)
+      space.memory.store(addressSpace, at: place + 262, width: 2)
+      places.append(place)
+    }
+    return [128, 152].map { node in link(places.map { $0 + node }[...], under: 0, kernel: kernel, in: &space.memory) }
+  }
+
+  /// A balanced tree of `struct rb_node`: parent with the colour black in bit 0, right, left.
+  private static func link(
+    _ nodes: ArraySlice<UInt64>, under parent: UInt64, kernel: BuiltKernel, in memory: inout SparseMemory
+  ) -> UInt64 {
+    guard !nodes.isEmpty else { return 0 }
+    let middle = nodes.startIndex + nodes.count / 2
+    let place = nodes[middle]
+    let own = kernel.virtual(place)
+    memory.store(parent | 1, at: place)
+    memory.store(link(nodes[(middle + 1)...], under: own, kernel: kernel, in: &memory), at: place + 8)
+    memory.store(link(nodes[..<middle], under: own, kernel: kernel, in: &memory), at: place + 16)
+    return own
+  }
 }

@@ -20,7 +20,7 @@ extension KVMModule {
     try machine.process.map(tlsPage, to: tls << 12, flags: PageTables.Flags.userData, in: &space)
     var host = hostState(kernel, hostCPU: hostCPU, process: machine.process)
     if state != .neverRun {
-      host.gsBase = kernel.perCPUBase(hostCPU)
+      host.gsBase = kernel.gsBase(hostCPU)
       host.fsBase = tlsPage + 0x6c0
       host.rsp = stack.virtual + 0x3900 + space.random.below(128) << 3
     }
@@ -122,8 +122,9 @@ extension KVMModule {
 }
 
 extension BuiltKernel {
-  /// Takes back a run of vmalloc or module space.
+  /// Takes back a run of vmalloc or module space. What stands in the direct map stays mapped.
   public func unmap<Space: FrameSpace>(_ mapping: Mapping, in space: inout Space) throws(Space.Failure) {
+    guard let first = mapping.frames.first, mapping.virtual != virtual(first << 12) else { return }
     for page in mapping.frames.indices {
       try tables.setEntry(0, for: mapping.virtual + UInt64(page) << 12, in: &space)
     }

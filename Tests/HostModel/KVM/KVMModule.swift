@@ -4,6 +4,9 @@ public struct KVMModule: Sendable {
   /// Where the list head of all VMs stands in its page of module data.
   static let listPlace: UInt64 = 0x2c0
 
+  /// Where `vmx_vmexit` stands in its page of module text.
+  static let exitPlace: UInt64 = 0x3ae
+
   /// Bytes from the start of a CPU's area, where Debian's cloud kernel of 6.1 has them.
   enum PerCPU {
     /// `current_vmcs`, a pointer to the `loaded_vmcs` region in use.
@@ -14,7 +17,7 @@ public struct KVMModule: Sendable {
 
   public let layout: VMCSLayout
   public let shape: KVMShape
-  private let listPage: BuiltKernel.Mapping
+  let listPage: BuiltKernel.Mapping
   /// Virtual address of `vmx_vmexit`: HOST_RIP of all regions.
   public private(set) var vmexit: UInt64 = 0
   /// Physical addresses of the bitmaps of nested virtualisation.
@@ -40,15 +43,26 @@ public struct KVMModule: Sendable {
     self.layout = layout
     self.shape = shape
     vcpuSlab = KernelSlab(objectSize: shape.size, slabFrames: 8)
-    listPage = try kernel.moduleAlloc(pages: 1, in: &space)
+    let isBuiltIn = kernel.description.selfDescription?.isKVMBuiltIn ?? false
+    if isBuiltIn {
+      listPage = kernel.imagePage(BuiltKernel.DataPlace.kvmData)
+    } else {
+      listPage = try kernel.moduleAlloc(pages: 1, in: &space)
+    }
   }
 
   /// The module's text, a VXMON region for each CPU, and the bitmaps.
   public mutating func load<Space: FrameSpace>(
     kernel: inout BuiltKernel, in space: inout Space
   ) throws(Space.Failure) {
-    let text = try kernel.moduleAlloc(pages: 1, in: &space)
-    let place: UInt64 = 0x3ae
+    let isBuiltIn = kernel.description.selfDescription?.isKVMBuiltIn ?? false
+    let text: BuiltKernel.Mapping
+    if isBuiltIn {
+      text = kernel.imagePage(BuiltKernel.DataPlace.kvmText)
+    } else {
+      text = try kernel.moduleAlloc(pages: 1, in: &space)
+    }
+    let place = KVMModule.exitPlace
     vmexit = text.virtual + place
     // vmlaunch, jmp, then vmx_vmexit itself (Documentation/vmcs.md §11).
     let code: [UInt8] = [0x0f, 0x01, 0xc2, 0xe9, 0x60, 0, 0, 0, 0x50, 0x48, 0x8b, 0x44, 0x24, 0x08, 0x8f, 0x00]
@@ -60,6 +74,7 @@ public struct KVMModule: Sendable {
     }
     vmreadBitmap = try bitmapPage(clear: 19, in: &space)
     vmwriteBitmap = try bitmapPage(clear: 12, in: &space)
+    try writeModules(kernel: &kernel, in: &space)
   }
 
   /// A page of ones with a few bits cleared: MSR, VMREAD and VMWRITE bitmaps.
@@ -74,7 +89,7 @@ public struct KVMModule: Sendable {
   /// Chains VMs into `vm_list`, the youngest first. `machines` are their `struct kvm` in the order of creation.
   public func link(machines: [BuiltKernel.Mapping], in memory: inout SparseMemory) {
     let youngestFirst = machines.reversed()
-    KVMModule.close(
+    BuiltKernel.close(
       [vmList] + youngestFirst.map { $0.virtual + shape.kvm.list },
       at: [listPage.physical(KVMModule.listPlace)] + youngestFirst.map { $0.physical(shape.kvm.list) }, in: &memory)
   }
@@ -83,15 +98,7 @@ public struct KVMModule: Sendable {
   public func linkLoaded(kernel: BuiltKernel, in memory: inout SparseMemory) {
     for (cpu, links) in loadedLinks {
       let ring = [kernel.perCPU[cpu] + PerCPU.loaded] + links
-      KVMModule.close(ring.map { kernel.virtual($0) }, at: ring, in: &memory)
-    }
-  }
-
-  /// A circular list of `struct list_head`: virtual addresses of its nodes, and where they stand.
-  private static func close(_ nodes: [UInt64], at places: [UInt64], in memory: inout SparseMemory) {
-    for (index, place) in places.enumerated() {
-      memory.store(nodes[(index + 1) % nodes.count], at: place)
-      memory.store(nodes[(index + nodes.count - 1) % nodes.count], at: place + 8)
+      BuiltKernel.close(ring.map { kernel.virtual($0) }, at: ring, in: &memory)
     }
   }
 }

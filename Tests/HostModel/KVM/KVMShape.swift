@@ -29,6 +29,9 @@ public struct KVMShape: Sendable {
   public var hasMSRPage = false
   public var loaded = LoadedForm()
   public var kvm = KVMForm()
+  public var vcpu = VCPUForm()
+  /// Bytes of `regs_avail`, and of `regs_dirty` behind it: unsigned long since 7.2.
+  public var maskSize: UInt64 = 4
 
   /// `struct loaded_vmcs`: places that moved.
   public struct LoadedForm: Sendable {
@@ -49,6 +52,36 @@ public struct KVMShape: Sendable {
     public var online: UInt64 = 4456
     public var created: UInt64 = 4464
     public var list: UInt64 = 4472
+    /// `stats_id`, since 5.14.
+    public var statsID: UInt64?
+    /// Two sets of slots for each of two address spaces, and the pointers to those in use. Since 5.17 the sets stand in
+    /// `struct kvm` itself.
+    public var memslotSets: UInt64 = 88
+    public var memslots: UInt64 = 4376
+    /// From kmalloc, so that it stands in the direct map, and not from vmalloc.
+    public var isInDirectMap = false
+    /// `kvm_memory_slot.gmem`.
+    public var hasGuestMemory = false
+  }
+
+  /// `struct kvm_vcpu` and what belongs to it: places that only a host that describes itself fills.
+  public struct VCPUForm: Sendable {
+    public var pid: UInt64 = 120
+    /// From `arch.regs` to `arch.mmu`; `root_mmu` follows.
+    public var mmu: UInt64 = 376
+    /// The root's address in `kvm_mmu`, in `root` since 5.18, else a member of its own.
+    public var rootHPA: UInt64 = 64
+    public var isRootPair = true
+    /// From the end of `kvm_vcpu` to `vcpu_vmx.rflags`.
+    public var rflagsGap: UInt64 = 24
+    /// `vcpu_vmx.vt`, since 6.16.
+    public var vt: UInt64?
+    /// From `segment_cache` to `nested`, and from there to `nested.vmcs02`.
+    public var nestedGap: UInt64 = 352
+    public var vmcs02: UInt64 = 144
+    /// `arch.guest_fpu` leads to a `struct fpstate`, since 5.16, from so many bytes before `xcr0`.
+    public var hasFPState = true
+    public var fpuSize: UInt64 = 40
   }
 
   // struct vcpu_vmx: the same in all of them, or a fixed way behind `arch.regs`.
@@ -56,21 +89,26 @@ public struct KVMShape: Sendable {
   public static let vcpuID: UInt64 = 36
   public static let vcpuIndex: UInt64 = 40
   public var available: UInt64 { registers + 136 }
-  public var dirty: UInt64 { registers + 140 }
-  public var cr0: UInt64 { registers + 144 }
-  public var cr0Owned: UInt64 { registers + 152 }
-  public var cr2: UInt64 { registers + 160 }
-  public var cr3: UInt64 { registers + 168 }
-  public var cr4: UInt64 { registers + 176 }
-  public var cr4Owned: UInt64 { registers + 184 }
+  public var dirty: UInt64 { available + maskSize }
+  public var cr0: UInt64 { dirty + maskSize }
+  public var cr0Owned: UInt64 { cr0 + 8 }
+  public var cr2: UInt64 { cr0 + 16 }
+  public var cr3: UInt64 { cr0 + 24 }
+  public var cr4: UInt64 { cr0 + 32 }
+  public var cr4Owned: UInt64 { cr0 + 40 }
   public var efer: UInt64 { registers + eferGap }
   public var apicBase: UInt64 { registers + apicBaseGap }
   public var apic: UInt64 { apicBase + 8 }
   public var mpState: UInt64 { apic + 60 }
 
-  // struct kvm with the memslots of 5.17 on.
-  public static let kvmMemslotSets: UInt64 = 88
-  public static let kvmMemslots: UInt64 = 4376
+  public var kvmVCPUSize: UInt64 { rflags - vcpu.rflagsGap }
+  public var nestedPlace: UInt64 { segmentCache + vcpu.nestedGap }
+  var fpuPlace: UInt64 { xcr0 - vcpu.fpuSize }
+  /// `guest_state_loaded`, a byte.
+  var stateLoaded: UInt64 { vcpu.vt.map { $0 + 100 } ?? kvmVCPUSize + 2 }
+  /// Bytes of `struct kvm` as the types tell it.
+  public var kvmSize: UInt64 { (max(userspacePID + 8, (kvm.statsID ?? 0) + 48) + 7) / 8 * 8 }
+  var arraySlots: ArraySlots { ArraySlots(isFlexible: name != "4.18") }
 
   /// Whether the product knows every distance of this one, so that it can tell KERNEL_GS_BASE. Documentation/kvm.md §6.
   public var isMeasured: Bool { kvm.isXArray }

@@ -7,10 +7,11 @@ struct VCPUWriter {
 
   /// regs_avail and regs_dirty by state, as seen on real hosts.
   private var cached: (available: UInt64, dirty: UInt64) {
+    // Nothing clears the bits above the known ones.
     switch cpu.state {
-    case .running: (0xff00_ffef, 0)
-    case .halted: (0xfe21_ffef, 0x10000)
-    case .stopped, .neverRun: (0xfe7d_ffff, 0x10000)
+    case .running: (0xffff_ffff_ff00_ffef, 0)
+    case .halted: (0xffff_ffff_fe21_ffef, 0x10000)
+    case .stopped, .neverRun: (0xffff_ffff_fe7d_ffff, 0x10000)
     }
   }
 
@@ -66,8 +67,8 @@ struct VCPUWriter {
       (shape.rflags, isCached(21) ? truth["rflags"] : 0x47),
     ]
     for (offset, value) in values { space.memory.store(value, at: place + offset) }
-    space.memory.store(cached.available, at: place + shape.available, width: 4)
-    space.memory.store(cached.dirty, at: place + shape.dirty, width: 4)
+    space.memory.store(cached.available, at: place + shape.available, width: Int(shape.maskSize))
+    space.memory.store(cached.dirty, at: place + shape.dirty, width: Int(shape.maskSize))
   }
 
   /// `vmcs01`: a `struct loaded_vmcs`, not yet on its CPU's list.

@@ -45,6 +45,10 @@ public struct BuiltKernel: Sendable {
   public private(set) var memorySections: UInt64
   /// Physical address of the VMCOREINFO note, two pages.
   public private(set) var note: UInt64 = 0
+  /// The keys of VMCOREINFO that say where the kernel's names are.
+  public private(set) var symbolKeys = ""
+  /// Where vmalloc space begins.
+  let vmallocStart: UInt64
   private var nextVmalloc: UInt64
   private var nextModule: UInt64
 
@@ -61,7 +65,8 @@ public struct BuiltKernel: Sendable {
     self.image = image
     offset = space.random.below(400) << 21
     directMap = (isLA57 ? 0xff11_0000_0000_0000 : 0xffff_8880_0000_0000) + space.random.below(0x1000) << 30
-    nextVmalloc = (isLA57 ? 0xffa0_0000_0000_0000 : 0xffff_c900_0000_0000) + space.random.below(0x800) << 30
+    vmallocStart = (isLA57 ? 0xffa0_0000_0000_0000 : 0xffff_c900_0000_0000) + space.random.below(0x800) << 30
+    nextVmalloc = vmallocStart
     nextModule = 0xffff_ffff_c000_0000 + space.random.below(1024) << 12
     tables = PageTables(root: image + Place.swapper, levels: isLA57 ? 5 : 4)
     memorySections = BuiltKernel.textBase + 0x100_0000 + offset + Place.memorySections
@@ -78,6 +83,7 @@ public struct BuiltKernel: Sendable {
     writeImage(in: &space)
     for cpu in 0..<description.cpus { try addCPU(cpu, in: &space) }
     if description.hasMemorySections { memorySections = virtual(try writeSections(in: &space)) }
+    if let own = description.selfDescription { symbolKeys = writeSelfDescription(own, in: &space) }
     try writeVMCoreInfo(in: &space)
   }
 

@@ -17,6 +17,10 @@ public struct KernelDescription: Sendable {
   public var perCPUPages: UInt64 = 64
   /// Whether `mem_section` stands in memory, which makedumpfile reads. VMCOREINFO names a place for it in any case.
   public var hasMemorySections = false
+  /// Per-CPU areas are linked at addresses of the image, as since 6.15: GS does not hold an area's address.
+  public var hasLinkedPerCPU = false
+  /// Names and types in memory, and the structures that they tell of.
+  public var selfDescription: KernelSelfDescription?
 
   public init(release: String, nodeName: String) {
     self.release = release

@@ -28,6 +28,22 @@ public struct SparseMemory: Sendable {
     for (index, byte) in bytes.enumerated() { storeByte(byte, at: address + UInt64(index)) }
   }
 
+  /// The same for many bytes. `address` is a multiple of 8; what follows the last byte in its word becomes zero.
+  public mutating func write(block bytes: [UInt8], at address: UInt64) {
+    var at = 0
+    while at < bytes.count {
+      let place = address + UInt64(at)
+      var words = self.words(place >> 12)
+      for word in Int(place & 0xfff) >> 3..<512 where at < bytes.count {
+        var value: UInt64 = 0
+        for byte in bytes[at..<min(at + 8, bytes.count)].reversed() { value = value << 8 | UInt64(byte) }
+        words[word] = value
+        at += 8
+      }
+      pages[place >> 12] = words
+    }
+  }
+
   private mutating func storeByte(_ byte: UInt8, at address: UInt64) {
     let shift = (address & 7) * 8
     let place = Int(address & 0xfff) >> 3

@@ -1,0 +1,76 @@
+extension KVMModule {
+  /// The VMM as the kernel sees it, before `struct kvm` is filled: a process with a thread for each vCPU, and the files
+  /// that stand for the VM and the vCPUs.
+  public static func vmm(
+    name: String, pid: UInt64, vcpus: [BuiltVCPU], kvm: BuiltKernel.Mapping, module: KVMModule, kernel: BuiltKernel
+  ) -> ProcessDescription {
+    var process = ProcessDescription(
+      name: "qemu-system-x86_64", pid: pid,
+      arguments: ["qemu-system-x86_64", "-name", "guest=\(name),debug-threads=on", "-machine", "q35,accel=kvm"])
+    process.threads = vcpus.map { ("CPU \($0.vcpuID)/KVM", pid + 3 + UInt64($0.vcpuID), $0.stack.virtual) }
+    process.files =
+      [(module.machineOperations, kvm.virtual)] + vcpus.map { (module.vcpuOperations, kernel.virtual($0.vcpuAddress)) }
+    return process
+  }
+
+  /// What a host that describes itself has in a vCPU beyond what every host has: its thread, its MMU's root, its FPU.
+  public func writeEvidence<Space: FrameSpace>(
+    of vcpu: BuiltVCPU, thread: UInt64, eptPointer: UInt64, kernel: BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) {
+    let place = vcpu.vcpuAddress
+    let mmu = place + shape.registers + shape.vcpu.mmu
+    space.memory.store(kernel.virtual(thread), at: place + shape.vcpu.pid)
+    space.memory.store(kernel.virtual(mmu + 8), at: mmu)
+    // INVALID_PAGE: nothing has run yet.
+    let root = vcpu.state == .neverRun ? ~0 : eptPointer & PageTables.addressMask
+    space.memory.store(root, at: mmu + 8 + shape.vcpu.rootHPA)
+    space.memory.store(vcpu.state == .running ? 1 : 0, at: place + shape.stateLoaded, width: 1)
+    guard shape.vcpu.hasFPState else { return }
+    let state = try space.allocate(2) << 12
+    space.memory.store(kernel.virtual(state), at: place + shape.xcr0 - 8)
+    space.memory.store(7, at: place + shape.fpuPlace)
+    space.memory.store(0x340_0000_0340, at: state)
+    space.memory.store(7, at: state + 8)
+    space.memory.store(7, at: state + 16)
+    let area = state + 64
+    space.memory.store(0x37f, at: area, width: 2)
+    space.memory.store(0x1f80, at: area + 24, width: 4)
+    for word in 0..<32 as Range<UInt64> {
+      space.memory.store(SplitMix64.mix(vcpu.vmcs + word), at: area + 160 + word * 8)
+    }
+    // XSTATE_BV: x87 and SSE are in use, AVX is in its initial state.
+    space.memory.store(3, at: area + 512)
+  }
+
+  /// The memory slots of a host that describes itself, in the form that its types tell.
+  mutating func writeAllSlots<Space: FrameSpace>(
+    _ kvm: BuiltKernel.Mapping, _ slots: [KVMMemslots.Slot], kernel: BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) {
+    let all = slots + [KVMModule.apicSlot(isXArray: shape.kvm.isXArray)]
+    for addressSpace in 0..<2 as Range<UInt64> {
+      let set: UInt64
+      if shape.kvm.isXArray {
+        // Each slot stands in the trees of both sets; the second of address space 0 is in use.
+        let root = try KVMMemslots.buildPair(
+          all, addressSpace: addressSpace, kernel: kernel, slab: &slotSlab, in: &space)
+        for index in 0..<2 as Range<UInt64> {
+          let place = shape.kvm.memslotSets + (addressSpace * 2 + index) * KVMMemslots.setSize
+          space.memory.store(0x56 + index, at: kvm.physical(place))
+          space.memory.store(root[Int(index)], at: kvm.physical(place + 32))
+          space.memory.store(index, at: kvm.physical(place + 1064), width: 4)
+        }
+        let active: UInt64 = addressSpace == 0 ? 1 : 0
+        set = kvm.virtual + shape.kvm.memslotSets + (addressSpace * 2 + active) * KVMMemslots.setSize
+      } else {
+        let place = try shape.arraySlots.build(all, addressSpace: addressSpace, in: &space)
+        set = kernel.virtual(place)
+      }
+      space.memory.store(set, at: kvm.physical(shape.kvm.memslots + addressSpace * 8))
+    }
+  }
+
+  /// The private slot of the APIC access page: not guest RAM. It is the second but last of 512 or of 32,767.
+  static func apicSlot(isXArray: Bool) -> KVMMemslots.Slot {
+    KVMMemslots.Slot(gfn: 0xfee00, pages: 1, hva: 0x7eff_0000_0000, id: isXArray ? 32765 : 510)
+  }
+}

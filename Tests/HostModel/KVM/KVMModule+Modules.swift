@@ -1,0 +1,110 @@
+extension KVMModule {
+  /// The names of KVM's own things, apart from those of per-CPU areas.
+  /// - Parameters:
+  ///   - data: virtual address of its page of data.
+  ///   - text: of its page of text.
+  static func symbols(data: UInt64, text: UInt64) -> [KernelSymbol] {
+    [
+      KernelSymbol("D", "vm_list", data + listPlace), KernelSymbol("d", "kvm_vm_fops", data + 0x400),
+      KernelSymbol("d", "kvm_vcpu_fops", data + 0x600), KernelSymbol("t", "vmx_vmexit", text + exitPlace),
+    ]
+  }
+
+  /// `f_op` of the files that stand for a VM and for its vCPUs.
+  var machineOperations: UInt64 { listPage.virtual + 0x400 }
+  var vcpuOperations: UInt64 { listPage.virtual + 0x600 }
+
+  /// The lists `modules` and `btf_modules` of a kernel that describes itself, with names and types of each module.
+  /// Source: kernel/module/internal.h, kernel/module/kallsyms.c and kernel/bpf/btf.c of Linux 6.1.
+  func writeModules<Space: FrameSpace>(kernel: inout BuiltKernel, in space: inout Space) throws(Space.Failure) {
+    guard let own = kernel.description.selfDescription else { return }
+    let image = kernel.image
+    var modules = [(kernel.stext + BuiltKernel.DataPlace.modules, image + BuiltKernel.DataPlace.modules)]
+    var types = [(kernel.stext + BuiltKernel.DataPlace.moduleTypes, image + BuiltKernel.DataPlace.moduleTypes)]
+    for module in own.modules {
+      let page = try kernel.moduleAlloc(pages: 1, in: &space)
+      modules.append((page.virtual + KernelShape.moduleList, page.physical(KernelShape.moduleList)))
+      space.memory.write(module.name.utf8, at: page.physical(KernelShape.moduleName))
+      let place = own.shape.moduleKallsyms
+      space.memory.store(page.virtual + KernelShape.moduleSize, at: page.physical(place))
+      if own.symbols != nil {
+        writeNames(symbols(of: module.name, kernel: kernel), in: page, from: KernelShape.moduleSize, to: &space.memory)
+      }
+      guard !module.types.isEmpty else { continue }
+      // `btf_data` is NULL once the module is loaded.
+      space.memory.store(UInt64(module.types.count), at: page.physical(place + 40), width: 4)
+      types.append(try writeTypes(module, page: page.virtual, kernel: &kernel, in: &space))
+    }
+    for list in [modules, types] { BuiltKernel.close(list.map(\.0), at: list.map(\.1), in: &space.memory) }
+  }
+
+  private func symbols(of module: String, kernel: BuiltKernel) -> [KernelSymbol] {
+    let all = KVMModule.symbols(data: listPage.virtual, text: vmexit - KVMModule.exitPlace)
+    switch module {
+    case "kvm": return all.filter { $0.name != "vmx_vmexit" }
+    case "kvm_intel":
+      return all.filter { $0.name == "vmx_vmexit" } + [
+        KernelSymbol("d", "current_vmcs", kernel.perCPUSymbol(PerCPU.currentVMCS)),
+        KernelSymbol("d", "loaded_vmcss_on_cpu", kernel.perCPUSymbol(PerCPU.loaded)),
+      ]
+    default: return [KernelSymbol("t", "\(module)_probe", vmexit & ~0xfff + 0x10_0000)]
+    }
+  }
+
+  /// `struct mod_kallsyms` with its tables: ELF symbols, the first of which is none, and their names.
+  private func writeNames(
+    _ symbols: [KernelSymbol], in page: BuiltKernel.Mapping, from place: UInt64, to memory: inout SparseMemory
+  ) {
+    let table = place + 64
+    let names = table + UInt64(symbols.count + 1) * 24
+    memory.store(page.virtual + table, at: page.physical(place))
+    memory.store(UInt64(symbols.count + 1), at: page.physical(place + 8), width: 4)
+    memory.store(page.virtual + names, at: page.physical(place + 16))
+    var text: [UInt8] = [0]
+    for (index, symbol) in symbols.enumerated() {
+      let entry = page.physical(table + UInt64(index + 1) * 24)
+      memory.store(UInt64(text.count), at: entry, width: 4)
+      // Local or global; function or object.
+      memory.store(
+        (symbol.type.isUppercase ? 0x10 : 0) | (symbol.type.lowercased() == "t" ? 2 : 1), at: entry + 4, width: 1)
+      memory.store(3, at: entry + 6, width: 2)
+      memory.store(symbol.value, at: entry + 8)
+      text += Array(symbol.name.utf8) + [0]
+    }
+    memory.write(text, at: page.physical(names))
+    let types = names + UInt64(text.count)
+    memory.store(page.virtual + types, at: page.physical(place + 24))
+    memory.write(("?" + String(symbols.map(\.type))).utf8, at: page.physical(types))
+  }
+
+  /// `struct btf_module` and `struct btf`; the data stand in vmalloc space, in scattered frames.
+  /// - Returns: where the list's node stands, virtual and physical.
+  private func writeTypes<Space: FrameSpace>(
+    _ module: KernelSelfDescription.Module, page: UInt64, kernel: inout BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) -> (UInt64, UInt64) {
+    let object = try space.allocatePage()
+    let node = object + 0x800
+    let data = try kernel.vmalloc(pages: (module.types.count + 4095) / 4096, in: &space)
+    for (number, frame) in data.frames.enumerated() {
+      space.memory.write(
+        block: Array(module.types[number * 4096..<min((number + 1) * 4096, module.types.count)]), at: frame << 12)
+    }
+    space.memory.store(data.virtual, at: object)
+    space.memory.store(UInt64(module.types.count), at: object + KernelShape.btfDataSize, width: 4)
+    space.memory.write(module.name.utf8, at: object + KernelShape.btfName)
+    space.memory.store(1, at: object + 228, width: 1)
+    space.memory.store(page, at: node + 16)
+    space.memory.store(kernel.virtual(object), at: node + 24)
+    return (kernel.virtual(node), node)
+  }
+}
+
+extension BuiltKernel {
+  /// A circular list of `struct list_head`: virtual addresses of its nodes, and where they stand.
+  static func close(_ nodes: [UInt64], at places: [UInt64], in memory: inout SparseMemory) {
+    for (index, place) in places.enumerated() {
+      memory.store(nodes[(index + 1) % nodes.count], at: place)
+      memory.store(nodes[(index + nodes.count - 1) % nodes.count], at: place + 8)
+    }
+  }
+}

@@ -1,0 +1,105 @@
+extension BuiltKernel {
+  /// Where a kernel that describes itself has its data, in bytes from `_stext`: what follows the text of 1 MiB.
+  public enum DataPlace {
+    public static let initTask: UInt64 = 0x10_0000
+    /// `modules` and `btf_modules`, list heads.
+    public static let modules: UInt64 = 0x10_2000
+    public static let moduleTypes: UInt64 = 0x10_2010
+    public static let pageOffsetBase: UInt64 = 0x10_2040
+    public static let vmallocBase: UInt64 = 0x10_2048
+    /// A page of KVM's data and one of its text, when it is built in.
+    public static let kvmData: UInt64 = 0x10_4000
+    public static let kvmText: UInt64 = 0x10_5000
+    /// `__per_cpu_offset`, up to 8192 CPUs.
+    public static let perCPUOffsets: UInt64 = 0x11_0000
+    /// `__per_cpu_start` of kernels that link per-CPU areas at addresses of the image.
+    public static let perCPUStart: UInt64 = 0x12_0000
+    /// The first table of kallsyms; in front of it some empty room.
+    public static let symbols: UInt64 = 0x20_0000
+    public static let types: UInt64 = 0x40_0040
+    static let firstFiller: UInt64 = 0x1_0000
+    static let fillerStep: UInt64 = 0x130
+  }
+
+  /// `__per_cpu_start`: 0 up to 6.14, an address of the image since. Source: arch/x86/kernel/vmlinux.lds.S.
+  var perCPUStart: UInt64 { description.hasLinkedPerCPU ? stext + DataPlace.perCPUStart : 0 }
+
+  /// What GS holds in the kernel: `__per_cpu_offset` of a CPU. The two are the same while `__per_cpu_start` is 0.
+  public func gsBase(_ cpu: Int) -> UInt64 { perCPUBase(cpu) &- perCPUStart }
+
+  /// The value of a per-CPU symbol, from its bytes in a CPU's area.
+  func perCPUSymbol(_ offset: UInt64) -> UInt64 { perCPUStart + offset }
+
+  /// A page of the image as its virtual address and frame.
+  func imagePage(_ place: UInt64) -> Mapping { Mapping(virtual: stext + place, frames: [(image + place) >> 12]) }
+
+  /// The tables of names and types, and the few words that they lead to.
+  /// - Returns: the keys of VMCOREINFO that say where the names are.
+  func writeSelfDescription(_ own: KernelSelfDescription, in space: inout some FrameSpace) -> String {
+    for cpu in perCPU.indices {
+      space.memory.store(gsBase(cpu), at: image + DataPlace.perCPUOffsets + UInt64(cpu) * 8)
+    }
+    space.memory.store(directMap, at: image + DataPlace.pageOffsetBase)
+    space.memory.store(vmallocStart, at: image + DataPlace.vmallocBase)
+    for head in [DataPlace.modules, DataPlace.moduleTypes] {
+      space.memory.store(stext + head, at: image + head)
+      space.memory.store(stext + head, at: image + head + 8)
+    }
+    space.memory.write(block: own.types, at: image + DataPlace.types)
+    guard let form = own.symbols else { return "" }
+    let tables = KallsymsTables(
+      symbols(own, form: form), form: form, hasOffsetsLast: own.shape.hasOffsetsLast,
+      address: stext + DataPlace.symbols, base: stext)
+    space.memory.write(block: tables.bytes, at: image + DataPlace.symbols)
+    guard own.hasSymbolKeys else { return "" }
+    let keys = tables.places.filter { $0.name != "markers" }.map { table in
+      "SYMBOL(kallsyms_\(table.name))=\(String(stext + DataPlace.symbols + table.offset, radix: 16))\n"
+    }
+    return keys.joined()
+  }
+
+  private func symbols(
+    _ own: KernelSelfDescription, form: KallsymsForm
+  ) -> [(symbol: KernelSymbol, isPerCPU: Bool, code: [UInt8]?)] {
+    var named = imageSymbols(own)
+    if own.shape.hasLongNames {
+      named += FillerSymbols.longNames.enumerated().map { KernelSymbol("t", $1, stext + 0xf_8000 + UInt64($0) * 64) }
+    }
+    let places = stext + DataPlace.firstFiller
+    let filler = zip(FillerSymbols.names, FillerSymbols.encoded).enumerated().map { index, name in
+      (KernelSymbol("t", name.0, places + UInt64(index) * DataPlace.fillerStep), false, Optional(name.1))
+    }
+    let perCPU = perCPUSymbols(own).map { ($0, !description.hasLinkedPerCPU, nil as [UInt8]?) }
+    let all = perCPU + named.map { ($0, false, nil) } + filler
+    return all.sorted { $0.0.value < $1.0.value }.map { (symbol: $0.0, isPerCPU: $0.1, code: $0.2) }
+  }
+
+  private func imageSymbols(_ own: KernelSelfDescription) -> [KernelSymbol] {
+    let places: [(Character, String, UInt64)] = [
+      ("T", "_text", 0), ("T", "_stext", 0), ("t", "default_idle", Place.idle),
+      ("T", "entry_SYSCALL_64", Place.systemCall), ("T", "entry_SYSENTER_compat", Place.sysenter),
+      ("D", "swapper_pg_dir", Place.swapper), ("D", "init_top_pgt", Place.swapper),
+      ("D", "init_uts_ns", Place.utsNamespace), ("B", "node_online_map", Place.nodeOnlineMap),
+      ("D", "init_task", DataPlace.initTask), ("d", "modules", DataPlace.modules),
+      ("d", "btf_modules", DataPlace.moduleTypes), ("D", "page_offset_base", DataPlace.pageOffsetBase),
+      ("D", "vmalloc_base", DataPlace.vmallocBase), ("R", "__per_cpu_offset", DataPlace.perCPUOffsets),
+      ("R", "kallsyms_names", DataPlace.symbols),
+    ]
+    var all = places.map { KernelSymbol($0, $1, stext + $2) }
+    if !own.types.isEmpty {
+      all.append(KernelSymbol("R", "__start_BTF", stext + DataPlace.types))
+      all.append(KernelSymbol("R", "__stop_BTF", stext + DataPlace.types + UInt64(own.types.count)))
+    }
+    if own.isKVMBuiltIn { all += KVMModule.symbols(data: stext + DataPlace.kvmData, text: stext + DataPlace.kvmText) }
+    return all
+  }
+
+  private func perCPUSymbols(_ own: KernelSelfDescription) -> [KernelSymbol] {
+    let type: Character = description.hasLinkedPerCPU ? "D" : "A"
+    var names: [(String, UInt64)] = [("fixed_percpu_data", 0), ("__per_cpu_start", 0), ("cpu_info", 0x2000)]
+    if own.isKVMBuiltIn {
+      names += [("current_vmcs", KVMModule.PerCPU.currentVMCS), ("loaded_vmcss_on_cpu", KVMModule.PerCPU.loaded)]
+    }
+    return names.map { KernelSymbol(type, $0, perCPUSymbol($1)) }
+  }
+}
