@@ -12,14 +12,23 @@ struct Geometry: Sendable {
     let firstBlock: UInt64
     let firstTable: UInt64
     let isShuffled: Bool
+    /// A process with page tables of its own maps the memory, too.
+    let hasProcess: Bool
 
     /// RAM below 3 GiB, and from 4 GiB on, in blocks, as QEMU's machines have it.
     var lowBlocks: UInt64 { min(blocks, 1536) }
     var highBlocks: UInt64 { blocks - lowBlocks }
     /// Tables of the second level: one for each GiB that has RAM.
     var directories: UInt64 { (lowBlocks + 511) / 512 + (highBlocks + 511) / 512 }
-    /// Root, third level, second level, and for pages of 4 KiB the first.
-    var tables: UInt64 { 2 + directories + (isShuffled ? blocks : 0) }
+    /// Of EPT: root, third level, second level, and for pages of 4 KiB the first.
+    var eptTables: UInt64 { 2 + directories + (isShuffled ? blocks : 0) }
+    /// Of the process, whose addresses have no hole: second level. Its third level is one table, its root stands
+    /// elsewhere.
+    var processDirectories: UInt64 { (blocks + 511) / 512 }
+    /// EPT's, then the process' from its third level down.
+    var tables: UInt64 {
+      eptTables + (hasProcess ? 1 + processDirectories + (isShuffled ? blocks : 0) : 0)
+    }
 
     /// Runs of guest frames that are RAM, ascending.
     var ram: [Range<UInt64>] {
@@ -76,7 +85,8 @@ struct Geometry: Sendable {
         }
       if isShuffled && firstShuffled == nil { firstShuffled = block }
       let guest = Guest(
-        blocks: options.guestShare / HostOptions.block, firstBlock: block, firstTable: table, isShuffled: isShuffled)
+        blocks: options.guestShare / HostOptions.block, firstBlock: block, firstTable: table, isShuffled: isShuffled,
+        hasProcess: options.describes)
       guests.append(guest)
       block += guest.blocks
       table += guest.tables

@@ -37,6 +37,9 @@ struct HostMaker: ParsableCommand {
   @Flag(help: "Store each ordinary page once: all bitmaps and descriptors, little data.")
   var sharedData = false
 
+  @Flag(help: "The kernel describes itself: names, types, processes with page tables, memory slots.")
+  var describe = false
+
   @Option(help: "Also write physical memory as it is to this file, sparse.")
   var image: String?
 
@@ -46,7 +49,7 @@ struct HostMaker: ParsableCommand {
   var options: HostOptions {
     HostOptions(
       size: size.bytes, guestSize: guestSize?.bytes ?? size.bytes / 4 * 3, guests: guests, vcpusPerGuest: vcpus,
-      backing: backing, codec: codec, seed: seed, sharesData: sharedData)
+      backing: backing, codec: codec, seed: seed, sharesData: sharedData, describes: describe)
   }
 
   func validate() throws {

@@ -37,6 +37,8 @@ struct HostOptions: Sendable, Equatable {
   var seed: UInt64 = 1
   /// Descriptors of ordinary pages share stored pages: a sparse file with all its bitmaps and descriptors.
   var sharesData = false
+  /// The host's kernel has its names and types in memory, and processes whose page tables map the guests.
+  var describes = false
 
   static let block: UInt64 = 2 << 20
 

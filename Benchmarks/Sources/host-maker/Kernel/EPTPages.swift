@@ -8,7 +8,7 @@ struct EPTPages: Sendable {
     EPTBits.pointer(root: geometry.frame(table: 0, of: guest) << 12, levels: 4)
   }
 
-  /// Fills `words` with the table in a frame of the geometry's tables.
+  /// Fills `words` with the table in a frame of the geometry's tables, EPT's or that of a process.
   func fill(_ words: inout [UInt64], frame: UInt64) {
     for index in words.indices { words[index] = 0 }
     let (guest, table) = geometry.table(at: frame)
@@ -19,6 +19,7 @@ struct EPTPages: Sendable {
         words[Int(guest.gigabyte(directory: directory))] = link(guest, 2 + directory)
       }
     case 2..<2 + guest.directories: directory(table - 2, of: guest, &words)
+    case guest.eptTables...: ProcessPages(geometry: geometry).fill(&words, table: table - guest.eptTables, of: guest)
     default:
       let block = table - 2 - guest.directories
       let leaf = EPTBits.Leaf.memory.rawValue

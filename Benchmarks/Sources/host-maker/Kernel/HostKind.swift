@@ -18,4 +18,11 @@ struct HostKind: Sendable {
     kernel.hasMemorySections = true
     return kernel
   }
+
+  /// Names and types of that kernel, KVM being modules.
+  var selfDescription: KernelSelfDescription {
+    var own = KernelSelfDescription(shape, hasTypes: true)
+    own.symbols = own.shape.symbolForm
+    return own
+  }
 }

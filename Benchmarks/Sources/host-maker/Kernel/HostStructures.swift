@@ -8,6 +8,8 @@ struct HostStructures: Sendable {
   let ept: EPTPages
   private(set) var kernel: BuiltKernel
   private(set) var module: KVMModule
+  /// Of a host that describes itself.
+  private(set) var tasks: KernelTasks?
   private var space: StructureSpace
 
   /// By host-physical address.
@@ -22,9 +24,11 @@ struct HostStructures: Sendable {
     var description = kind.kernel(nodeName: "bench-host")
     description.imageSize = Geometry.imageFrames << 12
     description.cpus = Int(options.cpus)
+    if options.describes { description.selfDescription = kind.selfDescription }
     kernel = try BuiltKernel(description, image: Geometry.imageFrame << 12, in: &space)
     module = try KVMModule(layout: kind.layout, shape: kind.shape, kernel: &kernel, in: &space)
     try module.load(kernel: &kernel, in: &space)
+    tasks = try KernelTasks(kernel: kernel, in: &space)
     try addMachines()
   }
 
@@ -34,6 +38,7 @@ struct HostStructures: Sendable {
     for machine in machines { kernel.tables.copyKernelHalf(to: machine.process, in: &space.memory) }
     module.link(machines: machines.map(\.kvm), in: &space.memory)
     module.linkLoaded(kernel: kernel, in: &space.memory)
+    tasks?.link(kernel: kernel, in: &space.memory)
   }
 
   private mutating func addMachine(_ index: Int) throws(NoRoom) -> VMDescription {
@@ -49,15 +54,35 @@ struct HostStructures: Sendable {
       program: system.program, kvm: try module.makeMachine(kernel: &kernel, in: &space),
       process: PageTables(root: try space.allocatePage(), levels: 4), eptPointer: ept.pointer(guest),
       apicAccess: try space.allocatePage(), tscOffset: ~space.random.below(1 << 44))
-    var vcpus: [UInt64] = []
+    var vcpus: [BuiltVCPU] = []
     for number in 0..<Int(options.vcpusPerGuest) {
       let vcpu = try module.makeVCPU(VCPUDescription(), number: number, of: machine, kernel: &kernel, in: &space)
-      vcpus.append(vcpu.vcpuAddress)
+      vcpus.append(vcpu)
     }
-    // No memory slots: there is no VMM whose page tables they would lead to.
+    let pid = UInt64(300 + index * 100)
+    let pages = ProcessPages(geometry: geometry)
+    let vmm = try addVMM("guest-\(index + 1)", pid: pid, machine: machine, vcpus: vcpus)
+    if vmm != nil { space.memory.store(pages.link(guest), at: machine.process.root + ProcessPages.rootEntry * 8) }
+    // No memory slots where there is no VMM whose page tables they would lead to.
     try module.write(
-      machine.kvm, process: machine.process, vcpus: vcpus, slots: [], pid: UInt64(300 + index * 20), kernel: kernel,
-      in: &space)
+      machine.kvm, process: machine.process, vcpus: vcpus.map(\.vcpuAddress),
+      slots: vmm == nil ? [] : pages.slots(guest), pid: vmm == nil ? UInt64(300 + index * 20) : pid, vmm: vmm,
+      kernel: kernel, in: &space)
     return machine
+  }
+
+  /// The process of a VMM, where the kernel describes itself.
+  private mutating func addVMM(
+    _ name: String, pid: UInt64, machine: VMDescription, vcpus: [BuiltVCPU]
+  ) throws(NoRoom) -> BuiltProcess? {
+    guard tasks != nil else { return nil }
+    let process = KVMModule.vmm(
+      name: name, pid: pid, vcpus: vcpus, kvm: machine.kvm, module: module, kernel: kernel)
+    let vmm = try tasks?.add(process, root: machine.process.root, kernel: kernel, in: &space)
+    for (vcpu, thread) in zip(vcpus, vmm?.threads ?? []) {
+      try module.writeEvidence(
+        of: vcpu, thread: thread, eptPointer: machine.eptPointer, kernel: kernel, in: &space)
+    }
+    return vmm
   }
 }
