@@ -11,6 +11,7 @@ extension HostBuilder {
     for (index, guest) in spec.guests.enumerated() {
       var guest = guest
       if guest.vcpus.isEmpty { guest.vcpus = [VCPUSpec(line: guest.line)] }
+      guest.hasVMCoreInfoPointers = spec.hasSymbols || spec.hasTypes
       var shared: [UInt64] = []
       for share in spec.shares {
         if share.first == guest.name { shared.append(share.firstGPA >> 12) }

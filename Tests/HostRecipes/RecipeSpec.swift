@@ -53,6 +53,7 @@ package struct HostSpec: Sendable {
     kernel.cpus = cpus
     kernel.hasLinkedPerCPU = shape == "7.3"
     kernel.selfDescription = selfDescription
+    kernel.hasVMCoreInfoPointers = selfDescription != nil
     return kernel
   }
 }
@@ -83,6 +84,8 @@ package struct GuestSpec: Sendable {
   package var bends: [(gpa: UInt64, from: UInt64?)] = []
   package var eptFloods: [EPTFloodSpec] = []
   package var pokes: [PokeSpec] = []
+  /// Its kernel's image leads to its VMCOREINFO, as guests of hosts that describe themselves have it.
+  package var hasVMCoreInfoPointers = false
 
   /// Its kernel, if it is a Linux; one CPU's.
   package var kernel: KernelDescription? {
@@ -93,6 +96,7 @@ package struct GuestSpec: Sendable {
     kernel.imageSize = 2 << 20
     kernel.largestPage = 2 << 20
     kernel.perCPUPages = 2
+    kernel.hasVMCoreInfoPointers = hasVMCoreInfoPointers
     return kernel
   }
 }

@@ -74,16 +74,17 @@ extension BuiltKernel {
     return all.sorted { $0.0.value < $1.0.value }.map { (symbol: $0.0, isPerCPU: $0.1, code: $0.2) }
   }
 
+  /// Those of the image but the tables' own, which scripts/kallsyms.c leaves out.
   private func imageSymbols(_ own: KernelSelfDescription) -> [KernelSymbol] {
     let places: [(Character, String, UInt64)] = [
       ("T", "_text", 0), ("T", "_stext", 0), ("t", "default_idle", Place.idle),
       ("T", "entry_SYSCALL_64", Place.systemCall), ("T", "entry_SYSENTER_compat", Place.sysenter),
       ("D", "swapper_pg_dir", Place.swapper), ("D", "init_top_pgt", Place.swapper),
       ("D", "init_uts_ns", Place.utsNamespace), ("B", "node_online_map", Place.nodeOnlineMap),
+      ("B", "vmcoreinfo_data", Place.vmcoreInfo), ("B", "vmcoreinfo_note", Place.vmcoreInfo + 8),
       ("D", "init_task", DataPlace.initTask), ("d", "modules", DataPlace.modules),
       ("d", "btf_modules", DataPlace.moduleTypes), ("D", "page_offset_base", DataPlace.pageOffsetBase),
       ("D", "vmalloc_base", DataPlace.vmallocBase), ("R", "__per_cpu_offset", DataPlace.perCPUOffsets),
-      ("R", "kallsyms_names", DataPlace.symbols),
     ]
     var all = places.map { KernelSymbol($0, $1, stext + $2) }
     if !own.types.isEmpty {

@@ -13,6 +13,8 @@ public struct BuiltKernel: Sendable {
     public static let nodeOnlineMap: UInt64 = 0xc000
     /// `mem_section` of a kernel that has none in memory.
     public static let memorySections: UInt64 = 0xc100
+    /// `vmcoreinfo_data`, and `vmcoreinfo_note` behind it.
+    public static let vmcoreInfo: UInt64 = 0xd000
   }
 
   /// Memory that the kernel maps page by page: a run of virtual addresses over scattered frames.
@@ -157,8 +159,12 @@ public struct BuiltKernel: Sendable {
   /// Source: Documentation/elf.md §4.2.
   private mutating func writeVMCoreInfo<Space: FrameSpace>(in space: inout Space) throws(Space.Failure) {
     let text = Array(vmcoreInfo.utf8)
-    space.memory.write(text, at: try space.allocatePage())
+    let data = try space.allocatePage()
+    space.memory.write(text, at: data)
     note = try space.allocate(2) << 12
     space.memory.write(ElfNotes.note(name: "VMCOREINFO", type: 0, descriptor: text), at: note)
+    guard description.hasVMCoreInfoPointers else { return }
+    space.memory.store(virtual(data), at: image + Place.vmcoreInfo)
+    space.memory.store(virtual(note), at: image + Place.vmcoreInfo + 8)
   }
 }

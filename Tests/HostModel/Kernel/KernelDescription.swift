@@ -19,6 +19,8 @@ public struct KernelDescription: Sendable {
   public var hasMemorySections = false
   /// Per-CPU areas are linked at addresses of the image, as since 6.15: GS does not hold an area's address.
   public var hasLinkedPerCPU = false
+  /// `vmcoreinfo_data` and `vmcoreinfo_note` in the image lead to the text and to the note, as in every real kernel.
+  public var hasVMCoreInfoPointers = false
   /// Names and types in memory, and the structures that they tell of.
   public var selfDescription: KernelSelfDescription?
 

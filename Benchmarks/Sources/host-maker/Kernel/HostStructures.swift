@@ -25,6 +25,7 @@ struct HostStructures: Sendable {
     description.imageSize = Geometry.imageFrames << 12
     description.cpus = Int(options.cpus)
     if options.describes { description.selfDescription = kind.selfDescription }
+    description.hasVMCoreInfoPointers = options.describes
     kernel = try BuiltKernel(description, image: Geometry.imageFrame << 12, in: &space)
     module = try KVMModule(layout: kind.layout, shape: kind.shape, kernel: &kernel, in: &space)
     try module.load(kernel: &kernel, in: &space)
@@ -43,8 +44,10 @@ struct HostStructures: Sendable {
 
   private mutating func addMachine(_ index: Int) throws(NoRoom) -> VMDescription {
     let guest = geometry.guests[index]
+    var description = kind.kernel(nodeName: "guest-\(index + 1)")
+    description.hasVMCoreInfoPointers = options.describes
     let system = try GuestSystem(
-      guest, kernel: kind.kernel(nodeName: "guest-\(index + 1)"), vcpus: options.vcpusPerGuest,
+      guest, kernel: description, vcpus: options.vcpusPerGuest,
       seed: mix(options.seed &* 1000 &+ UInt64(index)))
     for (page, words) in system.memory.pages {
       guard let frame = geometry.frame(guest, gpa: page << 12) else { continue }

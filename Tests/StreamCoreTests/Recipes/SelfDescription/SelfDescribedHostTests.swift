@@ -86,10 +86,14 @@ import Testing
     let symbols = try #require(ToldSymbols(memory, form: form, byContent: byContent))
     #expect(symbols.count > 3000)
     #expect((symbols.longest > 127) == KernelShape.of(host.shape).hasLongNames)
-    for name in ["_stext", "swapper_pg_dir", "init_uts_ns"] {
-      #expect(symbols.values[name] == memory.symbol(name), "\(name)")
-    }
+    // `mem_section` is what the symbol points at.
+    let told = memory.keys.keys.compactMap { $0.hasPrefix("SYMBOL(") ? String($0.dropFirst(7).dropLast()) : nil }
+    let both = told.filter { $0 != "mem_section" && symbols.values[$0] != nil }
+    #expect(Set(both).isSuperset(of: ["_stext", "swapper_pg_dir", "init_top_pgt", "init_uts_ns"]))
+    for name in both { #expect(symbols.values[name] == memory.symbol(name), "\(name)") }
     for name in FillerSymbols.names { #expect(symbols.values[name] != nil, "\(name)") }
+    let info = try #require(symbols.values["vmcoreinfo_data"].flatMap { memory.number($0) })
+    #expect(memory.text(info, most: 9) == "OSRELEASE")
     let base = try #require(symbols.values["page_offset_base"])
     #expect(memory.number(base) == host.kernel.directMap)
     let types = try #require(ToldTypes(try vmlinux(memory, symbols)))
