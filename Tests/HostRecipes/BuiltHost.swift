@@ -13,9 +13,11 @@ package struct BuiltHost: Sendable {
   /// All guests in the recipe's order, dead ones too.
   package let guests: [BuiltGuest]
   /// Runs of frames that no dump of this host holds.
-  package let droppedRuns: [Range<UInt64>]
+  package internal(set) var droppedRuns: [Range<UInt64>]
   /// Runs of frames that belong to processes: what dump level 8 leaves out.
   package let userRuns: [Range<UInt64>]
+  /// What KVM has for all guests.
+  package let moduleStructures: [BuiltStructure]
   /// Regions that nobody runs, in the recipe's order.
   package var forgeries: [BuiltForgery] = []
 
@@ -65,6 +67,8 @@ package struct BuiltGuest: Sendable {
   package var processTables = PageTables(root: 0, levels: 4)
   /// Its VMM, where the host's kernel describes itself.
   package var vmm: BuiltProcess?
+  /// Slots and nodes that its `struct kvm` leads to.
+  package var tables: [BuiltStructure] = []
   package var eptPointer: UInt64 = 0
   /// Per RAM range: first guest frame, frames, HVA of the first.
   package var hostVirtual: [(gfn: UInt64, pages: UInt64, hva: UInt64)] = []

@@ -157,7 +157,7 @@ extension HostBuilder {
     }
     let pid = UInt64(300 + index * 20)
     try addVMM(&guest, pid: pid)
-    try module.write(
+    guest.tables = try module.write(
       kvm, process: process, vcpus: guest.vcpus.map(\.vcpuAddress), slots: slots, pid: pid, vmm: guest.vmm,
       kernel: kernel, in: &space)
     if spec.hasPTI { isolate(process) }

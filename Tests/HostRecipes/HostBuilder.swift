@@ -110,7 +110,7 @@ package struct HostBuilder: Sendable {
     }
     return BuiltHost(
       spec: spec, space: space, kernel: kernel, layout: layout, vmxonRegions: module.vmxonRegions,
-      vmList: module.vmList, guests: finished,
-      droppedRuns: dropped, userRuns: user, forgeries: forgeries)
+      vmList: module.vmList, guests: finished, droppedRuns: dropped, userRuns: user,
+      moduleStructures: module.structures, forgeries: forgeries)
   }
 }

@@ -15,12 +15,14 @@ public struct ArraySlots: Sendable {
   var used: UInt64 { indices + UInt64(ArraySlots.count) * 2 + 4 }
   var size: UInt64 { isFlexible ? 1040 : used + 4 }
 
+  /// Bytes with so many slots.
+  func length(_ count: Int) -> UInt64 { max(size, slots + UInt64(count) * ArraySlots.slotSize) }
+
   /// Writes one address space's slots and returns where the `struct kvm_memslots` stands.
   func build<Space: FrameSpace>(
     _ all: [KVMMemslots.Slot], addressSpace: UInt64, in space: inout Space
   ) throws(Space.Failure) -> UInt64 {
-    let end = max(size, slots + UInt64(all.count) * ArraySlots.slotSize)
-    let place = try space.allocate((end + 4095) / 4096) << 12
+    let place = try space.allocate((length(all.count) + 4095) / 4096) << 12
     space.memory.store(0x56, at: place)
     for id in 0..<UInt64(ArraySlots.count) { space.memory.store(0xffff, at: place + indices + id * 2, width: 2) }
     for (index, slot) in all.sorted(by: { $0.gfn > $1.gfn }).enumerated() {

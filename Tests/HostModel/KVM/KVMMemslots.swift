@@ -44,10 +44,10 @@ public enum KVMMemslots {
   static let setSize: UInt64 = 1072
 
   /// Writes the slots of one address space into the trees of both sets: node 0 and node 1 of each slot.
-  /// - Returns: the two roots.
+  /// - Returns: the two roots, and where the slots stand.
   static func buildPair<Space: FrameSpace>(
     _ slots: [Slot], addressSpace: UInt64, kernel: BuiltKernel, slab: inout KernelSlab, in space: inout Space
-  ) throws(Space.Failure) -> [UInt64] {
+  ) throws(Space.Failure) -> (roots: [UInt64], slots: [UInt64]) {
     var places: [UInt64] = []
     let ascending = slots.sorted { $0.gfn < $1.gfn }
     for slot in ascending {
@@ -59,7 +59,10 @@ public enum KVMMemslots {
       space.memory.store(addressSpace, at: place + 262, width: 2)
       places.append(place)
     }
-    return [128, 152].map { node in link(places.map { $0 + node }[...], under: 0, kernel: kernel, in: &space.memory) }
+    let roots = [128, 152].map { node in
+      link(places.map { $0 + node }[...], under: 0, kernel: kernel, in: &space.memory)
+    }
+    return (roots, places)
   }
 
   /// A balanced tree of `struct rb_node`: parent with the colour black in bit 0, right, left.

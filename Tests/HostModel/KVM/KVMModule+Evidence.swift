@@ -43,30 +43,35 @@ extension KVMModule {
   }
 
   /// The memory slots of a host that describes itself, in the form that its types tell.
+  /// - Returns: what stands apart from `struct kvm`.
   mutating func writeAllSlots<Space: FrameSpace>(
     _ kvm: BuiltKernel.Mapping, _ slots: [KVMMemslots.Slot], kernel: BuiltKernel, in space: inout Space
-  ) throws(Space.Failure) {
+  ) throws(Space.Failure) -> [BuiltStructure] {
+    var structures: [BuiltStructure] = []
     let all = slots + [KVMModule.apicSlot(isXArray: shape.kvm.isXArray)]
     for addressSpace in 0..<2 as Range<UInt64> {
       let set: UInt64
       if shape.kvm.isXArray {
         // Each slot stands in the trees of both sets; the second of address space 0 is in use.
-        let root = try KVMMemslots.buildPair(
+        let tree = try KVMMemslots.buildPair(
           all, addressSpace: addressSpace, kernel: kernel, slab: &slotSlab, in: &space)
+        structures += tree.slots.map { BuiltStructure("kvm_memory_slot", at: $0, size: shape.kvm.slotSize) }
         for index in 0..<2 as Range<UInt64> {
           let place = shape.kvm.memslotSets + (addressSpace * 2 + index) * KVMMemslots.setSize
           space.memory.store(0x56 + index, at: kvm.physical(place))
-          space.memory.store(root[Int(index)], at: kvm.physical(place + 32))
+          space.memory.store(tree.roots[Int(index)], at: kvm.physical(place + 32))
           space.memory.store(index, at: kvm.physical(place + 1064), width: 4)
         }
         let active: UInt64 = addressSpace == 0 ? 1 : 0
         set = kvm.virtual + shape.kvm.memslotSets + (addressSpace * 2 + active) * KVMMemslots.setSize
       } else {
         let place = try shape.arraySlots.build(all, addressSpace: addressSpace, in: &space)
+        structures.append(BuiltStructure("kvm_memslots", at: place, size: shape.arraySlots.length(all.count)))
         set = kernel.virtual(place)
       }
       space.memory.store(set, at: kvm.physical(shape.kvm.memslots + addressSpace * 8))
     }
+    return structures
   }
 
   /// The private slot of the APIC access page: not guest RAM. It is the second but last of 512 or of 32,767.

@@ -16,7 +16,9 @@ extension KVMModule {
 
   /// The lists `modules` and `btf_modules` of a kernel that describes itself, with names and types of each module.
   /// Source: kernel/module/internal.h, kernel/module/kallsyms.c and kernel/bpf/btf.c of Linux 6.1.
-  func writeModules<Space: FrameSpace>(kernel: inout BuiltKernel, in space: inout Space) throws(Space.Failure) {
+  mutating func writeModules<Space: FrameSpace>(
+    kernel: inout BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) {
     guard let own = kernel.description.selfDescription else { return }
     let image = kernel.image
     var modules = [(kernel.stext + BuiltKernel.DataPlace.modules, image + BuiltKernel.DataPlace.modules)]
@@ -24,11 +26,14 @@ extension KVMModule {
     for module in own.modules {
       let page = try kernel.moduleAlloc(pages: 1, in: &space)
       modules.append((page.virtual + KernelShape.moduleList, page.physical(KernelShape.moduleList)))
+      structures.append(BuiltStructure("module", of: module.name, at: page.physical(0), size: KernelShape.moduleSize))
       space.memory.write(module.name.utf8, at: page.physical(KernelShape.moduleName))
       let place = own.shape.moduleKallsyms
       space.memory.store(page.virtual + KernelShape.moduleSize, at: page.physical(place))
       if own.symbols != nil {
-        writeNames(symbols(of: module.name, kernel: kernel), in: page, from: KernelShape.moduleSize, to: &space.memory)
+        let parts = writeNames(
+          symbols(of: module.name, kernel: kernel), in: page, from: KernelShape.moduleSize, to: &space.memory)
+        structures += parts.map { BuiltStructure($0.name, of: module.name, parts: page.parts($0.bytes)) }
       }
       guard !module.types.isEmpty else { continue }
       // `btf_data` is NULL once the module is loaded.
@@ -52,9 +57,10 @@ extension KVMModule {
   }
 
   /// `struct mod_kallsyms` with its tables: ELF symbols, the first of which is none, and their names.
+  /// - Returns: bytes of each, counted from the start of the page.
   private func writeNames(
     _ symbols: [KernelSymbol], in page: BuiltKernel.Mapping, from place: UInt64, to memory: inout SparseMemory
-  ) {
+  ) -> [(name: String, bytes: Range<UInt64>)] {
     let table = place + 64
     let names = table + UInt64(symbols.count + 1) * 24
     memory.store(page.virtual + table, at: page.physical(place))
@@ -75,11 +81,15 @@ extension KVMModule {
     let types = names + UInt64(text.count)
     memory.store(page.virtual + types, at: page.physical(place + 24))
     memory.write(("?" + String(symbols.map(\.type))).utf8, at: page.physical(types))
+    return [
+      ("mod_kallsyms", place..<place + 32), ("symtab", table..<names), ("strtab", names..<types),
+      ("typetab", types..<types + UInt64(symbols.count + 1)),
+    ]
   }
 
   /// `struct btf_module` and `struct btf`; the data stand in vmalloc space, in scattered frames.
   /// - Returns: where the list's node stands, virtual and physical.
-  private func writeTypes<Space: FrameSpace>(
+  private mutating func writeTypes<Space: FrameSpace>(
     _ module: KernelSelfDescription.Module, page: UInt64, kernel: inout BuiltKernel, in space: inout Space
   ) throws(Space.Failure) -> (UInt64, UInt64) {
     let object = try space.allocatePage()
@@ -88,6 +98,11 @@ extension KVMModule {
     for (number, frame) in data.frames.enumerated() {
       space.memory.write(
         block: Array(module.types[number * 4096..<min((number + 1) * 4096, module.types.count)]), at: frame << 12)
+    }
+    structures.append(BuiltStructure("btf_module", of: module.name, at: node, size: 48))
+    structures.append(BuiltStructure("btf", of: module.name, at: object, size: 232))
+    structures += BTFWriter.sections(of: module.types).map { section in
+      BuiltStructure(section.name, of: module.name, parts: data.parts(section.bytes))
     }
     space.memory.store(data.virtual, at: object)
     space.memory.store(UInt64(module.types.count), at: object + KernelShape.btfDataSize, width: 4)

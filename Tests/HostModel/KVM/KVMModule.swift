@@ -33,6 +33,9 @@ public struct KVMModule: Sendable {
   /// Per CPU: physical addresses of the list nodes of the VMCSs loaded on it.
   var loadedLinks: [Int: [UInt64]] = [:]
 
+  /// What KVM has for the whole host and a reader comes by: lists, per-CPU words, the modules' own.
+  public internal(set) var structures: [BuiltStructure] = []
+
   /// Virtual address of `vm_list`.
   public var vmList: UInt64 { listPage.virtual + KVMModule.listPlace }
 
@@ -74,6 +77,11 @@ public struct KVMModule: Sendable {
     }
     vmreadBitmap = try bitmapPage(clear: 19, in: &space)
     vmwriteBitmap = try bitmapPage(clear: 12, in: &space)
+    structures.append(BuiltStructure("vm_list", at: listPage.physical(KVMModule.listPlace), size: 16))
+    for (cpu, area) in kernel.perCPU.enumerated() {
+      structures.append(BuiltStructure("current_vmcs", of: "CPU \(cpu)", at: area + PerCPU.currentVMCS, size: 8))
+      structures.append(BuiltStructure("loaded_vmcss_on_cpu", of: "CPU \(cpu)", at: area + PerCPU.loaded, size: 16))
+    }
     try writeModules(kernel: &kernel, in: &space)
   }
 

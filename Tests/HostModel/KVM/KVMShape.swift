@@ -62,6 +62,8 @@ public struct KVMShape: Sendable {
     public var isInDirectMap = false
     /// `kvm_memory_slot.gmem`.
     public var hasGuestMemory = false
+    /// `struct kvm_memory_slot` since 5.17, bytes.
+    var slotSize: UInt64 { hasGuestMemory ? 280 : 264 }
   }
 
   /// `struct kvm_vcpu` and what belongs to it: places that only a host that describes itself fills.

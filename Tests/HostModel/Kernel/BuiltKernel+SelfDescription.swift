@@ -35,7 +35,7 @@ extension BuiltKernel {
 
   /// The tables of names and types, and the few words that they lead to.
   /// - Returns: the keys of VMCOREINFO that say where the names are.
-  func writeSelfDescription(_ own: KernelSelfDescription, in space: inout some FrameSpace) -> String {
+  mutating func writeSelfDescription(_ own: KernelSelfDescription, in space: inout some FrameSpace) -> String {
     for cpu in perCPU.indices {
       space.memory.store(gsBase(cpu), at: image + DataPlace.perCPUOffsets + UInt64(cpu) * 8)
     }
@@ -46,14 +46,30 @@ extension BuiltKernel {
       space.memory.store(stext + head, at: image + head + 8)
     }
     space.memory.write(block: own.types, at: image + DataPlace.types)
+    let heads = [
+      ("modules", DataPlace.modules, 16), ("btf_modules", DataPlace.moduleTypes, 16),
+      ("page_offset_base", DataPlace.pageOffsetBase, 8), ("init_task", DataPlace.initTask, own.shape.taskSize),
+      ("__per_cpu_offset", DataPlace.perCPUOffsets, UInt64(perCPU.count) * 8),
+    ]
+    structures += heads.map { BuiltStructure($0, at: image + $1, size: $2) }
+    let blob = image + DataPlace.types
+    structures += BTFWriter.sections(of: own.types).map { section in
+      BuiltStructure(
+        section.name, at: blob + section.bytes.lowerBound, size: UInt64(section.bytes.count))
+    }
     guard let form = own.symbols else { return "" }
     let tables = KallsymsTables(
       symbols(own, form: form), form: form, hasOffsetsLast: own.shape.hasOffsetsLast,
       address: stext + DataPlace.symbols, base: stext)
     space.memory.write(block: tables.bytes, at: image + DataPlace.symbols)
+    structures += tables.places.map { table in
+      BuiltStructure(
+        "kallsyms_\(table.name)", at: image + DataPlace.symbols + table.bytes.lowerBound,
+        size: UInt64(table.bytes.count))
+    }
     guard own.hasSymbolKeys else { return "" }
     let keys = tables.places.filter { $0.name != "markers" }.map { table in
-      "SYMBOL(kallsyms_\(table.name))=\(String(stext + DataPlace.symbols + table.offset, radix: 16))\n"
+      "SYMBOL(kallsyms_\(table.name))=\(String(stext + DataPlace.symbols + table.bytes.lowerBound, radix: 16))\n"
     }
     return keys.joined()
   }

@@ -49,6 +49,8 @@ public struct BuiltKernel: Sendable {
   public private(set) var note: UInt64 = 0
   /// The keys of VMCOREINFO that say where the kernel's names are.
   public private(set) var symbolKeys = ""
+  /// What the kernel has and a reader comes by, if it describes itself.
+  public internal(set) var structures: [BuiltStructure] = []
   /// Where vmalloc space begins.
   let vmallocStart: UInt64
   private var nextVmalloc: UInt64
@@ -164,6 +166,10 @@ public struct BuiltKernel: Sendable {
     note = try space.allocate(2) << 12
     space.memory.write(ElfNotes.note(name: "VMCOREINFO", type: 0, descriptor: text), at: note)
     guard description.hasVMCoreInfoPointers else { return }
+    structures += [
+      BuiltStructure("swapper_pg_dir", at: tables.root, size: 4096),
+      BuiltStructure("vmcoreinfo_data", at: data, size: UInt64(text.count)),
+    ]
     space.memory.store(virtual(data), at: image + Place.vmcoreInfo)
     space.memory.store(virtual(note), at: image + Place.vmcoreInfo + 8)
   }

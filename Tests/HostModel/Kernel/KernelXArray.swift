@@ -1,11 +1,13 @@
 /// The kernel's xarray, as `kvm.vcpu_array` uses it: nodes of 64 slots, a tag of 2 on a pointer to a node.
 struct KernelXArray {
-  /// Builds the tree for entries 0, 1, 2, … and returns `xa_head`. Each node names its parent and the `struct xarray`
-  /// at `array` that it belongs to. Source: Documentation/kvm.md §5; include/linux/xarray.h, struct xa_node.
+  /// Builds the tree for entries 0, 1, 2, … Each node names its parent and the `struct xarray` at `array` that it belongs
+  /// to. Source: Documentation/kvm.md §5; include/linux/xarray.h, struct xa_node.
+  /// - Returns: `xa_head`, and where the nodes stand, the root first.
   static func build<Space: FrameSpace>(
     _ entries: [UInt64], array: UInt64, kernel: BuiltKernel, slab: inout KernelSlab, in space: inout Space
-  ) throws(Space.Failure) -> UInt64 {
+  ) throws(Space.Failure) -> (head: UInt64, nodes: [UInt64]) {
     var level = entries
+    var places: [UInt64] = []
     var shift: UInt64 = 0
     repeat {
       var nodes: [UInt64] = []
@@ -22,10 +24,11 @@ struct KernelXArray {
           if shift > 0 { space.memory.store(kernel.virtual(node), at: value - 2 - kernel.directMap + 8) }
         }
         nodes.append(kernel.virtual(node) | 2)
+        places.append(node)
       }
       level = nodes
       shift += 6
     } while level.count > 1
-    return level.first ?? 0
+    return (level.first ?? 0, places.reversed())
   }
 }

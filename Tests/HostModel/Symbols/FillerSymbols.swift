@@ -2,10 +2,8 @@
 public enum FillerSymbols {
   private static let rooms = [
     "acpi", "bdev", "blk", "bpf", "cgroup", "cpufreq", "crypto", "device", "dma", "drm", "ext4", "futex", "hrtimer",
-    "inet",
-    "iommu", "irq", "jbd2", "kernfs", "mem_cgroup", "nf", "pci", "perf", "rcu", "sched", "skb", "tcp", "timer", "udp",
-    "vfs",
-    "workqueue", "xfs",
+    "inet", "iommu", "irq", "jbd2", "kernfs", "mem_cgroup", "nf", "pci", "perf", "rcu", "sched", "skb", "tcp", "timer",
+    "udp", "vfs", "workqueue", "xfs",
   ]
   private static let verbs = [
     "add", "alloc", "attach", "free", "get", "init", "put", "read", "release", "update", "write",

@@ -1,8 +1,8 @@
 /// The tables of kallsyms as they stand in a kernel's image, one after the other, each at a multiple of 8.
 /// Source: scripts/kallsyms.c, write_src, of 5.10, 6.1, 6.12 and 7.3.
 public struct KallsymsTables: Sendable {
-  /// Name of a table without `kallsyms_`, and bytes from the start of the first.
-  public let places: [(name: String, offset: UInt64)]
+  /// Name of a table without `kallsyms_`, and its bytes from the start of the first.
+  let places: [(name: String, bytes: Range<UInt64>)]
   public let bytes: [UInt8]
 
   /// - Parameters:
@@ -42,10 +42,10 @@ public struct KallsymsTables: Sendable {
     var tables = [(form == .addresses ? "addresses" : "offsets", empty)]
     if form == .perCPU || form == .plain { tables.append(("relative_base", LittleEndian.bytes(base))) }
     tables = hasOffsetsLast ? nameTables + tables : tables + nameTables
-    var places: [(name: String, offset: UInt64)] = []
+    var places: [(name: String, bytes: Range<UInt64>)] = []
     var bytes: [UInt8] = []
     for (name, content) in tables {
-      places.append((name, UInt64(bytes.count)))
+      places.append((name, UInt64(bytes.count)..<UInt64(bytes.count + content.count)))
       if content.count == empty.count && (name == "offsets" || name == "addresses") {
         let own = address + UInt64(bytes.count)
         bytes += values.enumerated().flatMap { place, value in

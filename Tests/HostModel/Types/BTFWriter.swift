@@ -51,6 +51,14 @@ public struct BTFWriter: Sendable {
     return header + types + strings
   }
 
+  /// The parts of a blob, in bytes from its start: the lengths that its header says.
+  static func sections(of blob: [UInt8]) -> [(name: String, bytes: Range<UInt64>)] {
+    func word(_ at: Int) -> UInt64 { blob[at..<at + 4].reversed().reduce(0) { $0 << 8 | UInt64($1) } }
+    guard blob.count >= 24 else { return [] }
+    let strings = 24 + word(16)
+    return [("BTF header", 0..<24), ("BTF types", 24..<strings), ("BTF strings", strings..<strings + word(20))]
+  }
+
   private mutating func add(_ structures: [KernelStructure]) {
     for structure in structures { _ = id(of: .structure(structure.name)) }
   }

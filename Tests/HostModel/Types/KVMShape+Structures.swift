@@ -67,7 +67,7 @@ extension KVMShape {
       let file = KernelStructure("", size: 16, [("file", 0, .pointer(to: "file")), ("pgoff", 8, .ulong)])
       members.append(("gmem", 264, .anonymous(file)))
     }
-    return KernelStructure("kvm_memory_slot", size: kvm.hasGuestMemory ? 280 : 264, members)
+    return KernelStructure("kvm_memory_slot", size: kvm.slotSize, members)
   }
 
   private var vcpuStructure: KernelStructure {

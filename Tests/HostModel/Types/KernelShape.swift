@@ -36,9 +36,9 @@ public struct KernelShape: Sendable {
   var threadNode: UInt64 { pid + 192 }
   var files: UInt64 { comm + 48 }
   var signal: UInt64 { comm + 72 }
-  var taskSize: UInt64 { (comm + 1536 + 63) / 64 * 64 }
+  public var taskSize: UInt64 { (comm + 1536 + 63) / 64 * 64 }
   static let stack: UInt64 = 32
-  static let memorySize: UInt64 = 1600
+  public static let memorySize: UInt64 = 1600
   // struct signal_struct
   static let threadHead: UInt64 = 16
   static let signalSize: UInt64 = 1088

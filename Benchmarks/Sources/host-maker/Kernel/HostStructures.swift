@@ -67,7 +67,7 @@ struct HostStructures: Sendable {
     let vmm = try addVMM("guest-\(index + 1)", pid: pid, machine: machine, vcpus: vcpus)
     if vmm != nil { space.memory.store(pages.link(guest), at: machine.process.root + ProcessPages.rootEntry * 8) }
     // No memory slots where there is no VMM whose page tables they would lead to.
-    try module.write(
+    _ = try module.write(
       machine.kvm, process: machine.process, vcpus: vcpus.map(\.vcpuAddress),
       slots: vmm == nil ? [] : pages.slots(guest), pid: vmm == nil ? UInt64(300 + index * 20) : pid, vmm: vmm,
       kernel: kernel, in: &space)
