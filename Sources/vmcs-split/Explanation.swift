@@ -4,7 +4,8 @@ import StreamCore
 func explain(_ failure: Failure) -> String {
   switch failure {
   case .input(.format(let error)): return error.description
-  case .input(.system(let error)), .io(let error): return error.description
+  case .input(.system(let error)): return error.description + (error.remedy.map { "; \($0)" } ?? "")
+  case .io(let error): return error.description
   case .input(.unsupported(let file, let format, let remedy)): return "\(file): this is \(format); \(remedy)"
   case .input(.unknown(let file, let found)):
     return "\(file): not a dump that is known: expected kdump-compressed or an ELF core, found \(found)"

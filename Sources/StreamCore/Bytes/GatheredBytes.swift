@@ -86,7 +86,9 @@ extension OutputFile {
       switch piece {
       case .input(let file, let offset, let count):
         try gathered.input?.lend(at: offset, of: file, count: count) { bytes in
-          guard bytes.byteCount == count else { throw SystemError(call: "read", path: path, code: EIO) }
+          guard bytes.byteCount == count else {
+            throw SystemError(call: "read", path: gathered.input?.files[file].path ?? path, code: EIO)
+          }
           try put(bytes, &full, at: &place, large)
         }
       case .buffer(let start, let count):

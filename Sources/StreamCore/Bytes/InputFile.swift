@@ -9,6 +9,8 @@ final class InputFile: Sendable {
   /// Bytes, when it was opened.
   let size: UInt64
   private let descriptor: Int32
+  /// `fstat` knows its size; of a block device it does not.
+  private let isRegular: Bool
   /// The whole file mapped, `nil` where it cannot be. Owned: made by `init`, undone by `deinit`.
   private let mapping: Mapping?
   /// The first read that failed.
@@ -28,18 +30,35 @@ final class InputFile: Sendable {
   init(path: String, mapped: Bool = true, faults: (any ReadFaults)? = nil) throws(SystemError) {
     self.path = path
     self.faults = faults
-    // O_NONBLOCK: a FIFO without a writer fails at lseek instead of hanging here; to files it means nothing.
+    // O_NONBLOCK: a FIFO without a writer is refused below instead of hanging here; to files it means nothing.
     descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    if descriptor < 0 {
+    var end: off_t = -1
+    do throws(SystemError) {
+      if descriptor < 0 { throw SystemError(call: "open", path: path, code: errno) }
+      isRegular = try Self.isRegular(descriptor, path)
+      end = lseek(descriptor, 0, SEEK_END)
+      if end < 0 { throw SystemError(call: "lseek", path: path, code: errno) }
+    } catch {
       size = 0
       mapping = nil
-      throw SystemError(call: "open", path: path, code: errno)
+      throw error
     }
-    let end = lseek(descriptor, 0, SEEK_END)
-    size = end < 0 ? 0 : UInt64(end)
+    size = UInt64(end)
     mapping = mapped && end > 0 ? Self.map(descriptor, Int(end)) : nil
-    if end < 0 {
-      throw SystemError(call: "lseek", path: path, code: errno)
+  }
+
+  /// - Returns: `false`: a block device.
+  /// - Throws: what cannot be read by offset, or has no end, by an errno that says so.
+  private static func isRegular(_ descriptor: Int32, _ path: String) throws(SystemError) -> Bool {
+    var status = stat()
+    // Safe: fstat fills the struct.
+    if unsafe fstat(descriptor, &status) != 0 { throw SystemError(call: "fstat", path: path, code: errno) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return true
+    case S_IFBLK: return false
+    case S_IFDIR: throw SystemError(call: "open", path: path, code: EISDIR)
+    case S_IFIFO: throw SystemError(call: "open", path: path, code: ESPIPE)
+    default: throw SystemError(call: "open", path: path, code: ENOTBLK)
     }
   }
 
@@ -92,19 +111,34 @@ final class InputFile: Sendable {
   /// - Throws: the first failure of a read so far, or EIO when the file has shrunk since it was opened.
   func check() throws(SystemError) {
     if let failure = failure.withLock({ $0 }) { throw failure }
-    guard let mapping else { return }
-    var status = stat()
-    // Safe: fstat fills the struct. Its size counts too, for the rest of a file's last page reads as zeros without a
-    // fault.
-    if unsafe clinux_mapping_failed(mapping.handle) != 0 || fstat(descriptor, &status) != 0
-      || UInt64(status.st_size) < size
-    {
-      throw remembered(SystemError(call: "read", path: path, code: EIO))
-    }
+    // The size counts even where a mapping did not fault: the rest of a file's last page reads as zeros.
+    if mapping.map({ unsafe clinux_mapping_failed($0.handle) != 0 }) ?? false || hasShrunk { throw remembered(cut) }
   }
 
-  /// Up to `count` bytes from `offset`; fewer only at the end of the file.
+  private var hasShrunk: Bool {
+    guard isRegular else { return false }
+    var status = stat()
+    // Safe: fstat fills the struct.
+    return unsafe fstat(descriptor, &status) != 0 || UInt64(status.st_size) < size
+  }
+
+  /// Bytes that were there when the file was opened are not any more.
+  private var cut: SystemError { SystemError(call: "read", path: path, code: EIO) }
+
+  /// Keeps what ends the run as a failed read does.
+  func keep(_ error: SystemError) { _ = remembered(error) }
+
+  /// Up to `count` bytes from `offset`; fewer only at the end of the file as it was when it was opened.
   func read(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
+    let bytes = try readAvailable(at: offset, count: count)
+    if bytes.count < count, offset + UInt64(bytes.count) < size { throw remembered(cut) }
+    return bytes
+  }
+
+  /// The first bytes of a small text: the files of sysfs are said to be longer than they are.
+  func text(limit: Int) throws(SystemError) -> [UInt8] { try readAvailable(at: 0, count: limit) }
+
+  private func readAvailable(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
     if let code = faults?.next() { throw remembered(SystemError(call: "pread", path: path, code: code)) }
     var failure: SystemError?
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { room, initialized in

@@ -36,7 +36,7 @@ extension RawSpan {
   /// Whether every byte is 0.
   var isZero: Bool {
     unsafe withUnsafeBytes { bytes in
-      guard let start = bytes.baseAddress else { return true }
+      guard byteCount > 0, let start = bytes.baseAddress else { return true }
       // Safe: both ranges lie inside. All bytes equal their neighbours, and the first is 0.
       return unsafe bytes[0] == 0 && memcmp(start, start + 1, bytes.count - 1) == 0
     }

@@ -5,6 +5,15 @@ extension SystemError: CustomStringConvertible {
   /// "PATH: CALL: what the system says".
   public var description: String { "\(path): \(call): \(Self.text(of: code))" }
 
+  /// What to do about an input that cannot be opened for what it is; `nil` where the system's text says enough.
+  public var remedy: String? {
+    switch code {
+    case EISDIR: "name a file in it"
+    case ESPIPE, ENOTBLK: "it cannot be read at any place: copy it to a file first"
+    default: nil
+    }
+  }
+
   /// The system's text for an errno.
   static func text(of code: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 128)

@@ -12,7 +12,7 @@ extension Layout {
   public init(file path: String) throws(LayoutInputError) {
     let bytes: [UInt8]
     do throws(SystemError) {
-      bytes = try InputFile(path: path).read(at: 0, count: Layout.maximumTextBytes + 1)
+      bytes = try InputFile(path: path).text(limit: Layout.maximumTextBytes + 1)
     } catch {
       throw .unreadable(error)
     }

@@ -10,7 +10,7 @@ extension VMCSInfo {
     var bytes: [UInt8] = []
     do throws(SystemError) {
       files = try Self.files(in: path)
-      if files == nil { bytes = try InputFile(path: path).read(at: 0, count: Self.maximumBytes + 1) }
+      if files == nil { bytes = try InputFile(path: path).text(limit: Self.maximumBytes + 1) }
     } catch {
       throw .unreadable(error)
     }
@@ -31,7 +31,7 @@ extension VMCSInfo {
     guard let names = try FileSystem.names(in: path, limit: maximumFiles) else { return nil }
     var files: [(name: String, text: String)] = []
     for name in names.filter(isFile).sorted() {
-      let bytes = try InputFile(path: path + "/" + name).read(at: 0, count: maximumFileBytes)
+      let bytes = try InputFile(path: path + "/" + name).text(limit: maximumFileBytes)
       files.append((name, String(decoding: bytes, as: UTF8.self)))
     }
     return files

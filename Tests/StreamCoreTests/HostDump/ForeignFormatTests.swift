@@ -60,8 +60,8 @@ import Testing
     // Safe: the string lives across the call.
     #expect(unsafe mkfifo(pipe, 0o600) == 0)
     #expect(
-      OpenedDump.refusal(path: pipe) == .system(SystemError(call: "lseek", path: "dump", code: ESPIPE)))
+      OpenedDump.refusal(path: pipe) == .system(SystemError(call: "open", path: "dump", code: ESPIPE)))
     #expect(
-      OpenedDump.refusal(path: directory.path.path) == .system(SystemError(call: "pread", path: "dump", code: EISDIR)))
+      OpenedDump.refusal(path: directory.path.path) == .system(SystemError(call: "open", path: "dump", code: EISDIR)))
   }
 }

@@ -24,4 +24,53 @@ import Testing
     #expect(outcome.status == 64)
     #expect(outcome.messages.hasPrefix("vmcs-split: \(path): not a layout: "))
   }
+
+  /// A run of the program on what is no file, mapped or not.
+  private func expectNoFile(_ path: String, _ text: String, in directory: RecipeDirectory) throws {
+    for options in [["list"], ["list", "--plain"], ["split", "--output", directory.path.path + "/out"]] {
+      let outcome = try BuiltTool().run(options + [path], in: directory)
+      #expect(outcome.status == 66, "\(options)")
+      #expect(outcome.messages == "vmcs-split: \(path): open: \(text)\n", "\(options)")
+    }
+    #expect(!FileManager.default.fileExists(atPath: directory.path.path + "/out"))
+  }
+
+  @Test func aDirectoryIsNoDump() throws {
+    let directory = try RecipeDirectory()
+    try expectNoFile(directory.path.path, "Is a directory; name a file in it", in: directory)
+  }
+
+  @Test func aDirectoryIsNoLayoutEither() throws {
+    let directory = try RecipeDirectory()
+    let outcome = try BuiltTool().run(["list", "--layout", directory.path.path, "/dev/null"], in: directory)
+    #expect(outcome.status == 66)
+    #expect(outcome.messages == "vmcs-split: \(directory.path.path): open: Is a directory; name a file in it\n")
+  }
+
+  @Test func aFIFOIsNoDump() throws {
+    let directory = try RecipeDirectory()
+    let path = directory.path.appending(path: "fifo").path
+    try #require(unsafe mkfifo(path, 0o600) == 0)
+    let text = "Illegal seek; it cannot be read at any place: copy it to a file first"
+    try expectNoFile(path, text, in: directory)
+  }
+
+  @Test func aCharacterDeviceIsNoDump() throws {
+    let text = "Block device required; it cannot be read at any place: copy it to a file first"
+    try expectNoFile("/dev/null", text, in: try RecipeDirectory())
+  }
+
+  /// `list` and `split` tell of the guest that is none by its own map, and of the others as ever.
+  @Test func aGuestWhoseMapReachesItsOwnEvidenceIsNamedAndTheRunEndsWithOne() throws {
+    let directory = try RecipeDirectory()
+    let path = try directory.write(try HostRecipe(ForgedMapTests.recipe).build().kdump(.lzo), as: "host")
+    for options in [["list"], ["split", "--output", directory.path.path + "/out"]] {
+      let outcome = try BuiltTool().run(options + [path], in: directory)
+      #expect(outcome.status == 1)
+      let warning = "warning: the guest of VMCS 0x2000000 is not written: its own memory map reaches what proves it\n"
+      #expect(outcome.messages.contains(warning), "\(outcome.messages)")
+    }
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path.path + "/out").sorted()
+    #expect(names == ["guest-1.kdump", "manifest.json"])
+  }
 }

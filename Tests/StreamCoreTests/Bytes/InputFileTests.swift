@@ -5,7 +5,7 @@ import Testing
 
 @testable import StreamCore
 
-@Suite struct MappedFileTests {
+@Suite struct InputFileTests {
   private func cut(_ path: String, to size: UInt64) throws {
     try FileHandle(forWritingTo: URL(filePath: path)).truncate(atOffset: size)
   }
@@ -21,6 +21,22 @@ import Testing
       #expect(lent == Array(bytes.dropFirst(Int(offset)).prefix(count)))
     }
     try file.check()
+  }
+
+  /// What a file that shrinks leaves of a raw page.
+  @Test func noBytesAreAllZero() {
+    #expect([UInt8]().withBytes { $0.isZero })
+    #expect([0].withBytes { $0.isZero })
+    #expect(![1].withBytes { $0.isZero })
+  }
+
+  /// sysfs says 4096 bytes of every file, whatever it holds.
+  private static let text = "/sys/kernel/mm/transparent_hugepage/enabled"
+
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: text)))
+  func aTextMayEndBeforeItsSize() throws {
+    let bytes = try InputFile(path: Self.text).text(limit: 64)
+    #expect((1..<64).contains(bytes.count))
   }
 
   @Test func anEmptyFileLendsNothing() throws {
@@ -40,6 +56,43 @@ import Testing
     // What is still there can be read, and the file goes on being known as broken.
     #expect(try file.lend(at: 0, count: 1) { $0.load(0, as: UInt8.self) } == 0x55)
     #expect(throws: SystemError.self) { try file.check() }
+  }
+
+  /// A step that reads nothing any more learns of it, too.
+  @Test func aFileThatIsNotMappedIsAskedForItsSize() throws {
+    let directory = try RecipeDirectory()
+    let path = try directory.write(Array(repeating: 0x55, count: 1 << 20), as: "file")
+    let file = try InputFile(path: path, mapped: false)
+    try cut(path, to: 4096)
+    #expect(throws: SystemError(call: "read", path: path, code: EIO)) { try file.check() }
+  }
+
+  @Test(arguments: [0, 4000, 512 << 10] as [UInt64])
+  func anEarlyEndOfAFileThatIsNotMappedIsAFailedRead(offset: UInt64) throws {
+    let directory = try RecipeDirectory()
+    let path = try directory.write(Array(repeating: 0x55, count: 1 << 20), as: "file")
+    let file = try InputFile(path: path, mapped: false)
+    #expect(try file.read(at: (1 << 20) - 5, count: 10).count == 5)
+    try cut(path, to: 4096)
+    let error = SystemError(call: "read", path: path, code: EIO)
+    #expect(try file.read(at: 0, count: 4096).count == 4096)
+    #expect(throws: error) { try file.read(at: offset, count: 8192) }
+    // It is long enough again: what was read before is still not to be believed.
+    try cut(path, to: 1 << 20)
+    #expect(throws: error) { try file.check() }
+  }
+
+  /// What is short is the input, whatever was to be written of it.
+  @Test(arguments: [true, false])
+  func bytesThatTheInputLacksAreTheInputsFault(isMapped: Bool) throws {
+    let directory = try RecipeDirectory()
+    let path = try directory.write([1, 2, 3, 4], as: "in")
+    let source = ByteSource(try InputFile(path: path, mapped: isMapped))
+    let output = try OutputFile(path: directory.path.appending(path: "out").path)
+    let pieces = [GatheredBytes.Piece.input(file: 0, offset: 2, count: 8)]
+    #expect(throws: SystemError(call: "read", path: path, code: EIO)) {
+      try output.write(GatheredBytes(pieces[...], input: source), at: 0)
+    }
   }
 
   @Test func aDumpThatShrinksWhileItIsSplitEndsInAnErrorAndWritesNothing() throws {
