@@ -6,7 +6,8 @@ public struct Inspection: Sendable {
   let guests: [Guest]
   let layout: LayoutChoice
   let findings: Findings
-  let decoders: DecoderPool
+  /// Tests give others.
+  var decoders: DecoderPool
   /// The extents of the guests' maps, for one who writes them.
   let extents: ExtentStore?
   let isPlain: Bool
@@ -34,6 +35,7 @@ public struct Inspection: Sendable {
     /// Every page is read and decoded whole, one after the other, here and in the split: the slow way that the fast one
     /// is held against.
     public var isPlain = false
+    var decoders = DecoderPool()
 
     public init(
       _ purpose: Purpose, memory: MemoryBudget = MemoryBudget(), layout: Layout? = nil, vmcsinfo: VMCSInfo? = nil,

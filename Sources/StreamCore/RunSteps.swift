@@ -3,7 +3,7 @@ extension Inspection {
   static func run(_ source: ByteSource, _ options: Options) throws -> Inspection {
     let workers = options.workers
     let checkpoint = Checkpoint(source, workers)
-    let decoders = DecoderPool()
+    let decoders = options.decoders
     // Open: HostDump.
     let dump = try checkpoint.step { try openHostDump(source) }
     let memory = HostMemory(dump, decoders: decoders, cachedPages: options.memory.cachedPages)

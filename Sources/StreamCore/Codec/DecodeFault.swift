@@ -10,7 +10,7 @@ enum DecodeFault: Error, Sendable, Equatable {
   case long
   /// Bytes follow the end of the stream.
   case trailing
-  /// The codec library could not start, for want of memory: says nothing about the page.
+  /// The library did not start or got no memory, which says nothing about the page: `PageDecoder` throws it.
   case unavailable
 }
 

@@ -1,3 +1,5 @@
+import Glibc
+
 /// How the bytes of a stored page are encoded.
 public enum PageCodec: Sendable, CaseIterable {
   case raw
@@ -15,5 +17,11 @@ public enum PageCodec: Sendable, CaseIterable {
     case .snappy: "snappy"
     case .zstd: "zstd"
     }
+  }
+
+  /// The codec's library did not start or got no memory: the run's failure, and no page's fault. LZO keeps no memory, it
+  /// only checks itself.
+  var unavailable: SystemError {
+    SystemError(call: "init", path: "codec \(name)", code: self == .lzo ? ELIBBAD : ENOMEM)
   }
 }

@@ -2,34 +2,40 @@
 /// each worker. Nothing stored can make it trap or write past a page, and the work is bounded by the 4096 bytes that
 /// go in and come out at most.
 ///
+/// A library that cannot start, or gets no memory, makes it throw: no page is bad for that.
+///
 /// What it demands (Documentation/kdump-compressed.md §8, rows 33 to 46): a raw page is 4096 bytes, a compressed one 1
 /// to 4096, and it decodes to exactly 4096. Bytes after the end of a zlib stream are accepted; the other decoders
 /// refuse them.
 final class PageDecoder {
-  private lazy var inflater = Inflater()
+  private lazy var inflater = hasMemory ? Inflater() : nil
   private lazy var deflate = inflater.flatMap(DeflateDecoder.init)
-  private lazy var zstd = ZstdDecoder()
+  private lazy var zstd = hasMemory ? ZstdDecoder() : nil
   private lazy var zlibFirstByte = ZlibFirstByte()
   private lazy var zstdFirstByte = ZstdFirstByte()
   /// Where a page goes that is decoded for its head alone.
   private lazy var scratch: [UInt8] = []
+  private let hasMemory: Bool
+
+  /// - Parameter hasMemory: `false`: the libraries get none, for tests of what becomes of that.
+  init(hasMemory: Bool = true) { self.hasMemory = hasMemory }
 
   /// Decodes one page into `page`, which is brought to 4096 bytes if it has another size. `nil` is success; after a
   /// fault the bytes of `page` mean nothing.
-  func decode(_ stored: RawSpan, _ codec: PageCodec, into page: inout [UInt8]) -> DecodeFault? {
+  func decode(_ stored: RawSpan, _ codec: PageCodec, into page: inout [UInt8]) throws(SystemError) -> DecodeFault? {
     if page.count != pageSize { page = Array(repeating: 0, count: pageSize) }
-    return decode(stored, codec, into: &page, at: 0)
+    return try decode(stored, codec, into: &page, at: 0)
   }
 
   /// Decodes one page into the 4096 bytes of `room` from `start` on, which must lie inside. `nil` is success; after a
   /// fault those bytes mean nothing.
   func decode(
     _ stored: RawSpan, _ codec: PageCodec, into room: inout [UInt8], at start: Int
-  ) -> DecodeFault? {
+  ) throws(SystemError) -> DecodeFault? {
     guard Self.accepts(stored.byteCount, codec) else { return .wrongStoredSize(stored.byteCount) }
     precondition(start >= 0 && start <= room.count - pageSize)
     // Safe: both buffers live across the call, and `output` has the 4096 bytes made sure of above.
-    return unsafe stored.withUnsafeBytes { input in
+    let fault: DecodeFault? = unsafe stored.withUnsafeBytes { input in
       unsafe room.withUnsafeMutableBytes { room in
         let output = unsafe UnsafeMutableRawBufferPointer(rebasing: room[start..<start + pageSize])
         switch codec {
@@ -47,6 +53,8 @@ final class PageDecoder {
         }
       }
     }
+    if fault == .unavailable { throw codec.unavailable }
+    return fault
   }
 
   /// The first 16 bytes of a page, without decoding the rest where the codec allows it: raw, LZO, snappy and zlib do,
@@ -55,7 +63,7 @@ final class PageDecoder {
   /// - Parameters:
   ///   - stored: The page's stored bytes. With `storedSize`, the first of them are enough to begin with.
   ///   - storedSize: How many bytes are stored for the page in all.
-  func head(_ stored: RawSpan, _ codec: PageCodec, storedSize: Int? = nil) -> HeadResult {
+  func head(_ stored: RawSpan, _ codec: PageCodec, storedSize: Int? = nil) throws(SystemError) -> HeadResult {
     let size = storedSize ?? stored.byteCount
     guard Self.accepts(size, codec), stored.byteCount <= size else { return .bad }
     let isWhole = stored.byteCount == size
@@ -64,8 +72,10 @@ final class PageDecoder {
     case .raw: result = stored.head(0).map(HeadResult.head) ?? .needsMore
     case .lzo: result = LZOHead.decode(stored)
     case .snappy: result = SnappyHead.decode(stored)
-    case .zlib: result = inflater?.head(stored) ?? .bad
-    case .zstd: result = zstdHead(stored, isWhole)
+    case .zlib:
+      guard let head = inflater?.head(stored) else { throw codec.unavailable }
+      result = head
+    case .zstd: result = try zstdHead(stored, isWhole)
     }
     if isWhole, case .needsMore = result { return .bad }
     return result
@@ -86,10 +96,10 @@ final class PageDecoder {
     }
   }
 
-  private func zstdHead(_ stored: RawSpan, _ isWhole: Bool) -> HeadResult {
+  private func zstdHead(_ stored: RawSpan, _ isWhole: Bool) throws(SystemError) -> HeadResult {
     if let head = ZstdHead.decode(stored) { return .head(head) }
     guard isWhole else { return .needsMore }
-    guard decode(stored, .zstd, into: &scratch) == nil else { return .bad }
+    guard try decode(stored, .zstd, into: &scratch) == nil else { return .bad }
     return scratch.withBytes { PageHead(page: $0) }.map(HeadResult.head) ?? .bad
   }
 

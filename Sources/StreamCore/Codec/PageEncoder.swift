@@ -9,14 +9,16 @@ final class PageEncoder {
     case lzo(LZOEncoder)
     case snappy
     case zstd(ZstdEncoder)
+    /// It did not start.
+    case unavailable
   }
 
   private let library: Library
   /// As large as the codec's worst case, which is more than a page.
   private var scratch: [UInt8]
 
-  /// Without memory for the library's context, every page is left as it is.
-  init(_ codec: PageCodec) {
+  /// - Parameter hasMemory: `false`: the library gets none, for tests of what becomes of that.
+  init(_ codec: PageCodec, hasMemory: Bool = true) {
     self.codec = codec
     let worstSize: Int
     switch codec {
@@ -24,17 +26,17 @@ final class PageEncoder {
       library = .none
       worstSize = 0
     case .zlib:
-      let deflate = DeflateEncoder()
-      library = deflate.map(Library.zlib) ?? .none
+      let deflate = hasMemory ? DeflateEncoder() : nil
+      library = deflate.map(Library.zlib) ?? .unavailable
       worstSize = deflate?.worstSize ?? 0
     case .lzo:
-      library = .lzo(LZOEncoder())
+      library = LZO.isReady ? .lzo(LZOEncoder()) : .unavailable
       worstSize = LZO.worstSize
     case .snappy:
       library = .snappy
       worstSize = Snappy.worstSize
     case .zstd:
-      library = ZstdEncoder().map(Library.zstd) ?? .none
+      library = hasMemory ? ZstdEncoder().map(Library.zstd) ?? .unavailable : .unavailable
       worstSize = ZstdEncoder.worstSize
     }
     scratch = Array(repeating: 0, count: worstSize)
@@ -42,13 +44,15 @@ final class PageEncoder {
 
   /// Appends the encoded page to `output` and returns how many bytes that is, 1 to 4095. `nil`, and nothing appended,
   /// when the codec does not make the page smaller (the page is then stored raw), and for anything but 4096 bytes.
-  func encode(_ page: RawSpan, into output: inout [UInt8]) -> Int? {
+  /// - Throws: when the library did not start. To store pages raw then would make the output depend on the run.
+  func encode(_ page: RawSpan, into output: inout [UInt8]) throws(SystemError) -> Int? {
     guard page.byteCount == pageSize else { return nil }
+    if case .unavailable = library { throw codec.unavailable }
     // Safe: both buffers live across the call, and each codec is given the size of the one it writes to.
     let written: Int? = unsafe page.withUnsafeBytes { input in
       unsafe scratch.withUnsafeMutableBytes { room in
         switch library {
-        case .none: nil
+        case .none, .unavailable: nil
         case .zlib(let encoder): unsafe encoder.encode(input, into: room)
         case .lzo(let encoder): unsafe encoder.encode(input, into: room)
         case .snappy: unsafe Snappy.encode(input, into: room)

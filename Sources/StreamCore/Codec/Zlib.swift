@@ -39,8 +39,8 @@ import CZlib
     }
   }
 
-  /// The first 16 bytes: the tables of the first block and a few symbols, instead of the page.
-  func head(_ stored: RawSpan) -> HeadResult {
+  /// The first 16 bytes: the tables of the first block and a few symbols, instead of the page. `nil`: no memory for it.
+  func head(_ stored: RawSpan) -> HeadResult? {
     var head: (UInt64, UInt64) = (0, 0)
     // Safe: both buffers live across the call; two words have no padding, and every bit pattern is one.
     let code = unsafe stored.withUnsafeBytes { input in
@@ -50,7 +50,11 @@ import CZlib
     if unsafe stream.pointee.avail_out == 0 {
       return .head(PageHead(low: UInt64(littleEndian: head.0), high: UInt64(littleEndian: head.1)))
     }
-    return code == Z_OK || code == Z_BUF_ERROR ? .needsMore : .bad
+    switch code {
+    case Z_OK, Z_BUF_ERROR: return .needsMore
+    case Z_MEM_ERROR: return nil
+    default: return .bad
+    }
   }
 
   private func run(

@@ -19,13 +19,19 @@ import CZstd
     let result = unsafe ZSTD_decompressDCtx(
       context, page.baseAddress, page.count, stored.baseAddress, stored.count)
     guard ZSTD_isError(result) != 0 else { return result == pageSize ? nil : .short(result) }
-    if 0 &- result == Self.destinationTooSmall { return .long }
+    switch 0 &- result {
+    case Self.destinationTooSmall: return .long
+    case Self.memoryAllocation: return .unavailable
+    default: break
+    }
     // Safe: the library returns a constant C string.
     return unsafe .corrupt(String(cString: ZSTD_getErrorName(result)))
   }
 
   /// ZSTD_error_dstSize_tooSmall, negated in a result. Source: zstd_errors.h, "values below 100 are stable".
   private static let destinationTooSmall = 70
+  /// ZSTD_error_memory_allocation, likewise.
+  private static let memoryAllocation = 64
 }
 
 /// One zstd context for encoding at level 1, used again for every page.

@@ -131,11 +131,11 @@ final class StretchScanner {
     asked += count
     var result: HeadResult? = try file.lend(at: page.offset, count: count) { stored in
       if let first = decoder.firstByte(stored, page.codec), !test.canBegin(with: first) { return nil }
-      return decoder.head(stored, page.codec, storedSize: size)
+      return try decoder.head(stored, page.codec, storedSize: size)
     }
     if result == .needsMore {
       asked += size - count
-      result = try file.lend(at: page.offset, count: size) { decoder.head($0, page.codec) }
+      result = try file.lend(at: page.offset, count: size) { try decoder.head($0, page.codec) }
     }
     guard let result else { return .dull }
     guard case .head(let head) = result else { return .bad }

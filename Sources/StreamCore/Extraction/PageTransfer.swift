@@ -49,7 +49,7 @@ final class PageTransfer {
     let passes = passesThrough(page)
     if !passes { transcoded += 1 }
     let result = try source.lend(at: page.offset, of: Int(page.file), count: Int(page.size)) { bytes in
-      look(page, bytes, passes: passes, into: &payload)
+      try look(page, bytes, passes: passes, into: &payload)
     }
     if case .zero = result {
       zeroPage = page
@@ -60,22 +60,22 @@ final class PageTransfer {
 
   private func look(
     _ page: StoredPage, _ bytes: RawSpan, passes: Bool, into payload: inout [UInt8]
-  ) -> ExtractedStep.Result {
+  ) throws -> ExtractedStep.Result {
     var mayBeZero = page.codec == .raw || page.size <= Self.zeroLimit
     if passes && !verifies && mayBeZero && page.codec != .raw {
-      if case .head(let head) = decoder.head(bytes, page.codec) { mayBeZero = head.low == 0 && head.high == 0 }
+      if case .head(let head) = try decoder.head(bytes, page.codec) { mayBeZero = head.low == 0 && head.high == 0 }
     }
     if passes, page.codec == .raw ? !bytes.isZero : !verifies && !mayBeZero {
       if page.codec != .raw { passedUnread += 1 }
-      if decodesInPlace { return decodedInPlace(page, bytes, &payload) }
+      if decodesInPlace { return try decodedInPlace(page, bytes, &payload) }
       return stored(page, bytes, &payload)
     }
-    if decodesInPlace && !passes { return decodedInPlace(page, bytes, &payload) }
-    if let fault = decoder.decode(bytes, page.codec, into: &decoded) { return bad(page, fault) }
+    if decodesInPlace && !passes { return try decodedInPlace(page, bytes, &payload) }
+    if let fault = try decoder.decode(bytes, page.codec, into: &decoded) { return bad(page, fault) }
     if (!passes || mayBeZero) && decoded.withBytes({ $0.isZero }) { return .zero }
     if passes { return stored(page, bytes, &payload) }
     let start = payload.count
-    if decoded.withBytes({ encoder.encode($0, into: &payload) }) != nil {
+    if try decoded.withBytes({ bytes throws(SystemError) in try encoder.encode(bytes, into: &payload) }) != nil {
       return .stored(.buffer(start: start, count: payload.count - start), target)
     }
     return decoded.withBytes { append($0, .raw, to: &payload) }
@@ -83,8 +83,8 @@ final class PageTransfer {
 
   private func decodedInPlace(
     _ page: StoredPage, _ bytes: RawSpan, _ payload: inout [UInt8]
-  ) -> ExtractedStep.Result {
-    if let fault = decoder.decode(bytes, page.codec, into: &payload, at: used) { return bad(page, fault) }
+  ) throws -> ExtractedStep.Result {
+    if let fault = try decoder.decode(bytes, page.codec, into: &payload, at: used) { return bad(page, fault) }
     if payload.withBytes({ $0.extracting(used..<used + pageSize).isZero }) { return .zero }
     defer { used += pageSize }
     return .stored(.buffer(start: used, count: pageSize), .raw)

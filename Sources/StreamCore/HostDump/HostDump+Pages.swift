@@ -11,7 +11,7 @@ extension HostDump {
       page: { page in
         asked += Int(page.size)
         let fault = try input.source.lend(at: page.offset, of: Int(page.file), count: Int(page.size)) {
-          decoder.decode($0, page.codec, into: &decoded)
+          try decoder.decode($0, page.codec, into: &decoded)
         }
         if fault == nil { try body(page.frame, decoded) }
       }, fault: { _ in })

@@ -35,7 +35,8 @@ final class HostMemory: PhysicalMemory {
       case nil: return .absent
       }
     } catch {
-      // The byte source keeps the failure, and whoever ends the step throws it.
+      // The byte source keeps it, as it keeps a read's, and whoever ends the step throws it.
+      if let error = error as? SystemError { dump.input.source.keep(error) }
       return .bad
     }
   }
@@ -45,7 +46,7 @@ final class HostMemory: PhysicalMemory {
     var page: [UInt8] = []
     let fault = try decoders.borrow { decoder in
       try dump.input.source.lend(at: stored.offset, of: Int(stored.file), count: Int(stored.size)) {
-        decoder.decode($0, stored.codec, into: &page)
+        try decoder.decode($0, stored.codec, into: &page)
       }
     }
     try dump.input.source.check()

@@ -9,7 +9,7 @@ import Testing
 
   private func stored(_ page: [UInt8], _ codec: PageCodec) -> Int {
     var stored: [UInt8] = []
-    return page.withBytes { PageEncoder(codec).encode($0, into: &stored) } ?? pageSize
+    return PageEncoder(codec).size(page, into: &stored) ?? pageSize
   }
 
   @Test(arguments: codecs)

@@ -38,7 +38,7 @@ import Testing
       return
     }
     var decoded: [UInt8] = []
-    let found = stream.withBytes { PageDecoder().decode($0, page.codec, into: &decoded) }
+    let found = try stream.withBytes { try PageDecoder().decode($0, page.codec, into: &decoded) }
     #expect(found == fault)
     #expect(HostMemory(opened.dump).page(Self.frame) == .bad)
     try expectOthersRight(opened)
