@@ -40,16 +40,17 @@ extension Inspection {
 extension Split {
   /// The second half: from the guests to their dumps. Every output gets its name at the very end, the manifest last.
   func run(_ wanted: [Guest], _ workers: Workers, _ progress: Progress) throws -> Manifest {
+    let checkpoint = Checkpoint(inspection.dump.input.source, workers)
     let stored = try stored(of: wanted)
     let output = OutputDirectory(path: directory, force: force)
     try output.prepare(files: stored.map(fileName) + [OutputDirectory.manifestName])
     // Open the outputs: GuestDump. Plan and extract: Extraction.
     let outputs = try workers.map(stored) { try open($0, in: output, among: stored.count) }
-    let extraction = try extraction(of: stored, into: outputs, workers)
+    let extraction = try checkpoint.step { try self.extraction(of: stored, into: outputs, workers) }
     progress.begin(.extract, total: stored.reduce(0) { $0 + $1.map.presentPages })
-    let outcome = try inspection.checkpoint.step { try extraction.run(workers: workers, progress: progress) }
+    let outcome = try checkpoint.step { try extraction.run(workers: workers, progress: progress) }
     // Finish: GuestDump, Manifest.
-    let dumps = try inspection.checkpoint.step { try workers.map(outputs) { try $0.writer.complete() } }
+    let dumps = try checkpoint.step { try workers.map(outputs) { try $0.writer.complete() } }
     let manifest = manifest(outcome, of: stored, among: wanted, dumps.map(\.summary))
     try output.commit(dumps, manifest, workers)
     return manifest

@@ -116,15 +116,17 @@ public final class OutputFile: Sendable {
   /// The disk begins with all that it has not yet.
   func beginWriteout() { clinux_begin_writeout(descriptor, 0, 0) }
 
-  /// Syncs the file, gives it its name and syncs the directory. After an error before the renaming, the final name is
-  /// as it was and `discard` still works; an error of the last sync leaves the whole file under its name.
+  /// Waits until the bytes are on the disk.
+  func sync() throws(SystemError) { try check(fsync(descriptor), "fsync") }
+
+  /// Gives the file, which is synced, its name and syncs the directory. After an error before the renaming, the final
+  /// name is as it was and `discard` still works; an error of the last sync leaves the whole file under its name.
   /// - Parameters:
   ///   - force: replace a file that carries the name.
   ///   - syncsDirectory: of several files in one directory the last can do it for all.
   /// - Throws: `.exists` without `force` when the name is taken, by whoever came first.
   func commit(force: Bool, syncsDirectory: Bool = true) throws(OutputError) {
     do throws(SystemError) {
-      try check(fsync(descriptor), "fsync")
       try rename(force: force)
       temporaries.forget(temporaryPath)
       pending.withLock { $0 = false }

@@ -43,7 +43,10 @@ struct CompletedDump: Sendable {
     file.beginWriteout()
   }
 
-  /// Gives it its name, once it is on the disk. The name itself is there when the directory is synced.
+  /// Waits until it is on the disk.
+  func sync() throws(SystemError) { try file.sync() }
+
+  /// Gives it its name, once it is synced. The name itself is there when the directory is synced.
   /// - Parameter force: replace a file that carries the name.
   func commit(force: Bool) throws(OutputError) { try file.commit(force: force, syncsDirectory: false) }
 }

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// The directory that the outputs go to.
 struct OutputDirectory {
   static let manifestName = "manifest.json"
@@ -15,20 +13,18 @@ struct OutputDirectory {
     for name in files where FileSystem.exists(self.path(of: name)) { throw .exists(path: self.path(of: name)) }
   }
 
-  /// Gives the dumps their names, and at the very end the manifest its own. Syncing waits for the disk: several files do
-  /// that side by side, while the manifest's text is made.
+  /// Gives the dumps their names, and at the very end the manifest its own. What can fail or take long comes before the
+  /// first name, and a wish to stop counts until then: after it the run completes.
   func commit(_ dumps: [CompletedDump], _ manifest: Manifest, _ workers: Workers) throws {
-    let text = Mutex<[UInt8]>([])
-    try workers.forEach(dumps.count + 1) { _, index in
-      if index == 0 {
-        let json = try manifest.json()
-        text.withLock { $0 = json }
-      } else {
-        try dumps[index - 1].commit(force: force)
-      }
-    }
     let file = try OutputFile(path: path(of: Self.manifestName))
-    try file.write(text.withLock { $0 }, at: 0)
+    // Syncing waits for the disk: several files do that side by side.
+    try workers.forEach(dumps.count + 1) { _, index in
+      if index > 0 { return try dumps[index - 1].sync() }
+      try file.write(try manifest.json(), at: 0)
+      try file.sync()
+    }
+    if workers.cancellation.isCancelled { throw Cancelled() }
+    for dump in dumps { try dump.commit(force: force) }
     // The directory is synced here, for what was renamed before, too.
     try file.commit(force: force)
   }

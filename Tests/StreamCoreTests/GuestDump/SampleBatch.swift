@@ -25,6 +25,7 @@ extension GuestDumpWriter {
 extension GuestDumpWriter {
   func finish(force: Bool) throws -> OutputSummary {
     let dump = try complete()
+    try dump.sync()
     try dump.commit(force: force)
     return dump.summary
   }
