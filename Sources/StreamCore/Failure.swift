@@ -54,7 +54,10 @@ extension Failure {
     case GuestDumpError.system(let error): self = .io(error)
     case GuestDumpError.defect: return nil
     case let error as GuestDumpError: self = .output("\(error)")
-    case let error as TooManyGuests: self = .output("\(error.count) guests are more than can be split at once")
+    case let error as TooManyGuests:
+      self = .unsupportedHost(
+        what: "this host has \(error.count) guests",
+        remedy: "only hosts of up to \(Extent.maximumOwners) can be read so far")
     default: return nil
     }
   }

@@ -28,4 +28,15 @@ import Testing
     }
     #expect(try GroupedGuest.group(vms).map(\.lowestRegion.rawValue) == [0x5000, 0x7000, 0x9000])
   }
+
+  @Test func moreGuestsThanExtentsTellApartAreRefusedByTheirNumber() throws {
+    let vm = ProvenVM(
+      kvm: VirtualAddress(rawValue: 0xffff_8880_0010_0000), vcpus: [], evidence: [], evidenceFrames: [])
+    let count = Extent.maximumOwners + 1
+    let error = #expect(throws: TooManyGuests(count: count)) {
+      try GroupedGuest.group(Array(repeating: vm, count: count))
+    }
+    let failure = try #require(error.flatMap { Failure($0) })
+    #expect(failure.exitStatus(signal: 0).code == 65)
+  }
 }

@@ -55,6 +55,10 @@ typealias Status = StreamCore.ExitStatus
       (GuestDumpError.noPages(path: "a"), .output("a: no page to write, an ELF core needs at least one")),
       (HostDumpError.system(system), .input(.system(system))), (HostWithoutGuests.noSign, .noGuest),
       (system, .io(system)),
+      (
+        TooManyGuests(count: 600_000),
+        .unsupportedHost(what: "this host has 600000 guests", remedy: "only hosts of up to 524288 can be read so far")
+      ),
       (Cancelled(), .cancelled), (LayoutInputError.unreadable(system), .input(.system(system))),
       (
         LayoutInputError.noLayout(path: "a", .missing(header: "id")),
@@ -63,6 +67,14 @@ typealias Status = StreamCore.ExitStatus
     ] as [(any Error, Failure)])
   func everyRoomsErrorComesToItsFailure(error: any Error, failure: Failure) {
     #expect(Failure(error) == failure)
+  }
+
+  /// A reader of the design learns every reason for status 1 from its row.
+  @Test func theDesignNamesEveryWarningThatMeansLoss() throws {
+    let design = try Checkout.text(of: "Documentation/design.md")
+    let row = try #require(design.split(separator: "\n").first { $0.hasPrefix("| 1 |") })
+    let named = Set(row.matches(of: /`(\w+)`/).map { String($0.1) })
+    #expect(named == Set(WarningCode.allCases.filter(\.isLoss).map(\.rawValue)))
   }
 
   @Test func aDefectIsNoFailure() {
