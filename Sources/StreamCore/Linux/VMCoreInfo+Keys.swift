@@ -5,6 +5,16 @@ extension VMCoreInfo {
     self["SYMBOL(\(name))"].flatMap { UInt64($0, radix: 16) }.map(VirtualAddress.init(rawValue:))
   }
 
+  /// All `SYMBOL(name)` by name.
+  var symbols: [String: VirtualAddress] {
+    var symbols: [String: VirtualAddress] = [:]
+    for line in text.split(separator: 0x0a) where line.starts(with: "SYMBOL(".utf8) {
+      let name = String(decoding: line.dropFirst(7).prefix { $0 != UInt8(ascii: ")") }, as: UTF8.self)
+      if let address = symbol(name) { symbols[name] = address }
+    }
+    return symbols
+  }
+
   /// `NUMBER(name)`: decimal, may be negative.
   func number(_ name: String) -> Int64? { self["NUMBER(\(name))"].flatMap { Int64($0) } }
 

@@ -1,0 +1,84 @@
+extension LinuxKernel {
+  /// `count` bytes from a kernel virtual address: all of them, or why not.
+  /// - Parameter count: bounded by the caller.
+  func read(_ address: VirtualAddress, count: Int) throws(KernelReadFault) -> [UInt8] {
+    let found = readable(address, upTo: count)
+    if let fault = found.fault { throw fault }
+    return found.bytes
+  }
+
+  /// The bytes from a kernel virtual address on, as far as they can be had, and what ends them before `count`.
+  /// Translates once a leaf.
+  /// - Parameter count: bounded by the caller.
+  func readable(_ address: VirtualAddress, upTo count: Int) -> (bytes: [UInt8], fault: KernelReadFault?) {
+    let tables = X86PageTables(memory: memory, root: root.rawValue, levels: levels)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(max(0, count))
+    // Where the leaf that was looked up last leads, and how far it reaches.
+    var physical: UInt64 = 0
+    var leafEnd = 0
+    while bytes.count < count {
+      let at = address &+ UInt64(bytes.count)
+      if bytes.count >= leafEnd {
+        guard at.rawValue >= address.rawValue else { return (bytes, .noAddress(at)) }
+        let size: UInt64
+        do throws(KernelReadFault) { (physical, size) = try lookup(at, tables) } catch { return (bytes, error) }
+        leafEnd = bytes.count + Int(size - (at.rawValue & (size - 1)))
+      }
+      switch memory.page(physical >> 12) {
+      case .page(let page):
+        let start = Int(physical & 0xfff)
+        let take = min(pageSize - start, count - bytes.count)
+        bytes += page.bytes[start..<start + take]
+        physical &+= UInt64(take)
+      case .absent: return (bytes, .absent(at))
+      case .bad: return (bytes, .damaged(at))
+      }
+    }
+    return (bytes, nil)
+  }
+
+  /// The bytes right before a kernel virtual address, as far back as they can be had without a hole.
+  /// - Parameter count: bounded by the caller.
+  func readable(before address: VirtualAddress, upTo count: Int) -> [UInt8] {
+    // What is read at once; one page where that fails, to come close to the hole.
+    var step = 256 << 10
+    var pieces: [[UInt8]] = []
+    var left = count
+    var at = address
+    while left > 0 {
+      let inPage = at.pageOffset == 0 ? pageSize : at.pageOffset
+      let take = min(left, step - (pageSize - inPage))
+      guard UInt64(take) <= at.rawValue else { break }
+      let start = at &- UInt64(take)
+      if let piece = try? read(start, count: take) {
+        pieces.append(piece)
+        left -= take
+        at = start
+      } else if step > pageSize {
+        step = pageSize
+      } else {
+        break
+      }
+    }
+    return Array(pieces.reversed().joined())
+  }
+
+  private func lookup(
+    _ address: VirtualAddress, _ tables: X86PageTables
+  ) throws(KernelReadFault) -> (physical: UInt64, size: UInt64) {
+    guard address.rawValue >> 63 == 1 else { throw .noAddress(address) }
+    switch tables.lookup(address) {
+    case .mapped(let physical, let size, _): return (physical, size)
+    case .notPresent: throw .unmapped(address)
+    case .missingTable: throw .absent(address)
+    case .notCanonical: throw .noAddress(address)
+    }
+  }
+
+  /// A little-endian integer of `size` bytes, 1 to 8, zero-extended.
+  func integer(_ address: VirtualAddress, size: Int) throws(KernelReadFault) -> UInt64 {
+    let bytes = try read(address, count: max(0, min(size, 8)))
+    return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+}

@@ -1,0 +1,60 @@
+/// How an entry of kallsyms' table of addresses gives one. Source: kernel/kallsyms.c, kallsyms_sym_address;
+/// Documentation/kvm.md §5.2, §8.
+enum KallsymsForm: Sendable, Equatable {
+  /// 32 bits; a value not below 0 is itself (per-CPU symbols), another is `base - 1 - value`. x86 up to 6.14.
+  case absolutePerCPU(base: UInt64)
+  /// 32 bits without sign, added to `base`.
+  case relative(base: UInt64)
+  /// 32 bits with sign, added to the entry's own address. Since 7.0.
+  case toEntry(table: UInt64)
+  /// 64 bits, the address itself. Up to 6.10, where built so.
+  case absolute
+}
+
+extension KallsymsForm: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .absolutePerCPU: "relative to a base, per-CPU symbols absolute"
+    case .relative: "relative to a base"
+    case .toEntry: "relative to the entry"
+    case .absolute: "absolute"
+    }
+  }
+}
+
+/// What a symbol's entry says.
+enum SymbolValue: Sendable, Hashable {
+  case address(VirtualAddress)
+  /// A variable that each CPU has: what `__per_cpu_offset` of a CPU is added to for its address. Also other absolute
+  /// values that are no kernel address.
+  case perCPU(UInt64)
+}
+
+/// kallsyms' table of addresses.
+struct KallsymsAddresses: Sendable {
+  let form: KallsymsForm
+  private let values: [UInt8]
+
+  init(form: KallsymsForm, values: [UInt8]) {
+    self.form = form
+    self.values = values
+  }
+
+  /// `nil` behind the table's end.
+  /// - Parameter place: the symbol's number, not negative.
+  subscript(place: Int) -> SymbolValue? {
+    if form == .absolute { return values.load(place * 8, as: UInt64.self).map(Self.value) }
+    guard let offset = values.load(place * 4, as: Int32.self) else { return nil }
+    let signed = UInt64(bitPattern: Int64(offset))
+    switch form {
+    case .absolute: return nil
+    case .absolutePerCPU(let base): return offset >= 0 ? .perCPU(signed) : Self.value(base &- 1 &- signed)
+    case .relative(let base): return Self.value(base &+ UInt64(UInt32(bitPattern: offset)))
+    case .toEntry(let table): return Self.value(table &+ UInt64(place) * 4 &+ signed)
+    }
+  }
+
+  private static func value(_ value: UInt64) -> SymbolValue {
+    value >> 63 == 1 ? .address(VirtualAddress(rawValue: value)) : .perCPU(value)
+  }
+}

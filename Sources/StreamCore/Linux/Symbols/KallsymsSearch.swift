@@ -1,0 +1,110 @@
+/// Looks for kallsyms' tables in a kernel's image by what they hold, for kernels whose VMCOREINFO does not say where they
+/// are: an index of tokens, their texts before it, the names before those, and the addresses before or behind.
+/// Source: scripts/kallsyms.c, write_src; Documentation/kvm.md §9.
+struct KallsymsSearch {
+  /// Page tables that may map a kernel's image: one for each 2 MiB of 1 GiB, and those above.
+  private static let tableLimit = 1024
+  /// Indexes that are followed up at most; each kernel has one.
+  private static let indexLimit = 32
+
+  private let kernel: LinuxKernel
+  /// Pages of the image that were looked through, and pages or page tables that could not be read.
+  private var pages = 0
+  private var missing = 0
+  private var indexes: [VirtualAddress] = []
+
+  init(_ kernel: LinuxKernel) { self.kernel = kernel }
+
+  /// What `prove` makes of the first tables that it does not refuse.
+  /// - Throws: the last refusal, or that there are no tables.
+  mutating func first<T>(
+    _ prove: (KallsymsTables) throws(KernelSymbolsFault) -> T
+  ) throws(KernelSymbolsFault) -> T {
+    scan()
+    var refusal: KernelSymbolsFault?
+    var budget = KallsymsNameSearch.budget
+    for index in indexes {
+      guard let (tokens, table) = tokens(before: index) else { continue }
+      var search = KallsymsNameSearch(tokens: tokens, before: table, kernel: kernel, budget: budget)
+      while var found = search.next() {
+        found.tables.addForms(count: found.count, behind: index &+ UInt64(KallsymsTokens.indexBytes), kernel: kernel)
+        do throws(KernelSymbolsFault) { return try prove(found.tables) } catch { refusal = error }
+      }
+      budget = search.budget
+    }
+    throw refusal ?? .notFound(pages: pages, missing: missing)
+  }
+
+  /// Collects what can be an index, over all that the page tables map from the image's base on.
+  private mutating func scan() {
+    let base = VirtualAddress.kernelTextBase
+    let tables = X86PageTables(memory: kernel.memory, root: kernel.root.rawValue, levels: kernel.levels)
+    var runs: [(virtual: VirtualAddress, physical: UInt64, byteCount: UInt64)] = []
+    _ = tables.forEachMapping(in: base...base + (1 << 30 - 1), tableLimit: Self.tableLimit) { mapping in
+      switch mapping {
+      case .run(let virtual, let physical, let count): runs.append((virtual, physical, count))
+      case .missingTable: missing += 1
+      case .notPresent: break
+      }
+    }
+    for run in runs { scan(run.virtual, run.physical, pages: run.byteCount >> 12) }
+  }
+
+  private mutating func scan(_ virtual: VirtualAddress, _ physical: UInt64, pages count: UInt64) {
+    // The end of the page before, as much as an index can begin in, and this page.
+    var window: [UInt8] = []
+    for number in 0..<count where indexes.count < Self.indexLimit {
+      guard let page = kernel.memory.page(physical >> 12 &+ number).page else {
+        missing += 1
+        window.removeAll(keepingCapacity: true)
+        continue
+      }
+      pages += 1
+      window += page.bytes
+      let start = virtual &+ (number + 1) << 12 &- UInt64(window.count)
+      for place in Self.indexes(in: window) where indexes.count < Self.indexLimit {
+        indexes.append(start &+ UInt64(place))
+      }
+      window.removeFirst(window.count - (KallsymsTokens.indexBytes - 4))
+    }
+  }
+
+  /// Where 256 numbers ascend from 0; tables stand at multiples of 4 at least.
+  private static func indexes(in window: [UInt8]) -> [Int] {
+    var found: [Int] = []
+    window.withBytes { bytes in
+      for at in stride(from: 0, through: bytes.byteCount - KallsymsTokens.indexBytes, by: 4) {
+        guard let pair: UInt32 = bytes.load(at), pair & 0xffff == 0,
+          (1...KallsymsTokens.stepLimit).contains(Int(pair >> 16))
+        else { continue }
+        var last = 0
+        var token = 1
+        while token < KallsymsTokens.count, let next: UInt16 = bytes.load(at + token * 2),
+          (1...KallsymsTokens.stepLimit).contains(Int(next) - last)
+        {
+          last = Int(next)
+          token += 1
+        }
+        if token == KallsymsTokens.count { found.append(at) }
+      }
+    }
+    return found
+  }
+
+  /// The texts that end right before an index, and where they begin.
+  private func tokens(before address: VirtualAddress) -> (tokens: KallsymsTokens, table: VirtualAddress)? {
+    guard let index = try? kernel.read(address, count: KallsymsTokens.indexBytes),
+      let last = KallsymsTokens.starts(index)?.last
+    else { return nil }
+    let bytes = kernel.readable(before: address, upTo: last + KallsymsTokens.stepLimit + 8)
+    // Where the first text begins follows from the last one's size, which is not known.
+    for start in stride(from: bytes.count & 3, to: bytes.count - last, by: 4) {
+      let table = Array(bytes[start...])
+      guard let tokens = KallsymsTokens(index: index, table: table), table.count - tokens.byteCount < 8,
+        table[tokens.byteCount...].allSatisfy({ $0 == 0 })
+      else { continue }
+      return (tokens, address &- UInt64(table.count))
+    }
+    return nil
+  }
+}

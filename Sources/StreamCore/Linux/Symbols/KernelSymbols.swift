@@ -1,0 +1,106 @@
+/// A kernel's own symbols: its kallsyms.
+///
+/// The tables are kept as they stand, some MB, and names are looked for in one pass over them; nothing is kept of a
+/// symbol that nobody asks for. They count only where they give the addresses that VMCOREINFO has too.
+/// Source: kernel/kallsyms.c; kernel/vmcore_info.c; Documentation/kvm.md §5.2, §9.
+struct KernelSymbols: Sendable {
+  /// How the tables were found.
+  enum Way: Sendable, Equatable {
+    /// VMCOREINFO says where they stand. Linux 6.0 and newer.
+    case keys
+    /// They were looked for in the kernel's image.
+    case content
+  }
+
+  let way: Way
+  let form: KallsymsForm
+  /// Symbols that the tables have.
+  var count: Int { names.count }
+
+  private let names: KallsymsNames
+  private let addresses: KallsymsAddresses
+  /// Where per-CPU variables stand in the image: since 6.15 their symbols' values are addresses of it.
+  private let perCPU: Range<UInt64>?
+
+  /// The tables where VMCOREINFO's keys say.
+  /// - Throws: what is missing, or that no form of the tables agrees with what VMCOREINFO says.
+  init(of kernel: LinuxKernel, vmcoreinfo: VMCoreInfo) throws(KernelSymbolsFault) {
+    try self.init(try KallsymsTables(kernel, keys: vmcoreinfo), .keys, vmcoreinfo)
+  }
+
+  /// The tables by their content: reads all of the kernel's image that its page tables map.
+  init(searching kernel: LinuxKernel, vmcoreinfo: VMCoreInfo) throws(KernelSymbolsFault) {
+    var search = KallsymsSearch(kernel)
+    self = try search.first { tables throws(KernelSymbolsFault) in try KernelSymbols(tables, .content, vmcoreinfo) }
+  }
+
+  /// The values of the names that there are, in one pass. A name that stands several times has each of its different
+  /// values, in the order of the tables.
+  func values(of wanted: Set<String>) -> [String: [SymbolValue]] {
+    names.find(wanted).mapValues { places in
+      var values: [SymbolValue] = []
+      for place in places {
+        if let value = addresses[place].map(told), !values.contains(value) { values.append(value) }
+      }
+      return values
+    }
+  }
+
+  /// The addresses of the names that have just one: none of per-CPU variables, and none of names that stand for several
+  /// things, which `values` has.
+  func addresses(of wanted: Set<String>) -> [String: VirtualAddress] {
+    values(of: wanted).compactMapValues { values in
+      guard values.count == 1, case .address(let address) = values[0] else { return nil }
+      return address
+    }
+  }
+
+  private func told(_ value: SymbolValue) -> SymbolValue {
+    if case .address(let address) = value, let perCPU, perCPU.contains(address.rawValue) {
+      return .perCPU(address.rawValue)
+    }
+    return value
+  }
+}
+
+extension KernelSymbols {
+  /// Symbols that must agree, at least.
+  private static let proofs = 2
+  private static let bounds = ["__per_cpu_start", "__per_cpu_end"]
+
+  /// The first form of the tables that gives every address that VMCOREINFO has too.
+  private init(_ tables: KallsymsTables, _ way: Way, _ vmcoreinfo: VMCoreInfo) throws(KernelSymbolsFault) {
+    // Outside of the image VMCOREINFO has what a variable holds, not where it is, as for mem_section.
+    let known = vmcoreinfo.symbols.filter { LinuxKernel.isImageOrModule($0.value) }
+    let found = tables.names.find(Set(known.keys).union(Self.bounds))
+    let truth = known.compactMap { name, address in
+      found[name].map { (places: $0, address: address) }
+    }
+    var best = 0
+    for addresses in tables.forms {
+      let agreeing = truth.filter { one in one.places.contains { addresses[$0] == .address(one.address) } }
+      best = max(best, agreeing.count)
+      guard agreeing.count == truth.count, Set(agreeing.map(\.address)).count >= Self.proofs else { continue }
+      let bounds = Self.bounds.compactMap { name -> UInt64? in
+        guard let place = found[name]?.first, case .address(let address) = addresses[place] else { return nil }
+        return address.rawValue
+      }
+      perCPU = bounds.count == 2 && bounds[0] < bounds[1] ? bounds[0]..<bounds[1] : nil
+      names = tables.names
+      self.addresses = addresses
+      form = addresses.form
+      self.way = way
+      return
+    }
+    throw .unproven(agreeing: best, of: truth.count)
+  }
+}
+
+extension KernelSymbols.Way: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .keys: "kallsyms by VMCOREINFO"
+    case .content: "kallsyms by content"
+    }
+  }
+}
