@@ -47,26 +47,34 @@ struct KallsymsSearch {
       case .notPresent: break
       }
     }
-    for run in runs { scan(run.virtual, run.physical, pages: run.byteCount >> 12) }
+    // The end of the page before, as much as an index can begin in, and a page.
+    var window: [UInt8] = []
+    var next = VirtualAddress(rawValue: base)
+    for run in runs {
+      for offset in stride(from: 0, to: run.byteCount, by: UInt64.Stride(pageSize)) where indexes.count < Self.indexLimit {
+        let address = run.virtual &+ offset
+        guard let page = kernel.memory.page((run.physical &+ offset) >> 12).page else {
+          missing += 1
+          continue
+        }
+        pages += 1
+        if address != next { window.removeAll(keepingCapacity: true) }
+        next = address &+ UInt64(pageSize)
+        look(at: page, next, &window)
+      }
+    }
   }
 
-  private mutating func scan(_ virtual: VirtualAddress, _ physical: UInt64, pages count: UInt64) {
-    // The end of the page before, as much as an index can begin in, and this page.
-    var window: [UInt8] = []
-    for number in 0..<count where indexes.count < Self.indexLimit {
-      guard let page = kernel.memory.page(physical >> 12 &+ number).page else {
-        missing += 1
-        window.removeAll(keepingCapacity: true)
-        continue
-      }
-      pages += 1
-      window += page.bytes
-      let start = virtual &+ (number + 1) << 12 &- UInt64(window.count)
-      for place in Self.indexes(in: window) where indexes.count < Self.indexLimit {
-        indexes.append(start &+ UInt64(place))
-      }
-      window.removeFirst(window.count - (KallsymsTokens.indexBytes - 4))
+  /// - Parameter end: of the page.
+  private mutating func look(at page: Page, _ end: VirtualAddress, _ window: inout [UInt8]) {
+    let kept = KallsymsTokens.indexBytes - 4
+    // Most pages of an image that are not code are zero; an index has no more than one zero in a row.
+    if page.isZero { return window = Array(repeating: 0, count: kept) }
+    window += page.bytes
+    for place in Self.indexes(in: window) where indexes.count < Self.indexLimit {
+      indexes.append(end &- UInt64(window.count - place))
     }
+    window.removeFirst(window.count - kept)
   }
 
   /// Where 256 numbers ascend from 0; tables stand at multiples of 4 at least.

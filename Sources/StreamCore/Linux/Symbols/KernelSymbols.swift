@@ -85,7 +85,10 @@ extension KernelSymbols {
         guard let place = found[name]?.first, case .address(let address) = addresses[place] else { return nil }
         return address.rawValue
       }
-      perCPU = bounds.count == 2 && bounds[0] < bounds[1] ? bounds[0]..<bounds[1] : nil
+      let area = bounds.count == 2 ? bounds[0]..<max(bounds[0], bounds[1]) : nil
+      // A damaged bound would make per-CPU variables of everything.
+      if let area, agreeing.contains(where: { area.contains($0.address.rawValue) }) { continue }
+      perCPU = area
       names = tables.names
       self.addresses = addresses
       form = addresses.form
