@@ -87,7 +87,6 @@ import Testing
   }
 
   @Test func `what a module's symbols lack is told by its place`() throws {
-    func put(_ value: UInt64, at address: UInt64, in host: inout KVMTestHost) { Self.put(value, at: address, in: &host) }
     func fault(_ host: KVMTestHost) throws -> ModuleSymbolsFault? {
       let kernel = try host.kernel()
       do throws(ModuleSymbolsFault) {
@@ -97,12 +96,12 @@ import Testing
     }
     let module = VirtualAddress(rawValue: Self.module(2))
     var host = Self.host()
-    put(0xffff_ffff, at: Self.module(2) + 608, in: &host)
+    Self.put(0xffff_ffff, at: Self.module(2) + 608, in: &host)
     #expect(try fault(host) == .count(0xffff_ffff, of: module))
-    put(1 << 20, at: Self.module(2) + 608, in: &host)
+    Self.put(1 << 20, at: Self.module(2) + 608, in: &host)
     let end = VirtualAddress(rawValue: Self.module(2) + 0x2000)
     #expect(try fault(host) == .unreadable("symbols of \(module)", .unmapped(end)))
-    put(0x1234, at: Self.module(2) + 544, in: &host)
+    Self.put(0x1234, at: Self.module(2) + 544, in: &host)
     let low = VirtualAddress(rawValue: 0x1234)
     #expect(try fault(host) == .unreadable("mod_kallsyms of \(module)", .noAddress(low)))
     host = Self.host()

@@ -40,9 +40,14 @@ struct RealSymbolsTests {
       var symbols: [String: Set<UInt64>] = [:]
       for line in String(decoding: text, as: UTF8.self).utf8.split(separator: UInt8(ascii: "\n")) {
         let words = line.split(whereSeparator: { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") })
-        guard words.count >= 3, let value = UInt64(String(decoding: words[0], as: UTF8.self), radix: 16) else { continue }
+        // Of modules, KVM's alone are asked for.
+        guard words.count == 3 || words.count == 4 && words[3].starts(with: "[kvm".utf8),
+          let value = UInt64(String(decoding: words[0], as: UTF8.self), radix: 16)
+        else { continue }
         var name = String(decoding: words[2], as: UTF8.self)
-        if words.count == 4 { name = String(decoding: words[3].dropFirst().dropLast(), as: UTF8.self) + ":" + name }
+        if words.count == 4 {
+          name = String(decoding: words[3].dropFirst().dropLast(), as: UTF8.self) + ":" + name
+        }
         symbols[name, default: []].insert(value)
       }
       return symbols
@@ -86,6 +91,10 @@ struct RealSymbolsTests {
     let host = try Host(name)
     let byKeys = try KernelSymbols(of: try host.kernel(), vmcoreinfo: host.info)
     Self.expect(byKeys, host, count: count, perCPU: perCPU)
+    #if DEBUG
+      // Their kernel is haswell's.
+      if name == "nested" || name == "stalled" { return }
+    #endif
     let byContent = try KernelSymbols(searching: try host.kernel(), vmcoreinfo: try host.oldInfo())
     Self.expect(byContent, host, count: count, perCPU: perCPU)
     #expect(byKeys.form == byContent.form)

@@ -71,22 +71,23 @@ struct KallsymsNames: Sendable {
   }
 
   /// The numbers of the symbols with these names, ascending, in one pass. Most names are ruled out by their first and
-  /// last token, for no wanted name begins or ends so.
+  /// last token, for no wanted name begins or ends so, or by their length.
   func find(_ wanted: Set<String>) -> [String: [Int]] {
     let query = KallsymsQuery(wanted, tokens)
+    let canBegin = query.canBegin
+    let canEnd = query.canEnd
+    let sizes = tokens.sizes
     var found: [String: [Int]] = [:]
     var at = 0
-    var text: [UInt8] = []
     for number in 0..<count {
       guard let next = Self.next(bytes, at), next.length > 0 else { break }
       at = next.end
-      guard query.canBegin[Int(bytes[next.start])], query.canEnd[Int(bytes[next.end - 1])] else { continue }
+      guard canEnd[Int(bytes[next.end - 1])], canBegin[Int(bytes[next.start])] else { continue }
       var total = 0
-      for place in next.start..<next.end { total += tokens.sizes[Int(bytes[place])] }
-      guard query.hasLength(total) else { continue }
-      text.removeAll(keepingCapacity: true)
-      for place in next.start..<next.end { text += tokens[bytes[place]] }
-      if let name = query.name(text) { found[name, default: []].append(number) }
+      for place in next.start..<next.end { total &+= sizes[Int(bytes[place])] }
+      if let name = query.name(of: total, bytes, next.start..<next.end, tokens) {
+        found[name, default: []].append(number)
+      }
     }
     return found
   }

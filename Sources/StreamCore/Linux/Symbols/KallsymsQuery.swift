@@ -8,35 +8,47 @@ struct KallsymsQuery {
   /// For each token, whether a wanted name can end with it.
   let canEnd: [Bool]
   private let names: [[UInt8]: String]
-  /// Whether a wanted name has so many characters, the type's letter included.
-  private let lengths: [Bool]
+  /// By how many characters they have, the type's letter included.
+  private let byLength: [[(bytes: [UInt8], name: String)]]
 
   init(_ wanted: Set<String>, _ tokens: KallsymsTokens) {
-    var names: [[UInt8]: String] = [:]
-    for name in wanted { names[Array(name.utf8)] = name }
+    let names = Dictionary(wanted.map { (Array($0.utf8), $0) }) { first, _ in first }
     self.names = names
-    let counts = Set(names.keys.map { $0.count + 1 })
-    lengths = (0...(counts.max() ?? 0)).map(counts.contains)
-    let texts = (0...UInt8.max).map { tokens[$0] }
+    var byLength: [[(bytes: [UInt8], name: String)]] = []
+    byLength = Array(repeating: [], count: (names.keys.map(\.count).max() ?? 0) + 2)
+    for (bytes, name) in names { byLength[bytes.count + 1].append((bytes, name)) }
+    self.byLength = byLength
     guard names.count <= Self.filterLimit else {
-      canBegin = Array(repeating: true, count: texts.count)
+      canBegin = Array(repeating: true, count: KallsymsTokens.count)
       canEnd = canBegin
       return
     }
-    // What a damaged name holds in a token without text is told by its length.
+    let texts = (0...UInt8.max).map { Array(tokens[$0]) }
     canBegin = texts.map { text in
-      text.isEmpty || names.keys.contains { $0.starts(with: text.dropFirst()) }
+      // A token without text, which a damaged name can have, or with the letter alone rules nothing out.
+      text.count < 2 || names.keys.contains { $0.starts(with: text[1...]) }
     }
     canEnd = texts.map { text in
-      names.keys.contains { name in
-        // The whole name with its type's letter can be one token.
-        name.count < text.count ? text.dropFirst().elementsEqual(name) : name.suffix(text.count) == text
-      }
+      guard let last = text.last else { return true }
+      // The whole name with its type's letter can be one token.
+      return names.keys.contains { name in
+        name.last == last && (name.count < text.count ? name[...] == text[1...] : name.suffix(text.count) == text[...])
+      } || text.count == 1 && names.keys.contains([])
     }
   }
 
-  func hasLength(_ count: Int) -> Bool { count < lengths.count && lengths[count] }
-
-  /// - Parameter text: the type's letter and the name.
-  func name(_ text: [UInt8]) -> String? { names[Array(text.dropFirst())] }
+  /// The wanted name that tokens spell.
+  /// - Parameters:
+  ///   - length: characters of all tokens together.
+  ///   - places: of the tokens' numbers in `codes`.
+  func name(of length: Int, _ codes: [UInt8], _ places: Range<Int>, _ tokens: KallsymsTokens) -> String? {
+    guard length < byLength.count, !byLength[length].isEmpty else { return nil }
+    if names.count <= Self.filterLimit {
+      return byLength[length].first { tokens.spell($0.bytes, codes, places) }?.name
+    }
+    var text: [UInt8] = []
+    text.reserveCapacity(length)
+    for place in places { text += tokens[codes[place]] }
+    return names[Array(text.dropFirst())]
+  }
 }

@@ -51,7 +51,7 @@ struct KallsymsSearch {
     var window: [UInt8] = []
     var next = VirtualAddress(rawValue: base)
     for run in runs {
-      for offset in stride(from: 0, to: run.byteCount, by: UInt64.Stride(pageSize)) where indexes.count < Self.indexLimit {
+      for offset in stride(from: 0, to: run.byteCount, by: pageSize) where indexes.count < Self.indexLimit {
         let address = run.virtual &+ offset
         guard let page = kernel.memory.page((run.physical &+ offset) >> 12).page else {
           missing += 1

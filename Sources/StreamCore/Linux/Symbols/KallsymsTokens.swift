@@ -48,6 +48,22 @@ struct KallsymsTokens: Sendable {
     return table[start..<start + sizes[Int(token)]]
   }
 
+  /// Whether the tokens of these numbers, in a row, are a type's letter and the name.
+  func spell(_ name: [UInt8], _ codes: [UInt8], _ places: Range<Int>) -> Bool {
+    // The letter stands before the name's start.
+    var at = -1
+    for place in places {
+      let token = Int(codes[place])
+      let start = starts[token]
+      for character in start..<start + sizes[token] {
+        guard at < name.count else { return false }
+        if at >= 0, table[character] != name[at] { return false }
+        at += 1
+      }
+    }
+    return at == name.count
+  }
+
   /// Bytes of the table, the last NUL included.
   var byteCount: Int { starts[Self.count - 1] + sizes[Self.count - 1] + 1 }
 }

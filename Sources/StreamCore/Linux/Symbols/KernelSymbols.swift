@@ -21,23 +21,34 @@ struct KernelSymbols: Sendable {
   private let addresses: KallsymsAddresses
   /// Where per-CPU variables stand in the image: since 6.15 their symbols' values are addresses of it.
   private let perCPU: Range<UInt64>?
+  /// The names that were looked for when the form was proven, and the numbers of those that there are.
+  private let expected: Set<String>
+  private let found: [String: [Int]]
 
   /// The tables where VMCOREINFO's keys say.
+  /// - Parameter expected: names that will be asked for: they are found in the pass that proves the form.
   /// - Throws: what is missing, or that no form of the tables agrees with what VMCOREINFO says.
-  init(of kernel: LinuxKernel, vmcoreinfo: VMCoreInfo) throws(KernelSymbolsFault) {
-    try self.init(try KallsymsTables(kernel, keys: vmcoreinfo), .keys, vmcoreinfo)
+  init(
+    of kernel: LinuxKernel, vmcoreinfo: VMCoreInfo, expecting expected: Set<String> = []
+  ) throws(KernelSymbolsFault) {
+    try self.init(try KallsymsTables(kernel, keys: vmcoreinfo), .keys, vmcoreinfo, expected)
   }
 
   /// The tables by their content: reads all of the kernel's image that its page tables map.
-  init(searching kernel: LinuxKernel, vmcoreinfo: VMCoreInfo) throws(KernelSymbolsFault) {
+  init(
+    searching kernel: LinuxKernel, vmcoreinfo: VMCoreInfo, expecting expected: Set<String> = []
+  ) throws(KernelSymbolsFault) {
     var search = KallsymsSearch(kernel)
-    self = try search.first { tables throws(KernelSymbolsFault) in try KernelSymbols(tables, .content, vmcoreinfo) }
+    self = try search.first { tables throws(KernelSymbolsFault) in
+      try KernelSymbols(tables, .content, vmcoreinfo, expected)
+    }
   }
 
   /// The values of the names that there are, in one pass. A name that stands several times has each of its different
   /// values, in the order of the tables.
   func values(of wanted: Set<String>) -> [String: [SymbolValue]] {
-    names.find(wanted).mapValues { places in
+    let places = wanted.isSubset(of: expected) ? found.filter { wanted.contains($0.key) } : names.find(wanted)
+    return places.mapValues { places in
       var values: [SymbolValue] = []
       for place in places {
         if let value = addresses[place].map(told), !values.contains(value) { values.append(value) }
@@ -69,10 +80,12 @@ extension KernelSymbols {
   private static let bounds = ["__per_cpu_start", "__per_cpu_end"]
 
   /// The first form of the tables that gives every address that VMCOREINFO has too.
-  private init(_ tables: KallsymsTables, _ way: Way, _ vmcoreinfo: VMCoreInfo) throws(KernelSymbolsFault) {
+  private init(
+    _ tables: KallsymsTables, _ way: Way, _ vmcoreinfo: VMCoreInfo, _ expected: Set<String>
+  ) throws(KernelSymbolsFault) {
     // Outside of the image VMCOREINFO has what a variable holds, not where it is, as for mem_section.
     let known = vmcoreinfo.symbols.filter { LinuxKernel.isImageOrModule($0.value) }
-    let found = tables.names.find(Set(known.keys).union(Self.bounds))
+    let found = tables.names.find(Set(known.keys).union(Self.bounds).union(expected))
     let truth = known.compactMap { name, address in
       found[name].map { (places: $0, address: address) }
     }
@@ -89,6 +102,8 @@ extension KernelSymbols {
       // A damaged bound would make per-CPU variables of everything.
       if let area, agreeing.contains(where: { area.contains($0.address.rawValue) }) { continue }
       perCPU = area
+      self.expected = expected
+      self.found = found
       names = tables.names
       self.addresses = addresses
       form = addresses.form
