@@ -1,3 +1,5 @@
+import Glibc
+
 extension RawSpan {
   /// The little-endian integer at `offset`, or `nil` when it does not lie wholly inside.
   func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T? {
@@ -15,6 +17,23 @@ extension RawSpan {
     let first = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
     let second = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 8, as: UInt64.self)
     return (UInt64(littleEndian: first), UInt64(littleEndian: second))
+  }
+
+  /// Calls `body` with each range of bytes before a NUL, from `range`'s start on; what has no NUL behind it is left out.
+  func forEachTerminated(in range: Range<Int>, _ body: (Range<Int>) -> Void) {
+    let range = range.clamped(to: 0..<byteCount)
+    unsafe withUnsafeBytes { bytes in
+      var start = range.lowerBound
+      while start < range.upperBound {
+        // Safe: the range lies inside, and what memchr finds lies in it.
+        guard let base = bytes.baseAddress, let nul = unsafe memchr(base + start, 0, range.upperBound - start) else {
+          return
+        }
+        let end = unsafe base.distance(to: UnsafeRawPointer(nul))
+        body(start..<end)
+        start = end + 1
+      }
+    }
   }
 
   /// A copy of `count` bytes from `offset`, or `nil` when they do not lie wholly inside.

@@ -8,34 +8,43 @@ extension LinuxKernel {
   }
 
   /// The bytes from a kernel virtual address on, as far as they can be had, and what ends them before `count`.
-  /// Translates once a leaf.
   /// - Parameter count: bounded by the caller.
   func readable(_ address: VirtualAddress, upTo count: Int) -> (bytes: [UInt8], fault: KernelReadFault?) {
-    let tables = X86PageTables(memory: memory, root: root.rawValue, levels: levels)
     var bytes: [UInt8] = []
     bytes.reserveCapacity(max(0, count))
+    let fault = append(address, upTo: count, to: &bytes)
+    return (bytes, fault)
+  }
+
+  /// Appends the bytes from a kernel virtual address on, as far as they can be had. Translates once a leaf.
+  /// - Parameter count: bounded by the caller.
+  /// - Returns: what ends them before `count`.
+  func append(_ address: VirtualAddress, upTo count: Int, to bytes: inout [UInt8]) -> KernelReadFault? {
+    let tables = X86PageTables(memory: memory, root: root.rawValue, levels: levels)
+    var done = 0
     // Where the leaf that was looked up last leads, and how far it reaches.
     var physical: UInt64 = 0
     var leafEnd = 0
-    while bytes.count < count {
-      let at = address &+ UInt64(bytes.count)
-      if bytes.count >= leafEnd {
-        guard at.rawValue >= address.rawValue else { return (bytes, .noAddress(at)) }
+    while done < count {
+      let at = address &+ UInt64(done)
+      if done >= leafEnd {
+        guard at.rawValue >= address.rawValue else { return .noAddress(at) }
         let size: UInt64
-        do throws(KernelReadFault) { (physical, size) = try lookup(at, tables) } catch { return (bytes, error) }
-        leafEnd = bytes.count + Int(size - (at.rawValue & (size - 1)))
+        do throws(KernelReadFault) { (physical, size) = try lookup(at, tables) } catch { return error }
+        leafEnd = done + Int(size - (at.rawValue & (size - 1)))
       }
       switch memory.page(physical >> 12) {
       case .page(let page):
         let start = Int(physical & 0xfff)
-        let take = min(pageSize - start, count - bytes.count)
+        let take = min(pageSize - start, count - done)
         bytes += page.bytes[start..<start + take]
+        done += take
         physical &+= UInt64(take)
-      case .absent: return (bytes, .absent(at))
-      case .bad: return (bytes, .damaged(at))
+      case .absent: return .absent(at)
+      case .bad: return .damaged(at)
       }
     }
-    return (bytes, nil)
+    return nil
   }
 
   /// The bytes right before a kernel virtual address, as far back as they can be had without a hole.
@@ -71,14 +80,25 @@ extension LinuxKernel {
     switch tables.lookup(address) {
     case .mapped(let physical, let size, _): return (physical, size)
     case .notPresent: throw .unmapped(address)
-    case .missingTable: throw .absent(address)
+    case .missingTable(let frame, _):
+      if case .bad = memory.page(frame) { throw .damaged(address) }
+      throw .absent(address)
     case .notCanonical: throw .noAddress(address)
     }
   }
 
   /// A little-endian integer of `size` bytes, 1 to 8, zero-extended.
   func integer(_ address: VirtualAddress, size: Int) throws(KernelReadFault) -> UInt64 {
-    let bytes = try read(address, count: max(0, min(size, 8)))
-    return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    let size = max(0, min(size, 8))
+    if size == 8 || size == 4, address.pageOffset <= pageSize - size {
+      let (physical, _) = try lookup(address, X86PageTables(memory: memory, root: root.rawValue, levels: levels))
+      let offset = Int(physical & 0xfff)
+      switch memory.page(physical >> 12) {
+      case .page(let page): return size == 8 ? page.load(offset) : UInt64(page.u32(offset))
+      case .absent: throw .absent(address)
+      case .bad: throw .damaged(address)
+      }
+    }
+    return try read(address, count: size).reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 }

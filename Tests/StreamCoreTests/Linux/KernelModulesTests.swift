@@ -83,7 +83,7 @@ import Testing
     host.memory.remove(0x601_0000 >> 12)
     let modules = try Self.modules(host)
     #expect(modules.modules.map(\.name) == ["mod0", "mod2"])
-    #expect(modules.cut?.rawValue == Self.module(0) + 8)
+    #expect(modules.cut?.node.rawValue == Self.module(0) + 8)
   }
 
   @Test func `what a module's symbols lack is told by its place`() throws {

@@ -37,6 +37,7 @@ struct RealSymbolsTests {
       try unpacking.run()
       let text = try output.fileHandleForReading.readToEnd() ?? Data()
       unpacking.waitUntilExit()
+      try #require(unpacking.terminationStatus == 0, "no xz, or it cannot unpack \(path): install xz-utils")
       var symbols: [String: Set<UInt64>] = [:]
       for line in String(decoding: text, as: UTF8.self).utf8.split(separator: UInt8(ascii: "\n")) {
         let words = line.split(whereSeparator: { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") })

@@ -30,27 +30,53 @@ enum SymbolValue: Sendable, Hashable {
   case perCPU(UInt64)
 }
 
-/// kallsyms' table of addresses.
+/// kallsyms' table of addresses: bytes that were read, or where they stand, for a few symbols take a few pages of it.
 struct KallsymsAddresses: Sendable {
+  private enum Values: Sendable {
+    case bytes([UInt8])
+    case place(VirtualAddress, LinuxKernel)
+  }
+
   let form: KallsymsForm
-  private let values: [UInt8]
+  private let values: Values
 
   init(form: KallsymsForm, values: [UInt8]) {
     self.form = form
-    self.values = values
+    self.values = .bytes(values)
   }
 
-  /// `nil` behind the table's end.
-  /// - Parameter place: the symbol's number, not negative.
+  /// - Parameter table: whose ends can be read.
+  init(form: KallsymsForm, table: VirtualAddress, kernel: LinuxKernel) {
+    self.form = form
+    values = .place(table, kernel)
+  }
+
+  /// `nil` behind the end of a table that was read, and where the table cannot be read.
+  /// - Parameter place: the symbol's number, below the number of symbols.
   subscript(place: Int) -> SymbolValue? {
-    if form == .absolute { return values.load(place * 8, as: UInt64.self).map(Self.value) }
-    guard let offset = values.load(place * 4, as: Int32.self) else { return nil }
+    if form == .absolute { return (try? entry(place, size: 8))?.map(Self.value) }
+    guard let value = (try? entry(place, size: 4)) ?? nil else { return nil }
+    let offset = Int32(truncatingIfNeeded: value)
     let signed = UInt64(bitPattern: Int64(offset))
     switch form {
     case .absolute: return nil
     case .absolutePerCPU(let base): return offset >= 0 ? .perCPU(signed) : Self.value(base &- 1 &- signed)
     case .relative(let base): return Self.value(base &+ UInt64(UInt32(bitPattern: offset)))
     case .toEntry(let table): return Self.value(table &+ UInt64(place) * 4 &+ signed)
+    }
+  }
+
+  /// Why the entry of a symbol cannot be read.
+  func fault(at place: Int) -> KernelReadFault? {
+    do throws(KernelReadFault) { _ = try entry(place, size: form == .absolute ? 8 : 4) } catch { return error }
+    return nil
+  }
+
+  private func entry(_ place: Int, size: Int) throws(KernelReadFault) -> UInt64? {
+    switch values {
+    case .place(let table, let kernel): return try kernel.integer(table &+ UInt64(place * size), size: size)
+    case .bytes(let bytes):
+      return size == 8 ? bytes.load(place * 8) : bytes.load(place * 4, as: UInt32.self).map(UInt64.init)
     }
   }
 

@@ -9,7 +9,7 @@ struct KallsymsNames: Sendable {
   /// Tokens of a name at most: a name has 512 characters (KSYM_NAME_LEN, 6.1).
   private static let tokenLimit = 1024
   /// Bytes read at once, for the table's length is known only when it has been gone through.
-  private static let step = 256 << 10
+  private static let step = 64 << 10
 
   let count: Int
   let tokens: KallsymsTokens
@@ -27,6 +27,8 @@ struct KallsymsNames: Sendable {
     at address: VirtualAddress, count: Int, tokens: KallsymsTokens, kernel: LinuxKernel
   ) throws(KernelSymbolsFault) {
     var bytes: [UInt8] = []
+    // Room that is not written to costs nothing.
+    bytes.reserveCapacity(min(Self.byteLimit, count * 16))
     var at = 0
     var number = 0
     while number < count {
@@ -39,10 +41,10 @@ struct KallsymsNames: Sendable {
       if Self.isTooLong(bytes, at) { throw .name(number, at: address &+ UInt64(at)) }
       let room = Self.byteLimit - bytes.count
       guard room > 0 else { throw .namesTooLong(at: address) }
-      let more = kernel.readable(address &+ UInt64(bytes.count), upTo: min(Self.step, room))
-      bytes += more.bytes
+      let before = bytes.count
+      let fault = kernel.append(address &+ UInt64(before), upTo: min(Self.step, room), to: &bytes)
       // The end of what can be read may lie behind the last name.
-      if more.bytes.isEmpty, let fault = more.fault { throw .unreadable(table: "kallsyms_names", fault) }
+      if bytes.count == before, let fault { throw .unreadable(table: "kallsyms_names", fault) }
     }
     bytes.removeLast(bytes.count - at)
     self.init(count: count, tokens: tokens, bytes: bytes)
@@ -77,6 +79,7 @@ struct KallsymsNames: Sendable {
     let canBegin = query.canBegin
     let canEnd = query.canEnd
     let sizes = tokens.sizes
+    let lasts = tokens.lasts
     var found: [String: [Int]] = [:]
     var at = 0
     for number in 0..<count {
@@ -85,7 +88,8 @@ struct KallsymsNames: Sendable {
       guard canEnd[Int(bytes[next.end - 1])], canBegin[Int(bytes[next.start])] else { continue }
       var total = 0
       for place in next.start..<next.end { total &+= sizes[Int(bytes[place])] }
-      if let name = query.name(of: total, bytes, next.start..<next.end, tokens) {
+      let last = lasts[Int(bytes[next.end - 1])]
+      if let name = query.name(of: total, last: last, bytes, next.start..<next.end, tokens) {
         found[name, default: []].append(number)
       }
     }

@@ -8,6 +8,8 @@ struct KallsymsQuery {
   /// For each token, whether a wanted name can end with it.
   let canEnd: [Bool]
   private let names: [[UInt8]: String]
+  /// By how many characters they have, the type's letter included: one bit for each last character.
+  private let lasts: [SIMD4<UInt64>]
   /// By how many characters they have, the type's letter included.
   private let byLength: [[(bytes: [UInt8], name: String)]]
 
@@ -18,6 +20,12 @@ struct KallsymsQuery {
     byLength = Array(repeating: [], count: (names.keys.map(\.count).max() ?? 0) + 2)
     for (bytes, name) in names { byLength[bytes.count + 1].append((bytes, name)) }
     self.byLength = byLength
+    lasts = byLength.map { names in
+      names.reduce(into: SIMD4()) { bits, name in
+        let last = name.bytes.last ?? 0
+        bits[Int(last >> 6)] |= 1 << UInt64(last & 63)
+      }
+    }
     guard names.count <= Self.filterLimit else {
       canBegin = Array(repeating: true, count: KallsymsTokens.count)
       canEnd = canBegin
@@ -40,9 +48,19 @@ struct KallsymsQuery {
   /// The wanted name that tokens spell.
   /// - Parameters:
   ///   - length: characters of all tokens together.
+  ///   - last: the last of these characters, 0 for none.
   ///   - places: of the tokens' numbers in `codes`.
-  func name(of length: Int, _ codes: [UInt8], _ places: Range<Int>, _ tokens: KallsymsTokens) -> String? {
-    guard length < byLength.count, !byLength[length].isEmpty else { return nil }
+  @inline(__always)
+  func name(
+    of length: Int, last: UInt8, _ codes: [UInt8], _ places: Range<Int>, _ tokens: KallsymsTokens
+  ) -> String? {
+    guard length < lasts.count, lasts[length][Int(last >> 6)] >> UInt64(last & 63) & 1 == 1 || length == 1 else {
+      return nil
+    }
+    return name(of: length, codes, places, tokens)
+  }
+
+  private func name(of length: Int, _ codes: [UInt8], _ places: Range<Int>, _ tokens: KallsymsTokens) -> String? {
     if names.count <= Self.filterLimit {
       return byLength[length].first { tokens.spell($0.bytes, codes, places) }?.name
     }

@@ -30,17 +30,26 @@ struct KallsymsTables {
       throw .tokens(at: try symbol("kallsyms_token_index"))
     }
     names = try KallsymsNames(at: try symbol("kallsyms_names"), count: count, tokens: tokens, kernel: kernel)
+    func table(_ name: String, entry: Int) throws(KernelSymbolsFault) -> VirtualAddress {
+      let address = try symbol(name)
+      do throws(KernelReadFault) {
+        _ = try kernel.integer(address, size: entry)
+        _ = try kernel.integer(address &+ UInt64((count - 1) * entry), size: entry)
+      } catch { throw .unreadable(table: name, error) }
+      return address
+    }
     if keys.symbol("kallsyms_offsets") == nil, keys.symbol("kallsyms_addresses") != nil {
-      forms = [KallsymsAddresses(form: .absolute, values: try read("kallsyms_addresses", count * 8))]
+      let place = try table("kallsyms_addresses", entry: 8)
+      forms = [KallsymsAddresses(form: .absolute, table: place, kernel: kernel)]
       return
     }
-    let values = try read("kallsyms_offsets", count * 4)
+    let place = try table("kallsyms_offsets", entry: 4)
+    var found: [KallsymsForm] = [.toEntry(table: place.rawValue)]
     if keys.symbol("kallsyms_relative_base") != nil {
       let base = try read("kallsyms_relative_base", 8).load(0, as: UInt64.self) ?? 0
-      forms = Self.based(base, values)
-    } else {
-      forms = [KallsymsAddresses(form: .toEntry(table: try symbol("kallsyms_offsets").rawValue), values: values)]
+      found = [.absolutePerCPU(base: base), .relative(base: base)]
     }
+    forms = found.map { KallsymsAddresses(form: $0, table: place, kernel: kernel) }
   }
 
   /// Takes in what can be read as the table of addresses beside tables that were found by content: before

@@ -10,6 +10,8 @@ struct KallsymsTokens: Sendable {
 
   /// Characters of each token.
   let sizes: [Int]
+  /// The last character of each token, 0 for none.
+  let lasts: [UInt8]
   private let starts: [Int]
   private let table: [UInt8]
 
@@ -28,6 +30,7 @@ struct KallsymsTokens: Sendable {
       sizes.append(end - start)
     }
     self.sizes = sizes
+    lasts = zip(starts, sizes).map { $1 == 0 ? 0 : table[$0 + $1 - 1] }
     self.starts = starts
     self.table = table
   }

@@ -11,7 +11,7 @@ struct KernelModules: Sendable {
   /// In list order, the youngest first.
   private(set) var modules: [KernelModule] = []
   /// Where the list could not be followed from the front: there may be more modules.
-  let cut: VirtualAddress?
+  let cut: KernelListWalk.Cut?
   /// Modules whose names cannot be had.
   private(set) var nameless: [(address: VirtualAddress, fault: KernelReadFault)] = []
 

@@ -57,6 +57,12 @@ struct KernelSymbols: Sendable {
     }
   }
 
+  /// Why the value of a name is not known that the tables have.
+  func fault(of name: String) -> KernelReadFault? {
+    let places = expected.contains(name) ? found[name] : names.find([name])[name]
+    return places?.lazy.compactMap { addresses.fault(at: $0) }.first
+  }
+
   /// The addresses of the names that have just one: none of per-CPU variables, and none of names that stand for several
   /// things, which `values` has.
   func addresses(of wanted: Set<String>) -> [String: VirtualAddress] {

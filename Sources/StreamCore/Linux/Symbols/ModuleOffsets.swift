@@ -15,3 +15,16 @@ struct ModuleOffsets: Sendable, Equatable {
   /// Of `struct mod_kallsyms`: pointer to the symbols' type letters, since 5.2. Per-CPU variables are told by them.
   var typetab: UInt64?
 }
+
+extension ModuleOffsets {
+  /// By the kernel's types.
+  init(_ types: KernelTypes) throws(TypeFault) {
+    func offset(_ path: String) throws(TypeFault) -> UInt64 { UInt64(try types.member(path).offset) }
+    let name = try types.member("module.name")
+    self.init(
+      list: try offset("module.list"), name: UInt64(name.offset), nameBytes: name.size,
+      kallsyms: try offset("module.kallsyms"), symtab: try offset("mod_kallsyms.symtab"),
+      numSymtab: try offset("mod_kallsyms.num_symtab"), strtab: try offset("mod_kallsyms.strtab"),
+      typetab: try? offset("mod_kallsyms.typetab"))
+  }
+}

@@ -1,0 +1,153 @@
+import Synchronization
+
+/// A kernel that describes itself: symbols by its kallsyms, types by its BTF, and both of its modules. One pass over the
+/// kernel's names makes it; types and modules are read when they are asked for.
+///
+/// A page that could not be read from the file is damaged here; whoever ends the step asks the file, as `ByteSource`
+/// says. Source: Documentation/kvm.md §5.
+struct DescribedKernel: Sendable {
+  let kernel: LinuxKernel
+  let symbols: KernelSymbols
+  let types: KernelTypes
+  private let moduleSymbols = ModuleSymbolCache()
+
+  var reader: KernelReader { KernelReader(kernel: kernel, types: types) }
+
+  private static let own: Set<String> = ["__start_BTF", "__stop_BTF", "btf_vmlinux", "btf_modules", "modules"]
+
+  /// Ways to types of the kernel that need no search of all, for `init`. Source: include/linux/mm_types.h, sched.h, fs.h,
+  /// module.h.
+  static let leads: [String: [String]] = [
+    "task_struct": ["mm_struct.owner"], "file": ["mm_struct.exe_file"], "file_operations": ["file.f_op"],
+    "module": ["file_operations.owner"], "mod_kallsyms": ["module.kallsyms"], "inode": ["file.f_inode"],
+    "cred": ["task_struct.cred"], "pid": ["task_struct.thread_pid"], "files_struct": ["task_struct.files"],
+    "signal_struct": ["task_struct.signal"], "fdtable": ["files_struct.fdt"], "list_head": ["module.list"],
+  ]
+
+  /// - Parameters:
+  ///   - modules: whose types are wanted; those of the first are asked first. One that is not loaded may be built in.
+  ///   - names: of symbols that will be asked for, so that one pass finds all.
+  ///   - leads: where types can be found without a search, by their names: paths to a member that is of the type or
+  ///     points at it, such as "kvm_vcpu" by "vcpu_vmx.vcpu". A lead that leads elsewhere does no harm.
+  init(
+    _ kernel: LinuxKernel, _ vmcoreinfo: VMCoreInfo, modules: [String] = [], expecting names: Set<String> = [],
+    leads: [String: [String]] = [:]
+  ) throws(KernelSymbolsFault) {
+    let symbols: KernelSymbols
+    do throws(KernelSymbolsFault) {
+      symbols = try KernelSymbols(of: kernel, vmcoreinfo: vmcoreinfo, expecting: Self.own.union(names))
+    } catch {
+      guard case .noKey = error else { throw error }
+      symbols = try KernelSymbols(searching: kernel, vmcoreinfo: vmcoreinfo, expecting: Self.own.union(names))
+    }
+    self.init(kernel, symbols: symbols, modules: modules, leads: leads)
+  }
+
+  /// A kernel whose symbols are known.
+  init(_ kernel: LinuxKernel, symbols: KernelSymbols, modules: [String] = [], leads: [String: [String]] = [:]) {
+    self.kernel = kernel
+    self.symbols = symbols
+    let leads = leads.merging(Self.leads) { $0 + $1 }
+    types = KernelTypes { () throws(TypeFault) in
+      let places = symbols.addresses(of: Self.own)
+      guard let start = places["__start_BTF"], let stop = places["__stop_BTF"] else { throw .noTypes }
+      let source = TypeSource(
+        kernel: kernel, start: start, stop: stop, object: places["btf_vmlinux"], modules: places["btf_modules"],
+        wanted: modules, leads: leads)
+      return try source.open()
+    }
+  }
+
+  /// The address of a symbol of the kernel, or of a module where that is loaded, else of the kernel, as the module is
+  /// built in then.
+  func symbol(_ name: String, of module: String? = nil) throws(KernelSymbolFault) -> VirtualAddress {
+    let values = try values(name, of: module)
+    guard values.count == 1 else { throw .ambiguous(name, count: values.count) }
+    guard case .address(let address) = values[0] else { throw .perCPU(name) }
+    return address
+  }
+
+  /// The different values of a symbol, at least one.
+  func values(_ name: String, of module: String? = nil) throws(KernelSymbolFault) -> [SymbolValue] {
+    if let module {
+      let found = try moduleSymbols.symbols(of: module) { () throws(KernelSymbolFault) in try read(module) }
+      if let found {
+        if let values = found.values(of: [name])[name] { return values }
+        throw found.unread.map { .module(module, .unreadable("names of symbols", $0)) } ?? .noSymbol(name)
+      }
+    }
+    guard let values = symbols.values(of: [name])[name], !values.isEmpty else {
+      throw symbols.fault(of: name).map { .unreadable(name, $0) } ?? .noSymbol(name)
+    }
+    return values
+  }
+
+  /// `nil` when the module is not loaded.
+  private func read(_ module: String) throws(KernelSymbolFault) -> ModuleSymbols? {
+    // Without modules there is no list of them.
+    guard let head = symbols.addresses(of: Self.own)["modules"] else { return nil }
+    let offsets: ModuleOffsets
+    var place: VirtualAddress?
+    do throws(TypeFault) {
+      place = try types.module(module)
+      offsets = try ModuleOffsets(types)
+    } catch { throw .type(error) }
+    if place == nil {
+      let list = KernelModules(head: head, kernel: kernel, offsets: offsets)
+      place = list[module]
+      if place == nil, let cut = list.cut { throw .modules(cut: cut) }
+      if place == nil, let nameless = list.nameless.first { throw .nameless(nameless.address, nameless.fault) }
+    }
+    guard let place else { return nil }
+    do throws(ModuleSymbolsFault) { return try ModuleSymbols(of: place, kernel: kernel, offsets: offsets) } catch {
+      throw .module(module, error)
+    }
+  }
+}
+
+/// The symbols of modules, each read once. One for all copies of a kernel.
+private final class ModuleSymbolCache: Sendable {
+  private let known = Mutex<[String: Result<ModuleSymbols?, KernelSymbolFault>]>([:])
+
+  func symbols(
+    of module: String, _ read: () throws(KernelSymbolFault) -> ModuleSymbols?
+  ) throws(KernelSymbolFault) -> ModuleSymbols? {
+    if let found = known.withLock({ $0[module] }) { return try found.get() }
+    let result = Result { () throws(KernelSymbolFault) in try read() }
+    known.withLock { $0[module] = result }
+    return try result.get()
+  }
+}
+
+/// Why the address of a symbol is not known.
+enum KernelSymbolFault: Error, Equatable, Sendable {
+  case noSymbol(String)
+  /// Its entry in the table of addresses.
+  case unreadable(String, KernelReadFault)
+  /// Several things have this name.
+  case ambiguous(String, count: Int)
+  /// Each CPU has its own.
+  case perCPU(String)
+  /// Of the types that lead to the modules' symbols.
+  case type(TypeFault)
+  /// The list of modules is cut, and what can be seen of it does not have the module.
+  case modules(cut: KernelListWalk.Cut)
+  /// The module may be this one, whose name cannot be read.
+  case nameless(VirtualAddress, KernelReadFault)
+  case module(String, ModuleSymbolsFault)
+}
+
+extension KernelSymbolFault: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .noSymbol(let name): "the kernel has no symbol \(name)"
+    case .unreadable(let name, let fault): "the address of \(name): \(fault)"
+    case .ambiguous(let name, let count): "\(count) symbols are called \(name)"
+    case .perCPU(let name): "each CPU has its own \(name)"
+    case .type(let fault): "\(fault)"
+    case .modules(let cut): "the list of modules ends early, \(cut)"
+    case .nameless(let module, let fault): "the name of the module at \(module): \(fault)"
+    case .module(let name, let fault): "\(name): \(fault)"
+    }
+  }
+}

@@ -1,0 +1,134 @@
+/// What an xarray of the kernel holds, in order of index.
+///
+/// The layout of a node has been the same since xarrays are there (4.20), and each node proves it: it names its parent,
+/// its place in it and the array. The place of the top node is never set, and is what was left there.
+/// Source: include/linux/xarray.h, struct xa_node, xa_is_node, XA_RETRY_ENTRY, XA_ZERO_ENTRY; lib/xarray.c, xas_alloc;
+/// Documentation/kvm.md §5.5.
+struct KernelXArray: Sendable {
+  enum Value: Sendable, Equatable {
+    case pointer(VirtualAddress)
+    /// An integer of 63 bits in place of a pointer: of the page cache, what became of a page.
+    case value(UInt64)
+  }
+
+  struct Entry: Sendable, Equatable {
+    var index: UInt64
+    /// Indexes that the entry stands for, above 1 in a node above the last level.
+    var count: UInt64
+    var value: Value
+  }
+
+  /// A part of the array that could not be read.
+  struct Gap: Sendable, Equatable {
+    var index: UInt64
+    var reason: Reason
+  }
+
+  enum Reason: Sendable, Equatable {
+    case unreadable(KernelReadFault)
+    /// What should be a node does not name its parent, its place or its level.
+    case noNode(UInt64)
+    /// More entries or nodes than were asked for.
+    case limit
+  }
+
+  private(set) var entries: [Entry] = []
+  private(set) var gaps: [Gap] = []
+
+  /// Slots of a node, and bits of an index a level. Source: XA_CHUNK_SHIFT, 6 unless CONFIG_BASE_SMALL.
+  private static let slots: UInt64 = 64
+  private static let shift: UInt8 = 6
+  /// The top level of an array with indexes of 64 bits.
+  private static let topShift: UInt8 = 60
+  /// Of `struct xa_node`: shift (u8), offset (u8), parent, array, slots; bytes.
+  private static let parentOffset = 8
+  private static let arrayOffset = 16
+  private static let slotsOffset = 40
+  /// Entries at most for one walk, unless fewer are asked for.
+  static let limit = 1 << 16
+
+  /// - Parameters:
+  ///   - array: the `struct xarray`.
+  ///   - head: its xa_head, as it stands.
+  ///   - limit: entries at most; nodes are bounded by it too.
+  init(_ array: VirtualAddress, head: UInt64, kernel: LinuxKernel, limit: Int = limit) {
+    var walk = Walk(kernel: kernel, array: array, entriesLeft: limit, nodesLeft: limit)
+    if let node = Self.node(head) {
+      walk.node(node, parent: 0, offset: 0, shift: nil, index: 0)
+    } else {
+      walk.entry(head, index: 0, count: 1)
+    }
+    entries = walk.entries
+    gaps = walk.gaps
+  }
+
+  /// The node that an entry is: internal (low bits 10), and above all retry, zero, sibling and error entries.
+  private static func node(_ entry: UInt64) -> UInt64? {
+    entry & 3 == 2 && entry > 4096 && entry < 0 &- 4096 ? entry - 2 : nil
+  }
+
+  private struct Walk {
+    let kernel: LinuxKernel
+    let array: VirtualAddress
+    var entriesLeft: Int
+    var nodesLeft: Int
+    var entries: [Entry] = []
+    var gaps: [Gap] = []
+
+    /// - Parameter shift: that the node must have; any for the top.
+    mutating func node(_ address: UInt64, parent: UInt64, offset: UInt8, shift wanted: UInt8?, index: UInt64) {
+      guard nodesLeft > 0 else { return gap(index, .limit) }
+      nodesLeft -= 1
+      guard kernel.isPointer(address) else { return gap(index, .noNode(address)) }
+      let bytes: [UInt8]
+      do throws(KernelReadFault) {
+        bytes = try kernel.read(
+          VirtualAddress(rawValue: address), count: KernelXArray.slotsOffset + Int(8 * KernelXArray.slots))
+      } catch { return gap(index, .unreadable(error)) }
+      let shift = bytes[0]
+      guard wanted.map({ shift == $0 }) ?? (shift <= KernelXArray.topShift && shift % KernelXArray.shift == 0),
+        wanted == nil || bytes[1] == offset, bytes.load(KernelXArray.parentOffset, as: UInt64.self) == parent,
+        bytes.load(KernelXArray.arrayOffset, as: UInt64.self) == array.rawValue
+      else { return gap(index, .noNode(address)) }
+      for slot in 0..<KernelXArray.slots {
+        guard let value: UInt64 = bytes.load(KernelXArray.slotsOffset + Int(8 * slot)), value != 0 else { continue }
+        // At the top level of 64-bit indexes only 16 slots have one.
+        let (distance, overflow) = slot.multipliedReportingOverflow(by: 1 << UInt64(shift))
+        guard !overflow else { continue }
+        let at = index &+ distance
+        if let child = KernelXArray.node(value) {
+          guard shift > 0 else { gap(at, .noNode(child)); continue }
+          node(child, parent: address, offset: UInt8(slot), shift: shift - KernelXArray.shift, index: at)
+        } else {
+          entry(value, index: at, count: 1 << UInt64(shift))
+        }
+      }
+    }
+
+    /// Skips retry and zero entries, and the siblings of an entry that has several slots.
+    mutating func entry(_ value: UInt64, index: UInt64, count: UInt64) {
+      guard value != 0, value & 3 != 2 else { return }
+      guard entriesLeft > 0 else { return gap(index, .limit) }
+      entriesLeft -= 1
+      // Pointers may be tagged in bit 1 only together with bit 0, as values are: the array's owner knows.
+      let found: Value = value & 1 == 1 ? .value(value >> 1) : .pointer(VirtualAddress(rawValue: value))
+      entries.append(Entry(index: index, count: count, value: found))
+    }
+
+    mutating func gap(_ index: UInt64, _ reason: Reason) {
+      // One for all that lies behind the limit.
+      if reason == .limit, gaps.last?.reason == .limit { return }
+      gaps.append(Gap(index: index, reason: reason))
+    }
+  }
+}
+
+extension KernelXArray.Gap: CustomStringConvertible {
+  var description: String {
+    switch reason {
+    case .unreadable(let fault): "from index \(index) on: \(fault)"
+    case .noNode(let value): "from index \(index) on: \(hex(value)) is no node of the array"
+    case .limit: "from index \(index) on: more than is read"
+    }
+  }
+}
