@@ -7,6 +7,7 @@ struct Findings: Sendable {
 
   /// VMs that the host kernel lists and that no region in the dump belongs to; told after the guests.
   private var unseen: [VirtualAddress] = []
+  private(set) var discovery: Manifest.Discovery?
   private var remarks: Set<Remark> = []
 
   init(_ dump: any HostDump) {
@@ -32,7 +33,7 @@ struct Findings: Sendable {
 
   mutating func warn(_ code: WarningCode, _ text: String) { warnings.append(Manifest.Warning(code: code, text: text)) }
 
-  mutating func note(_ scan: HeadScan, of dump: any HostDump) {
+  private mutating func note(_ scan: HeadScan, of dump: any HostDump) {
     counters["scan_pages"] = scan.pagesScanned
     counters["scan_workers"] = UInt64(scan.workers)
     counters["scan_bad_pages"] = scan.badPages
@@ -45,12 +46,35 @@ struct Findings: Sendable {
     noteRemarks(of: dump)
   }
 
+  mutating func note(_ word: HostWord, _ scan: HeadScan, of dump: any HostDump) {
+    note(scan, of: dump)
+    discovery = .init(
+      way: word.listed == nil ? "content" : scan.isOfAllPages ? "both" : "kernel",
+      why: word.why ?? word.listed?.gap)
+    if let why = word.why, word.isBroken {
+      warn(.by_content, "the host's kernel cannot be asked for its VMs, which are found by content: \(why)")
+    }
+    if word.lacksKernelPages(dumpLevel: dump.summary.dumpLevel) {
+      warn(
+        .lost_kernel_pages,
+        "pages of the host's kernel are missing: makedumpfile up to 1.7.9 does not know struct page of Linux 7.1 and newer, "
+          + "and its -d 8 to -d 31 leave kernel memory out; dump with -d 1 or -d 17, or with a newer makedumpfile")
+    }
+    guard let listed = word.listed else { return }
+    if let damage = listed.damage { warn(.vm_list, "the host kernel's list of VMs is damaged: \(damage)") }
+    for vm in listed.vms {
+      for fault in vm.faults { warn(.lost_vm, "the host kernel's VM at \(vm.kvm): \(fault)") }
+      if vm.faults.isEmpty, vm.vcpus.isEmpty { warn(.no_vcpu, "the host kernel's VM at \(vm.kvm) has no vCPU yet") }
+    }
+  }
+
   mutating func note(_ sources: LayoutSources) {
     for remark in sources.remarks { warn(.vmcsinfo, "VMCSINFO: \(remark)") }
   }
 
   mutating func note(_ host: FoundHost) {
     unseen = host.unseen
+    for (kvm, why) in host.unreadable { warn(.lost_vm, "the host kernel lists a VM at \(kvm): \(why)") }
     nearMisses += host.nearMisses
     for refusal in host.refused { warn(.layout_refused, refusal) }
     for (region, evidence) in host.defunct { defunct.append(.init(vmcs: .init(region.rawValue), evidence: evidence)) }
@@ -135,6 +159,7 @@ extension Inspection {
         kernelRelease: dump.vmcoreinfo?.osrelease, frames: summary.frames, storedPages: summary.storedPages))
     manifest.layout = .init(
       id: layout.layout.id, source: layout.source, revisionId: .init(layout.revisionID), evidence: layout.evidence)
+    manifest.discovery = findings.discovery
     manifest.guests = guests.map(Self.entry)
     manifest.defunct = findings.defunct
     manifest.warnings = findings.warnings

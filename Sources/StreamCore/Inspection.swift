@@ -32,6 +32,11 @@ public struct Inspection: Sendable {
     var vmcsinfo: VMCSInfo?
     var workers: Workers
     var progress: Progress
+    /// Every page is looked at, also where the host's kernel names all regions: for guests that are gone, and what
+    /// other hypervisors left.
+    public var scans = false
+    /// The host's kernel is not asked: everything is found by content.
+    public var isByContent = false
     /// Every page is read and decoded whole, one after the other, here and in the split: the slow way that the fast one
     /// is held against.
     public var isPlain = false

@@ -10,16 +10,18 @@ extension Inspection {
     var findings = Findings(dump)
     let sources = LayoutSources(of: dump, layout: options.layout, vmcsinfo: options.vmcsinfo)
     findings.note(sources)
-    // Scan: Discovery. One pass for all sources: a page's head costs the same whether one id is in question or twenty.
+    // Ask the host's kernel: Linux, KVM. What it does not name, scan for: Discovery. One pass for all sources of layouts.
+    let word = try checkpoint.step { HostWord(dump.vmcoreinfo, memory, isAsked: !options.isByContent) }
     let scan = try checkpoint.step {
       try HeadScan.run(
-        dump, heads: sources.heads, decoders: decoders, workers: workers, progress: options.progress,
-        isPlain: options.isPlain)
+        dump, memory, named: options.scans ? nil : word.regionFrames, heads: sources.heads, decoders: decoders,
+        workers: workers, progress: options.progress, isPlain: options.isPlain)
     }
-    findings.note(scan, of: dump)
+    findings.note(word, scan, of: dump)
     // Agree on a layout: Host. Prove what it reads: KVM.
     let host = try checkpoint.step {
-      try HostFinder(dump: dump, memory: memory, decoders: decoders, workers: workers).run(scan, sources: sources.list)
+      try HostFinder(dump: dump, memory: memory, decoders: decoders, word: word, scan: scan, workers: workers)
+        .run(sources.list)
     }
     findings.note(host)
     // Group, map, identify: Guest.
@@ -29,7 +31,7 @@ extension Inspection {
         .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)
     }
     let claims = Claims.settle(mapping.guests)
-    let guests = try checkpoint.step { try Guest.identify(claims.kept, workers) }
+    let guests = try checkpoint.step { try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, workers) }
     findings.note(guests, mapping, claims)
     return Inspection(
       dump: dump, memory: memory, guests: guests, layout: host.layout, findings: findings, decoders: decoders,

@@ -34,6 +34,12 @@ struct CommonOptions: ParsableArguments {
   @Flag(name: .customLong("no-progress"), help: "No progress bar.")
   var noProgress = false
 
+  @Flag(help: "Look at every page of the host, also where its kernel names all guests: for guests that are gone.")
+  var scan = false
+
+  @Flag(name: .customLong("by-content"), help: .hidden)
+  var byContent = false
+
   @Flag(help: .hidden)
   var plain = false
 
@@ -55,6 +61,8 @@ struct CommonOptions: ParsableArguments {
       purpose, memory: try MemorySize(parsing: memory).budget, layout: try layout.map(Layout.init(file:)),
       vmcsinfo: try vmcsinfo.map(VMCSInfo.init(path:)), workers: workers, progress: progress)
     options.isPlain = plain
+    options.scans = scan
+    options.isByContent = byContent
     return options
   }
 

@@ -9,10 +9,22 @@ struct HeadScan: Sendable {
   var vmcoreinfo = FrameBitmap()
   /// How many of the regions' frames have each revision id (bits 30:0).
   var revisions: [UInt32: UInt64] = [:]
+  /// Every page was looked at; else only those that were named.
+  private(set) var isOfAllPages = true
   var pagesScanned: UInt64 = 0
   /// Pages whose stored bytes cannot be used, as far as their heads tell.
   var badPages: UInt64 = 0
   var workers = 0
+
+  /// No pass at all where the frames of all regions are named.
+  static func run(
+    _ dump: any HostDump, _ memory: any PhysicalMemory, named regions: FrameBitmap?, heads: [UInt32: UInt64],
+    decoders: DecoderPool, workers: Workers, progress: Progress, isPlain: Bool
+  ) throws -> HeadScan {
+    if let regions { return HeadScan(regions: regions, in: memory) }
+    return try run(
+      dump, heads: heads, decoders: decoders, workers: workers, progress: progress, isPlain: isPlain)
+  }
 
   /// - Parameter heads: revision ids of the layouts in question (bit 31, shadow VMCS, is ignored), each with the bits
   ///   of bytes 8 to 15 that are 0 in a region with it.
@@ -40,6 +52,19 @@ struct HeadScan: Sendable {
       return scan
     }
   }
+
+  private init(regions: FrameBitmap, in memory: any PhysicalMemory) {
+    self.regions = regions
+    isOfAllPages = false
+    regions.forEachRun { run in
+      for frame in run {
+        guard let page = memory.page(frame).page else { continue }
+        revisions[page.u32(0) & 0x7fff_ffff, default: 0] += 1
+      }
+    }
+  }
+
+  init() {}
 
   mutating func add(_ found: StretchScanner.Found) {
     for (frame, revision) in found.regions {

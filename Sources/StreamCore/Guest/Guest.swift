@@ -17,10 +17,11 @@ struct Guest: Sendable {
   var memory: GuestMemory { mapped.mapper.memory }
 
   /// Numbers the guests and asks each who it is, side by side.
-  static func identify(_ guests: [MappedGuest], _ workers: Workers) throws -> [Guest] {
+  /// - Parameter isScanned: the host's pages were looked at, so that the maps know what begins as VMCOREINFO does.
+  static func identify(_ guests: [MappedGuest], isScanned: Bool, _ workers: Workers) throws -> [Guest] {
     try workers.map(Array(guests.enumerated())) { index, guest in
       let search = VMCoreInfoSearch(memory: guest.mapper.memory, vcpus: guest.group.vcpus.map(\.registers))
-      let (identity, others) = search.run(guest.map.places)
+      let (identity, others) = search.run(isScanned ? guest.map.places : search.placesByPointers())
       return Guest(id: index + 1, mapped: guest, identity: identity, otherIdentities: others)
     }
   }

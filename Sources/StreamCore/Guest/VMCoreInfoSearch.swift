@@ -24,6 +24,18 @@ struct VMCoreInfoSearch {
     return (best, max(0, passed - 1))
   }
 
+  /// Guest frames that the guest kernel's own pointers lead to, for a guest of which no page was looked at before.
+  func placesByPointers() -> [UInt64] {
+    var places: Set<UInt64> = []
+    for vcpu in vcpus where places.isEmpty {
+      for tables in tables(of: vcpu) {
+        guard let base = directMap(tables) else { continue }
+        places.formUnion(VMCoreInfoPointers(memory: memory, tables: tables, directMap: base).frames())
+      }
+    }
+    return places.sorted()
+  }
+
   private func identity(at place: GPA) -> GuestIdentity? {
     guard let info = memory.vmcoreinfo(inFrame: place.frame), info["PAGESIZE"] == "\(pageSize)",
       let stext = info.symbol("_stext"), stext.rawValue >= VirtualAddress.kernelTextBase,

@@ -4,6 +4,8 @@ struct FoundHost: Sendable {
   var vms: [ProvenVM]
   /// VMs that the host kernel lists and that no region in the dump belongs to.
   var unseen: [VirtualAddress]
+  /// VMs that the host kernel lists and that cannot be read, and why.
+  var unreadable: [(kvm: VirtualAddress, why: String)]
   /// What is left of vCPUs that are gone, and by what that is known.
   var defunct: [(region: HPA, evidence: String)]
   /// Pages that content or evidence kept out, one line each.
@@ -18,7 +20,7 @@ extension JudgedHost {
   /// - Parameter refused: sources of layouts that were tried before.
   func found(refused: [String]) -> FoundHost {
     var host = FoundHost(
-      layout: layout, vms: vms(), unseen: unseen, defunct: [],
+      layout: layout, vms: vms(), unseen: unseen, unreadable: evidence.unreadable.map { ($0, "\($1)") }, defunct: [],
       nearMisses: search.nearMisses.map { "\($0.address): \($0.layout): \($0.fault)" }, aborted: [], refused: refused)
     for (address, fault) in rejected {
       if fault.isDeath {

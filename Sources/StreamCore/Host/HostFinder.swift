@@ -4,30 +4,27 @@ struct HostFinder {
   let dump: any HostDump
   let memory: HostMemory
   let decoders: DecoderPool
+  let word: HostWord
+  let scan: HeadScan
   let workers: Workers
 
-  /// Regions without evidence that are judged to say why, and in a kernel without known ways searched for, at most.
-  private static let sampleLimit = 1 << 10
-  /// Regions that a kernel without VMCOREINFO is looked for by, at most.
-  private static let voterLimit = 1 << 16
-
-  func run(_ scan: HeadScan, sources: [LayoutSource]) throws -> FoundHost {
-    let (host, refused) = try judge(scan, sources: sources)
+  func run(_ sources: [LayoutSource]) throws -> FoundHost {
+    let (host, refused) = try judge(sources)
     return host.found(refused: refused)
   }
 
   /// The host by the first source that leads to a proven region, and why those before it did not.
-  func judge(_ scan: HeadScan, sources: [LayoutSource]) throws -> (host: JudgedHost, refused: [String]) {
+  func judge(_ sources: [LayoutSource]) throws -> (host: JudgedHost, refused: [String]) {
     var trials: [LayoutTrial] = []
     for source in sources {
-      let trial = try self.trial(source, scan)
+      let trial = try self.trial(source)
       if let host = trial.host, !host.regions.isEmpty { return (host, trials.compactMap(\.refusal)) }
       trials.append(trial)
     }
     throw try withoutGuests(trials)
   }
 
-  private func trial(_ source: LayoutSource, _ scan: HeadScan) throws -> LayoutTrial {
+  private func trial(_ source: LayoutSource) throws -> LayoutTrial {
     let search = try RegionSearch.run(
       scan.regions, layouts: source.layouts(seen: scan.revisions), memory: memory, workers: workers)
     var trial = LayoutTrial(source: source, search: search)
@@ -45,15 +42,8 @@ struct HostFinder {
   }
 
   private func judge(_ result: RegionSearch.LayoutResult, _ search: RegionSearch, source: String) throws -> JudgedHost {
-    let kernel: LinuxKernel
-    if let info = dump.vmcoreinfo {
-      kernel = try LinuxKernel(vmcoreinfo: info, memory: memory)
-    } else {
-      kernel = try LinuxKernel(regions: voters(result), memory: memory)
-    }
-    let (facts, finder) = try hopeful(result, kernel)
-    let evidence = try HostEvidence(
-      finder, regions: facts, search: PointerScan(dump: dump, decoders: decoders, workers: workers))
+    let kernel = try word.kernel?.get() ?? LinuxKernel(regions: voters(result), memory: memory)
+    let (facts, evidence) = try evidence(result, kernel)
     var proven: [VMCSRegion] = []
     var rejected: [(HPA, EvidenceFault)] = []
     for region in facts {
@@ -85,66 +75,6 @@ struct HostFinder {
     return (dead + others).sorted { $0.0 < $1.0 }
   }
 
-  /// Of the accepted regions, those that may have evidence, and a sample of the others: all that is ever kept of them.
-  /// - Returns: with them who looked for their vCPUs, and knows the host's VMs by now.
-  private func hopeful(
-    _ result: RegionSearch.LayoutResult, _ kernel: LinuxKernel
-  ) throws -> (regions: [RegionFacts], finder: VCPUFinder) {
-    var sieve = EvidenceSieve(kernel: kernel)
-    var pointed = FrameBitmap()
-    forEach(result.accepted, result.layout) { region in
-      if sieve.hasPointer(region) { pointed.insert(region.address.frame) }
-    }
-    pointed.freeze()
-    var passed: [RegionFacts] = []
-    // The second stage also runs where the first found some: then all VMs are known, and it costs little.
-    for stage in EvidenceSieve.Stage.allCases where stage != .old || passed.isEmpty {
-      let before = Set(passed.map(\.address))
-      forEach(pointed, result.layout) { region in
-        if !before.contains(region.address), sieve.passes(region, stage) { passed.append(region) }
-      }
-    }
-    let have = Set(passed.map(\.address))
-    // Most hosts have no leftovers, and need not prove their vCPUs for them.
-    let isLeftOver = result.accepted.count > UInt64(have.count) && !passed.isEmpty
-    let leftovers = isLeftOver ? EvidenceLeftovers(try HostEvidence(sieve.finder, regions: passed)) : nil
-    var dead: [RegionFacts] = []
-    var sample: [RegionFacts] = []
-    forEach(result.accepted, result.layout) { region in
-      guard !have.contains(region.address) else { return }
-      if leftovers?.mayBeNested(region) == true {
-        passed.append(region)
-      } else if dead.count < Self.sampleLimit, leftovers?.mayBeDead(region) == true {
-        dead.append(region)
-      } else if sample.count < Self.sampleLimit {
-        sample.append(region)
-      }
-    }
-    return ((passed + dead + sample).sorted { $0.address < $1.address }, sieve.finder)
-  }
-
-  private func forEach(_ frames: FrameBitmap, _ layout: Layout, _ body: (RegionFacts) -> Void) {
-    frames.forEachRun { run in
-      for frame in run {
-        guard let page = memory.page(frame).page else { continue }
-        body(RegionFacts(VMCSRegion(address: HPA(frame: frame), page: page, layout: layout)))
-      }
-    }
-  }
-
-  /// Regions from which a direct-map base follows.
-  private func voters(_ result: RegionSearch.LayoutResult) -> [RegionFacts] {
-    var voters: [RegionFacts] = []
-    forEach(result.accepted, result.layout) { region in
-      guard voters.count < Self.voterLimit, LinuxKernel.directMapBase(byPointersOf: region, memory: memory) != nil
-      else {
-        return
-      }
-      voters.append(region)
-    }
-    return voters
-  }
-
   /// No region with evidence: a dead guest's, an unknown layout, another vendor's host, or none.
   private func withoutGuests(_ trials: [LayoutTrial]) throws -> HostWithoutGuests {
     if let why = trials.lazy.compactMap(\.kernelFault).first { return .kernelUnreadable(why: why) }
@@ -161,9 +91,7 @@ struct HostFinder {
     }
     let signs = try VMXSigns.find(
       dump, memory: memory,
-      kernel: try? dump.vmcoreinfo.map { info in
-        try LinuxKernel(vmcoreinfo: info, memory: memory)
-      }, decoders: decoders, workers: workers)
+      kernel: try? word.kernel?.get(), decoders: decoders, workers: workers)
     if !signs.revisionIDs.isEmpty {
       let detail = [signs.detail] + trials.compactMap(\.refusal)
       return .noLayout(revisionIDs: signs.revisionIDs, detail: detail.joined(separator: "; "))

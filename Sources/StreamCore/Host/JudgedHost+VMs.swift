@@ -40,10 +40,9 @@ extension JudgedHost {
 
   private func lines(_ proofs: [VCPUEvidence], _ kvm: KVMObject) -> [String] {
     let anchor = kernel.anchored ? "swapper_pg_dir from VMCOREINFO" : "named by the regions, for there is no VMCOREINFO"
-    let list = kvm.list == nil ? "" : ", stands in vm_list"
     var lines = [
       "kernel page tables: \(anchor), at \(kernel.root); direct map at \(kernel.directMapBase)",
-      "struct kvm at \(kvm.address) names \(kvm.vcpus.count) vCPUs\(list)",
+      "struct kvm at \(kvm.address) names \(kvm.vcpus.count) vCPUs, stands in vm_list",
     ]
     for proof in proofs {
       let checks = proof.checks.map(\.rawValue).sorted().joined(separator: ", ")

@@ -151,3 +151,13 @@ extension KernelSymbolFault: CustomStringConvertible {
     }
   }
 }
+
+extension KernelSymbolFault {
+  /// The kernel may have the symbol, and the dump does not show it; else it has none.
+  var isDamage: Bool {
+    switch self {
+    case .noSymbol, .type(.noTypes): false
+    default: true
+    }
+  }
+}

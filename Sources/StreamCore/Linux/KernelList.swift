@@ -8,6 +8,12 @@ struct KernelList: Sendable, Equatable {
   /// All other nodes, in list order, beginning with the one the walk started from.
   let nodes: [VirtualAddress]
 
+  /// A list whose head is known by its symbol.
+  init(head: VirtualAddress, nodes: [VirtualAddress]) {
+    self.head = head
+    self.nodes = nodes
+  }
+
   /// Follows `next` from `start` until it comes back.
   /// - Parameter budget: nodes that may still be visited, over all walks of one search.
   init?(from start: UInt64, kernel: LinuxKernel, budget: inout Int) {

@@ -70,7 +70,10 @@ extension LinuxKernel {
         break
       }
     }
-    return Array(pieces.reversed().joined())
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count - left)
+    for piece in pieces.reversed() { bytes += piece }
+    return bytes
   }
 
   private func lookup(

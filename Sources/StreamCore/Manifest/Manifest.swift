@@ -13,6 +13,7 @@ public struct Manifest: Encodable, Sendable {
   public var tool: Tool
   public var input: Input
   public var layout: LayoutUsed?
+  public var discovery: Discovery?
   public var guests: [Guest] = []
   public var defunct: [Defunct] = []
   public var warnings: [Warning] = []
@@ -52,6 +53,14 @@ public struct Manifest: Encodable, Sendable {
     public var revisionId: HexString
     /// What in the dump speaks for it, one line each.
     public var evidence: [String]
+  }
+
+  /// How the host's VMs were found.
+  public struct Discovery: Encodable, Sendable {
+    /// "kernel": by what the host's kernel says of itself; "content": by what pages look like; or "both".
+    public var way: String
+    /// Why not by the kernel alone, or what the kernel does not tell.
+    public var why: String?
   }
 
   public struct Guest: Encodable, Sendable {

@@ -2,6 +2,8 @@
 public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   /// Stored pages of the host dump are damaged.
   case bad_pages
+  /// The host's kernel describes itself, and the dump does not show that: VMs are found by content.
+  case by_content
   /// The host dump's own headers, notes or tables are damaged.
   case damaged_input
   /// drgn will not read a kdump's virtual addresses.
@@ -14,14 +16,20 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   case input
   /// A layout that was given, or a VMCSINFO, leads to no proven region.
   case layout_refused
+  /// A VM of the host kernel's list, or a vCPU of it, cannot be followed to its region.
+  case lost_vm
   /// A guest's second-level map could not be read whole.
   case map_incomplete
   /// A guest's map does not fit into the memory that it may take.
   case map_too_large
   /// No kernel's VMCOREINFO agrees with a guest's vCPUs.
   case no_identity
+  /// A VM of the host kernel's list has no vCPU yet.
+  case no_vcpu
   /// The host dump has no VMCOREINFO.
   case no_vmcoreinfo
+  /// The dump was filtered by a program that may have taken pages of the kernel for free ones.
+  case lost_kernel_pages
   /// The dump does not hold a vCPU's VMCS.
   case no_vmcs
   /// The dump holds no page of a guest.
@@ -32,6 +40,8 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   case unknown_registers
   /// A VM of the host kernel's list without any VMCS in the dump.
   case unseen_vm
+  /// The host kernel's list of VMs is damaged.
+  case vm_list
   /// Parts of a VMCSINFO were left out.
   case vmcsinfo
   /// The last exit of a vCPU was cut short.
@@ -40,10 +50,13 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   /// Whether something is missing or damaged, which the exit status tells; the others only tell.
   public var isLoss: Bool {
     switch self {
-    case .bad_pages, .damaged_input, .forged, .incomplete, .map_incomplete, .map_too_large, .no_vmcs, .not_written,
-      .unknown_registers, .unseen_vm:
+    case .bad_pages, .damaged_input, .forged, .incomplete, .lost_kernel_pages, .lost_vm, .map_incomplete,
+      .map_too_large, .no_vmcs,
+      .not_written,
+      .unknown_registers, .unseen_vm, .vm_list:
       true
-    case .first_cr3, .input, .layout_refused, .no_identity, .no_vmcoreinfo, .other_vmcoreinfo, .vmcsinfo, .vmx_abort:
+    case .by_content, .first_cr3, .input, .layout_refused, .no_identity, .no_vcpu, .no_vmcoreinfo, .other_vmcoreinfo,
+      .vmcsinfo, .vmx_abort:
       false
     }
   }

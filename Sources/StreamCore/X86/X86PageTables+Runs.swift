@@ -13,11 +13,12 @@ extension X86PageTables {
   /// - Parameters:
   ///   - range: virtual addresses, last one included; what is not canonical in it maps nothing.
   ///   - limit: tables read at most, since tables of a hostile guest can name each other.
+  ///   - flags: bits that a leaf must have to count.
   /// - Returns: `false` when the limit ended the walk early.
   func forEachMapping<E: Error>(
-    in range: ClosedRange<UInt64>, tableLimit limit: Int, _ body: (X86Mapping) throws(E) -> Void
+    in range: ClosedRange<UInt64>, tableLimit limit: Int, flags: UInt64 = 0, _ body: (X86Mapping) throws(E) -> Void
   ) throws(E) -> Bool {
-    var walk = X86RangeWalk(tables: self, range: range, budget: limit)
+    var walk = X86RangeWalk(tables: self, range: range, flags: flags, budget: limit)
     try walk.visit(root, levels, base: 0, body)
     try walk.flush(body)
     return walk.budget >= 0
@@ -27,13 +28,15 @@ extension X86PageTables {
 private struct X86RangeWalk {
   let tables: X86PageTables
   let range: ClosedRange<UInt64>
+  let flags: UInt64
   /// Tables that may still be read; negative when one too many was asked for.
   var budget: Int
   private var open: (virtual: UInt64, physical: UInt64, byteCount: UInt64)?
 
-  init(tables: X86PageTables, range: ClosedRange<UInt64>, budget: Int) {
+  init(tables: X86PageTables, range: ClosedRange<UInt64>, flags: UInt64, budget: Int) {
     self.tables = tables
     self.range = range
+    self.flags = flags
     self.budget = max(0, budget)
   }
 
@@ -65,6 +68,7 @@ private struct X86RangeWalk {
         try flush(body)
         try body(.notPresent(VirtualAddress(rawValue: first), entry: entry))
       } else if X86PageTables.leafSize(entry, level) != nil {
+        guard entry & flags == flags else { continue }
         try map(first, last, entry & X86PageTables.addressMask & ~(size - 1), body)
       } else {
         try visit(entry & X86PageTables.addressMask, level - 1, base: first, body)

@@ -2,8 +2,9 @@
 struct X86PageTables: Sendable {
   /// Bits 51:12 of an entry. Encryption bits, where a machine has them, lie in there too.
   static let addressMask: UInt64 = 0x000f_ffff_ffff_f000
-  /// Entry bits: present, page size.
+  /// Entry bits: present, writable, page size. Source: SDM vol. 3, 4.5.
   static let present: UInt64 = 1
+  static let writable: UInt64 = 2
   static let large: UInt64 = 0x80
 
   let memory: any PhysicalMemory

@@ -76,7 +76,7 @@ public struct BuiltKernel: Sendable {
     memorySections = BuiltKernel.textBase + 0x100_0000 + offset + Place.memorySections
     space.memory.setWords(SparseMemory.zero, frame: tables.root >> 12)
     try tables.map(
-      run: stext, to: image, count: description.imageSize, largest: 2 << 20, flags: PageTables.Flags.kernelText,
+      run: stext, to: image, count: description.imageSize, largest: 2 << 20, flags: PageTables.Flags.kernelImage,
       in: &space)
     for run in space.ram {
       let start = run.lowerBound << 12

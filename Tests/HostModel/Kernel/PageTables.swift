@@ -5,6 +5,8 @@ public struct PageTables: Sendable {
     public static let kernelTable: UInt64 = 0x63
     public static let userTable: UInt64 = 0x67
     public static let kernelText: UInt64 = 0x161
+    /// Code and variables in one leaf, as before the kernel protects its code.
+    public static let kernelImage: UInt64 = 0x163
     public static let kernelData: UInt64 = 0x8000_0000_0000_0163
     public static let userData: UInt64 = 0x8000_0000_0000_0067
     public static let pageSize: UInt64 = 0x80

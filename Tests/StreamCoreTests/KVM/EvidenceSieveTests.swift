@@ -14,8 +14,10 @@ import Testing
     let workers = Workers(count: 2)
     let scan = try HeadScan.run(
       dump, heads: LayoutSource.catalogue.heads, decoders: decoders, workers: workers, progress: .none)
-    let finder = HostFinder(dump: dump, memory: memory, decoders: decoders, workers: workers)
-    return (scan, try finder.judge(scan, sources: [.catalogue]).host)
+    let word = HostWord(dump.vmcoreinfo, memory, isAsked: false)
+    let finder = HostFinder(
+      dump: dump, memory: memory, decoders: decoders, word: word, scan: scan, workers: workers)
+    return (scan, try finder.judge([.catalogue]).host)
   }
 
   @Test(arguments: ["6.1", "4.18"])

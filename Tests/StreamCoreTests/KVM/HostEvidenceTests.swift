@@ -21,7 +21,7 @@ import Testing
     #expect(proof.role == .vmcs01)
     #expect(proof.kvm.rawValue == kvm)
     #expect(proof.vcpu.rawValue == directMap + 0x80_0380)
-    #expect(proof.index == 0 && evidence.kvms.first?.list != nil && proof.isActive == true && proof.cpu == 1)
+    #expect(proof.index == 0 && proof.isActive == true && proof.cpu == 1)
     #expect(proof.checks == Set(LoadedVMCSCheck.allCases))
     // Region, HOST_CR3's table, kernel stack, vcpu_vmx (two pages), struct kvm (two pages), the xarray's node.
     #expect(Set(proof.frames).isSuperset(of: [0x4000, 0x101, 0x5000, 0x800, 0x801, 0x3000, 0x3001, 0x900]))
@@ -79,7 +79,7 @@ import Testing
     host.memory.clear(0xa0_0000, count: KVMTestHost.kvmSize)
     let forged = host.addVCPU(at: 0xb0_0380, kvm: kvm, region: 0x480_0000)
     host.setTable(of: kvm, node: 0xa1_0000, vcpus: [0xb0_0380])
-    let expected = Verdict.failure(.kvm(.inDirectMap(VirtualAddress(rawValue: kvm))))
+    let expected = Verdict.failure(.kvm(.notListed(VirtualAddress(rawValue: kvm))))
     #expect(try verdict(host, forged, others: [facts]) == expected)
     // A ring of two nodes, both the forger's.
     let node = kvm + KVMTestHost.listOffset
@@ -160,7 +160,8 @@ import Testing
     let other = host.addVM(1, listed: false)
     let stranger = host.addVCPU(at: 0x82_0380, kvm: other, region: 0x402_0000)
     host.setTable(of: other, node: 0x91_0000, vcpus: [0x82_0380])
-    #expect(try host.evidence([stranger]).kvms.map { $0.list == nil } == [true])
+    let alone = EvidenceFault.noVCPU(pointer: HPA(rawValue: 0x82_0380 + KVMTestHost.startToPointer))
+    #expect(try verdict(host, stranger) == .failure(alone))
     let expected = Verdict.failure(.kvm(.notListed(VirtualAddress(rawValue: other))))
     #expect(try verdict(host, stranger, others: [facts]) == expected)
     #expect(try host.evidence([stranger, facts]).evidence(for: stranger.address) == expected)
@@ -199,6 +200,51 @@ import Testing
     let inner = host.facts(of: 0x480_0000, msrLoad: facts.entryMSRLoad ?? 0)
     host.memory.store(host.directMap + 0x480_0000, at: 0x80_0380 + KVMTestHost.startToPointer + 1304)
     #expect(try verdict(host, inner, others: [facts]) == .failure(.noLoadedVMCS(inner.address)))
+  }
+
+  /// Most of the host's regions are lost, and a guest's registers hold what looks like a `loaded_vmcs`.
+  @Test func `two places with as many vCPUs prove nothing`() throws {
+    var (host, facts, kvm) = KVMTestHost.sound()
+    let forged = host.addVCPU(at: 0x81_0700, kvm: kvm, region: 0x480_0000, id: 1, startToPointer: 296)
+    host.setTable(of: kvm, node: 0x90_0000, vcpus: [0x80_0380, 0x81_0700])
+    for regions in [[facts, forged], [forged, facts]] {
+      let evidence = try host.evidence(regions)
+      #expect(evidence.shape == nil)
+      for region in regions { #expect(throws: EvidenceFault.self) { try evidence.evidence(for: region.address).get() } }
+    }
+  }
+
+  /// A thread's stack, an FPU area, MSRs in `struct kvm`: a quadword of the guest's in kernel memory, and around it a
+  /// false VM with more vCPUs than all true ones together.
+  @Test func `a VM in kernel memory that stands in no list has no vote, however many vCPUs it has`() throws {
+    var (host, facts, _) = KVMTestHost.sound()
+    let kvm = host.addVM(1, listed: false)
+    let forged = (0..<4).map { index in
+      host.addVCPU(
+        at: 0xb0_0380 + UInt64(index) << 16, kvm: kvm, region: 0x480_0000 + UInt64(index) << 12, id: UInt32(index))
+    }
+    host.setTable(of: kvm, node: 0xa1_0000, vcpus: (0..<4).map { 0xb0_0380 + UInt64($0) << 16 })
+    for regions in [forged + [facts], [facts] + forged] {
+      let evidence = try host.evidence(regions)
+      #expect(throws: Never.self) { try evidence.evidence(for: facts.address).get() }
+      #expect(evidence.kvms.count == 1)
+      for region in forged { #expect(throws: EvidenceFault.self) { try evidence.evidence(for: region.address).get() } }
+    }
+    #expect(try host.evidence(forged).kvms.isEmpty)
+  }
+
+  @Test func `VMs in two lists, each with a head in the kernel, are all refused`() throws {
+    var (host, facts, _) = KVMTestHost.sound()
+    let kvm = host.addVM(1, listed: false)
+    let rival = host.addVCPU(at: 0x82_0380, kvm: kvm, region: 0x402_0000)
+    host.setTable(of: kvm, node: 0x91_0000, vcpus: [0x82_0380])
+    let heads = (KVMTestHost.listHead, KVMTestHost.listHead + 0x100)
+    for (from, to) in [(kvm + KVMTestHost.listOffset, heads.1), (heads.1, kvm + KVMTestHost.listOffset)] {
+      host.poke(to, at: from)
+      host.poke(from, at: to + 8)
+    }
+    let fault = KVMFault.twoLists(VirtualAddress(rawValue: heads.0), VirtualAddress(rawValue: heads.1))
+    #expect(try verdict(host, facts, others: [rival]) == .failure(.kvm(fault)))
   }
 
   @Test func `a vCPU that has its region elsewhere than most is not believed`() throws {

@@ -76,7 +76,7 @@ import Testing
         let start = HPA(rawValue: 0x1000_0380 + UInt64(index) << 16)
         let expected: EvidenceFault =
           index % 2 == 0
-          ? .kvm(.inDirectMap(fake)) : .notInTable(vcpu: start, kvm: VirtualAddress(rawValue: kvm))
+          ? .kvm(.notListed(fake)) : .notInTable(vcpu: start, kvm: VirtualAddress(rawValue: kvm))
         #expect(evidence.evidence(for: region.address) == .failure(expected))
       }
     }

@@ -20,9 +20,11 @@ import Testing
 
   @discardableResult
   private func expectIsolated(
-    _ recipe: String, pagesPerCandidate: UInt64 = 4, _ location: SourceLocation = #_sourceLocation
+    _ recipe: String, pagesPerCandidate: UInt64 = 4, scans: Bool = false, _ location: SourceLocation = #_sourceLocation
   ) throws -> SplitRun {
-    let run = try SplitRun(recipe, SplitRun.Options(codec: .raw))
+    var options = SplitRun.Options(codec: .raw)
+    options.scans = scans
+    let run = try SplitRun(recipe, options)
     #expect(run.manifest.guests.count == run.host.liveGuests.count, "\(recipe)", sourceLocation: location)
     for guest in run.host.liveGuests {
       try run.expectExact(guest, location)
@@ -73,6 +75,16 @@ import Testing
     }
   }
 
+  /// Where the host's kernel is asked, no page but the named ones is believed, looked at or not.
+  @Test(arguments: ["6.1", "7.3"], [false, true])
+  func noForgeryCountsWhereTheKernelIsAsked(kernel: String, scans: Bool) throws {
+    let evil = Self.forgeries.enumerated().map { "forge \(0x40_0000 + $0 << 17) \($1)" }
+    let host = recipe(
+      "secrets kernel \(kernel) symbols types", cache: Self.forgeries.map { "forge \($0)" }, evil: evil,
+      evilRAM: "0-8M")
+    try expectIsolated(host, scans: scans)
+  }
+
   @Test(arguments: ["victim 0 maps host", "victim 0 complete maps host", "victim 0 true-vm maps host"])
   func withoutVMCOREINFOForgeriesMakeNoGuestEither(words: String) throws {
     let evil = ["forge 0x400000 \(words)"]
@@ -115,17 +127,17 @@ import Testing
   }
 
   /// A guest chooses its registers, and the host keeps them in the very `vcpu_vmx` that proves it. With no other tenant
-  /// to outvote it, what stands before `vmcs01` must not count.
-  @Test(arguments: ["4.18", "5.14", "6.1", "6.12"], [true, false])
-  func registersThatLookLikeALoadedVMCSProveNothing(kernel: String, hasVictim: Bool) throws {
+  /// to outvote it, nothing is believed, but where the kernel itself says where `vmcs01` stands.
+  @Test(arguments: ["4.18", "5.14", "6.1", "6.12"])
+  func registersThatLookLikeALoadedVMCSProveNothing(kernel: String) throws {
     let forge = "forge evil 0 in-registers maps host"
-    if hasVictim {
-      try expectIsolated(recipe("secrets kernel \(kernel)", cache: [forge]))
-    } else {
-      let run = try expectIsolated("host ram 64M secrets kernel \(kernel)\n\(forge)\nguest evil ram 0-4M linux 6.1.0-e")
-      let evil = try #require(run.host.guests.first)
-      #expect(try run.entry(evil).vcpus.map { $0.vmcs?.value } == evil.vcpus.map(\.vmcs))
-    }
+    try expectIsolated(recipe("secrets kernel \(kernel)", cache: [forge]))
+    let alone = "\n\(forge)\nguest evil ram 0-4M linux 6.1.0-e"
+    #expect(throws: Failure.self) { try SplitRun("host ram 64M secrets kernel \(kernel)" + alone) }
+    let words = kernel == "4.18" ? "symbols types builtin" : "symbols types"
+    let run = try expectIsolated("host ram 64M secrets kernel \(kernel) \(words)" + alone)
+    let evil = try #require(run.host.guests.first)
+    #expect(try run.entry(evil).vcpus.map { $0.vmcs?.value } == evil.vcpus.map(\.vmcs))
   }
 
   @Test func aFloodOnAProcessorThatNoLayoutFitsLeavesItsIdNamed() throws {

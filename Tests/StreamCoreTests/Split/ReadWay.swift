@@ -26,6 +26,8 @@ struct ReadWay: Sendable, CustomTestStringConvertible {
   let recipe: String
   var isELF = false
   var isPlain = false
+  /// The host's kernel is not asked: a search for its symbols reads most of a small host.
+  var isByContent = true
   var codec = RecipeCodec.lzo
   var request = Request.split
   /// Extents of one window.
@@ -55,6 +57,7 @@ struct ReadWay: Sendable, CustomTestStringConvertible {
       }
     var options = Inspection.Options(purpose, memory: memory, layout: try layout(), workers: workers)
     options.isPlain = isPlain
+    options.isByContent = isByContent
     let source = ByteSource(try InputFile(path: path, mapped: false, faults: faults))
     let inspection = try Failure.from { try Inspection.run(source, options) }
     switch request {
@@ -100,6 +103,13 @@ extension ReadWay {
     ReadWay(
       testDescription: "signs of VMX", recipe: "host ram 16M unknown-layout 0x5a5a51\nguest a ram 0-2M nolinux",
       request: .list, status: .unusableInput),
+    ReadWay(
+      testDescription: "the kernel's word", recipe: "host ram 48M symbols types\nguest a ram 0-4M linux 6.1.0-a",
+      isByContent: false),
+    ReadWay(
+      testDescription: "the kernel's symbols by content",
+      recipe: "host ram 48M symbols content types\nguest a ram 0-2M nolinux", isByContent: false, request: .list,
+      samples: 16),
     ReadWay(
       testDescription: "windows", recipe: "host ram 16M\nguest a ram 0-2M backing 4K shuffled nolinux", extents: 60),
   ]

@@ -1,6 +1,7 @@
 extension EvidenceJudge {
   /// Judges one region by what all agreed on.
   func evidence(for region: RegionFacts, _ finder: inout VCPUFinder) throws(EvidenceFault) -> VCPUEvidence {
+    if let fault = self.finder.twoLists { throw .kvm(fault) }
     guard let proof = proofs[region.address], let shape else {
       if let reason = death(of: region, &finder) { throw .dead(reason) }
       throw region.hostFieldFault(kernel) ?? pointerFault(of: region, &finder)
@@ -10,7 +11,7 @@ extension EvidenceJudge {
       throw .notVMCS01(
         pointer: HPA(rawValue: proof.pointer), expected: HPA(rawValue: proof.start &+ shape.startToPointer))
     }
-    if let list, proof.kvm.list?.head != list.head { throw .kvm(.notListed(proof.kvm.address)) }
+    if let list, proof.kvm.list.head != list.head { throw .kvm(.notListed(proof.kvm.address)) }
     let vcpu = VirtualAddress(rawValue: kernel.directMapped(HPA(rawValue: proof.start)))
     return VCPUEvidence(
       region: region.address, role: isNested ? .nested(of: vcpu) : .vmcs01, vcpu: vcpu,

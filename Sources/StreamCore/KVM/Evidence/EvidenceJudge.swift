@@ -36,6 +36,30 @@ struct EvidenceJudge {
     agree()
   }
 
+  /// By the kernel's own list, with the kernel's own types: nothing is voted on, and no other region counts.
+  init(_ listed: ListedVMs, _ shape: VCPUShape, kernel: LinuxKernel, regions: [RegionFacts]) {
+    self.kernel = kernel
+    self.shape = shape
+    finder = VCPUFinder(kernel: kernel, listed: listed)
+    list = listed.vmList.list
+    var seen: Set<HPA> = []
+    self.regions = regions.filter { seen.insert($0.address).inserted }
+    for region in self.regions {
+      guard let claim = listed.claims[region.address],
+        let start = kernel.physical(ofDirectMap: claim.vcpu.pointer.address.rawValue)?.rawValue,
+        let object = KVMObject(listed.vms[claim.vm], in: listed.vmList, kernel: kernel)
+      else { continue }
+      let pointer = start &+ (claim.isNested ? listed.types.vmcs02 ?? 0 : shape.startToPointer)
+      let bytes = PhysicalBytes(kernel.memory, from: pointer & ~7, count: LoadedVMCS.reach)
+      let loaded = LoadedVMCS(at: pointer, of: region, bytes: bytes, kernel: kernel)
+      proofs[region.address] = VCPUProof(
+        start: start, pointer: pointer, loaded: loaded, kvm: object, index: claim.vcpu.pointer.index)
+      if claim.isNested { nested.insert(region.address) }
+    }
+    starts = listed.vms.flatMap(\.vcpus)
+      .compactMap { kernel.physical(ofDirectMap: $0.pointer.address.rawValue)?.rawValue }.sorted()
+  }
+
   /// The usual way: the MSR-load address leads into `vcpu_vmx`. First guesses, then everywhere, then again by what the
   /// proven ones agreed on; VMs in the direct map only when there are none elsewhere. Where it led nobody, a search of
   /// all memory may.
@@ -129,7 +153,7 @@ struct EvidenceJudge {
     }
     shape = VCPUShape(
       startToPointer: winner, pointerToMSRLoad: Self.winner(loads), pointerToLoaded: loadedDistance(of: agreed))
-    list = agreed.values.compactMap(\.kvm.list).min { ($1.nodes.count, $0.head) < ($0.nodes.count, $1.head) }
+    list = agreed.values.map(\.kvm.list).min { ($1.nodes.count, $0.head) < ($0.nodes.count, $1.head) }
     starts = Set(proofs.values.flatMap { $0.kvm.vcpus })
       .compactMap { kernel.physical(ofDirectMap: $0.address.rawValue)?.rawValue }.sorted()
   }
@@ -152,14 +176,16 @@ struct EvidenceJudge {
     return Self.winner(votes)
   }
 
-  /// Where `vmcs01` stands, by distance and vCPU. What a guest chooses (registers, and what the emulator copies of
-  /// them) stands before it, so of distances with as many vCPUs the far ones win; among those that lie close together,
-  /// `vmcs01` and `vmcs02`, the checks decide, then the nearest.
+  /// Where `vmcs01` stands, by distance and vCPU; `nil` where two places have as many vCPUs: a guest chooses what stands
+  /// in its registers, and in what the emulator copies of them, and no tie is decided against it by distance. Among
+  /// places that lie close together, `vmcs01` and `vmcs02`, the checks decide, then the nearest.
   private static func pointerPlace(_ votes: [UInt64: [UInt64: Int]]) -> UInt64? {
     let most = votes.values.map(\.count).max()
     let leading = votes.filter { $0.value.count == most }.mapValues { $0.values.reduce(0, +) }
-    guard let last = leading.keys.max() else { return nil }
-    return winner(leading.filter { last - $0.key < VCPUShape.nestedReach })
+    guard let first = leading.keys.min(), let last = leading.keys.max(), last - first < VCPUShape.nestedReach else {
+      return nil
+    }
+    return winner(leading)
   }
 
   /// The key with the highest count; of several the lowest.

@@ -12,9 +12,12 @@ struct EvidenceSieve {
   /// walk through lists that a guest made.
   static let tryLimit = 1024
 
-  init(kernel: LinuxKernel) {
+  /// - Parameters:
+  ///   - listed: the VMs of the kernel's own list, where it is known.
+  ///   - head: of that list, where only the symbol is known.
+  init(kernel: LinuxKernel, listed: ListedVMs? = nil, head: VirtualAddress? = nil) {
     self.kernel = kernel
-    finder = VCPUFinder(kernel: kernel)
+    finder = VCPUFinder(kernel: kernel, listed: listed, head: head)
   }
 
   /// Where the `vcpu_vmx` of a region may begin.

@@ -25,6 +25,10 @@ struct HostEvidence: Sendable {
   /// Every VM of the host that was found, by address: those that the regions lead to and those that the kernel's list
   /// of VMs adds.
   let kvms: [KVMObject]
+  /// Where members stand, by the kernel itself; `nil`: by shape.
+  let types: KVMTypes?
+  /// VMs of the list that were found by content and cannot be read.
+  let unreadable: [(kvm: VirtualAddress, fault: KVMFault)]
   private let verdicts: [HPA: Result<VCPUEvidence, EvidenceFault>]
 
   /// VMs looked at beyond those that regions lead to.
@@ -46,11 +50,35 @@ struct HostEvidence: Sendable {
     var seen: Set<VirtualAddress> = []
     let led = judge.proofs.values.map(\.kvm).sorted { $0.address < $1.address }
     for object in led where seen.insert(object.address).inserted { kvms.append(object) }
-    let siblings = led.first { $0.list != nil && $0.list?.head == judge.list?.head }?.vmList?.members ?? []
+    let siblings = led.first { $0.list.head == judge.list?.head }?.vmList.members ?? []
+    var unreadable: [(VirtualAddress, KVMFault)] = []
     for address in siblings.prefix(Self.siblingLimit) where !seen.contains(address) {
-      if case .success(let object) = finder.kvm(at: address.rawValue) { kvms.append(object) }
+      switch finder.kvm(at: address.rawValue) {
+      case .success(let object): kvms.append(object)
+      case .failure(let fault): unreadable.append((address, fault))
+      }
     }
+    // What the kernel's own list says of a VM is told with that.
+    self.unreadable = finder.types == nil ? unreadable : []
     self.kvms = kvms.sorted { $0.address < $1.address }
+    self.verdicts = verdicts
+    types = finder.types
+  }
+
+  /// By the kernel's own list of VMs: a region counts if a vCPU of one of them names it.
+  init(_ listed: ListedVMs, _ shape: VCPUShape, kernel: LinuxKernel, regions: [RegionFacts]) {
+    let judge = EvidenceJudge(listed, shape, kernel: kernel, regions: regions)
+    var finder = judge.finder
+    self.kernel = kernel
+    self.shape = shape
+    types = listed.types
+    unreadable = []
+    kvms = listed.vms.compactMap { KVMObject($0, in: listed.vmList, kernel: kernel) }
+      .sorted { $0.address < $1.address }
+    var verdicts: [HPA: Result<VCPUEvidence, EvidenceFault>] = [:]
+    for region in judge.regions {
+      verdicts[region.address] = Result { () throws(EvidenceFault) in try judge.evidence(for: region, &finder) }
+    }
     self.verdicts = verdicts
   }
 

@@ -8,16 +8,39 @@ struct VCPUFinder {
   /// that forged ones cost nothing.
   private var members: Set<UInt64>?
   private var vmList: VMList?
+  /// Of the host's list, where its symbol is known.
+  private let head: VirtualAddress?
+  /// Two lists in which what looks like a VM stands.
+  private(set) var twoLists: KVMFault?
+  /// VMs outside the list that are looked at for a list of their own, at most.
+  private var rivalTries = 64
 
-  init(kernel: LinuxKernel) { self.kernel = kernel }
+  /// Where members stand, by the kernel itself.
+  let types: KVMTypes?
+
+  /// - Parameters:
+  ///   - listed: the VMs of the kernel's own list, where it is known: then no other counts.
+  ///   - head: of that list, where only the symbol is known.
+  init(kernel: LinuxKernel, listed: ListedVMs? = nil, head: VirtualAddress? = nil) {
+    self.kernel = kernel
+    types = listed?.types
+    self.head = listed?.vmList.list.head ?? head
+    guard let listed else { return }
+    members = Set(listed.vms.map(\.kvm.rawValue))
+    vmList = listed.vmList
+    for vm in listed.vms {
+      let object = KVMObject(vm, in: listed.vmList, kernel: kernel)
+      kvms[vm.kvm.rawValue] = object.map { .success($0) } ?? .failure(.noVCPUTable(vm.kvm))
+    }
+  }
 
   /// The `struct kvm` at an address, looked at once.
   mutating func kvm(at address: UInt64) -> Result<KVMObject, KVMFault> {
-    if let known = kvms[address] { return known }
     if let members, !members.contains(address) {
       // Not kept: a guest can name any number of them.
       return Result { () throws(KVMFault) in try judge(VirtualAddress(rawValue: address)) }
     }
+    if let known = kvms[address] { return known }
     let result = Result { () throws(KVMFault) in try judge(VirtualAddress(rawValue: address)) }
     kvms[address] = result
     return result
@@ -26,9 +49,9 @@ struct VCPUFinder {
   private func judge(_ address: VirtualAddress) throws(KVMFault) -> KVMObject {
     if let members, !members.contains(address.rawValue) {
       try KVMObject.check(address, kernel: kernel)
-      throw kernel.isDirectMap(address) ? .inDirectMap(address) : .notListed(address)
+      throw .notListed(address)
     }
-    return try KVMObject(at: address, kernel: kernel, vmList: vmList)
+    return try KVMObject(at: address, kernel: kernel, vmList: vmList, head: head)
   }
 
   /// Places before the region's MSR-load area that hold its direct-map address and look like a `loaded_vmcs`, nearest
@@ -80,21 +103,34 @@ struct VCPUFinder {
   }
 
   private func isCandidate(_ value: UInt64, _ space: Space) -> Bool {
+    if head != nil, let members { return members.contains(value) }
     let address = VirtualAddress(rawValue: value)
     guard (try? KVMObject.check(address, kernel: kernel)) != nil else { return false }
     return space == .any || !kernel.isDirectMap(address)
   }
 
+  /// A second list of VMs that is as good as the first shows that one of them is forged.
+  private mutating func lookForRival(_ address: VirtualAddress) {
+    guard head == nil, twoLists == nil, rivalTries > 0, let vmList else { return }
+    rivalTries -= 1
+    guard let object = try? KVMObject(at: address, kernel: kernel), object.list.head != vmList.list.head else { return }
+    let heads = [vmList.list.head, object.list.head].sorted()
+    twoLists = .twoLists(heads[0], heads[1])
+  }
+
   /// The vCPU that begins at `start`, if the VM it names has it.
   mutating func prove(_ loaded: LoadedVMCS, start: UInt64, in space: Space) -> VCPUProof? {
-    guard start & 7 == 0, let address = kernel.memory.u64(start), isCandidate(address, space),
-      case .success(let object) = kvm(at: address)
-    else { return nil }
+    guard start & 7 == 0, let address = kernel.memory.u64(start), isCandidate(address, space) else { return nil }
+    if let members, !members.contains(address) {
+      lookForRival(VirtualAddress(rawValue: address))
+      return nil
+    }
+    guard case .success(let object) = kvm(at: address) else { return nil }
     let own = VirtualAddress(rawValue: kernel.directMapped(HPA(rawValue: start)))
     guard kernel.isDirectMap(own), let vcpu = object.vcpus.first(where: { $0.address == own }) else { return nil }
-    if members == nil, let list = object.vmList {
-      members = Set(list.members.map(\.rawValue))
-      vmList = list
+    if members == nil {
+      members = Set(object.vmList.members.map(\.rawValue))
+      vmList = object.vmList
     }
     return VCPUProof(start: start, pointer: loaded.address, loaded: loaded, kvm: object, index: vcpu.index)
   }

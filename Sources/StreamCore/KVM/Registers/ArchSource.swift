@@ -5,6 +5,19 @@ protocol ArchSource: Sendable {
   func arch(of vcpus: [VCPUObject], _ shape: VCPUShape, in kernel: LinuxKernel) -> ArchShape?
 }
 
+/// By the kernel's own types.
+struct ArchByTypes: ArchSource {
+  let types: KVMTypes
+
+  func arch(of vcpus: [VCPUObject], _ shape: VCPUShape, in kernel: LinuxKernel) -> ArchShape? {
+    guard var arch = types.arch else { return nil }
+    // Its type costs a search of all types; its bytes tell as much.
+    let vote = ArchVote(kernel: kernel, objects: vcpus, shape: shape)
+    arch.lapicRegs = arch.apic.flatMap { vote.lapicRegs(arch.regs, apic: $0) }
+    return arch
+  }
+}
+
 /// By what the vCPUs' own bytes agree on.
 struct ArchByShape: ArchSource {
   func arch(of vcpus: [VCPUObject], _ shape: VCPUShape, in kernel: LinuxKernel) -> ArchShape? {
@@ -14,5 +27,8 @@ struct ArchByShape: ArchSource {
 
 enum ArchSources {
   /// A source is added by a file and a place in this list.
-  static let all: [any ArchSource] = [ArchByShape()]
+  /// - Parameter types: the kernel's own, where it has them.
+  static func all(_ types: KVMTypes?) -> [any ArchSource] {
+    (types.map { [ArchByTypes(types: $0)] } ?? []) + [ArchByShape()]
+  }
 }

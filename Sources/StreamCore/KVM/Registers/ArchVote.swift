@@ -9,17 +9,20 @@ struct ArchVote {
     var arch = ArchShape(regs: regs)
     arch.efer = eferPlace(regs)
     if let (apic, lapicRegs) = apicPlace(regs) {
+      arch.apicBase = apic - 8
       arch.apic = apic
       arch.lapicRegs = lapicRegs
     }
-    arch.hasIdentity = identityHolds()
+    if identityHolds() { arch.vcpuID = 36 }
     // The distances of 6.1 and 6.12, of a kernel with modules and of one without (Documentation/kvm.md §1), and of
     // their releases before `host_debugctl` came to stand between `efer` and `apic_base` (6.13.6 and 6.12's of March
     // 2025, 6.1's of August 2025; commit fb71c7959356).
-    arch.isKnown =
+    let isKnown =
       VCPUShape.guesses.contains(shape.startToPointer) && regs == 296 && (arch.apic == 248 || arch.apic == 240)
       && arch.efer == 224 && shape.pointerToLoaded == 160
-    arch.mpState = mpStatePlace(arch)
+    // There the place is 24 bytes before the pointer; of other objects nothing is known. Documentation/kvm.md §6.
+    if isKnown { arch.kernelGSBase = shape.startToPointer - 24 }
+    arch.mpState = mpStatePlace(arch, isKnown: isKnown)
     return arch
   }
 
@@ -53,25 +56,39 @@ struct ArchVote {
     return places.count == 1 ? places[0] : nil
   }
 
+  /// Of a `kvm_lapic` whose place in `arch` is known, where its `regs` stand.
+  func lapicRegs(_ regs: UInt64, apic place: UInt64) -> UInt64? {
+    var votes: [UInt64: Int] = [:]
+    for object in objects {
+      if let inner = lapicRegs(of: object, at: regs + place) { votes[inner, default: 0] += 1 }
+    }
+    return Self.single(votes)
+  }
+
   /// `apic`: a pointer to an object that names the vCPU and holds the virtual-APIC page's direct-map address.
   private func apicPlace(_ regs: UInt64) -> (apic: UInt64, lapicRegs: UInt64)? {
     var votes: [UInt64: Int] = [:]
     for object in objects {
-      guard let page = object.own.virtualAPIC, page != 0 else { continue }
-      let value = kernel.directMapped(HPA(rawValue: page))
       for place in stride(from: ArchShape.reach.lowerBound, to: ArchShape.reach.upperBound, by: 8) {
-        guard let pointer = object.bytes.u64(object.start + regs + place), kernel.isPointer(pointer),
-          let lapic = kernel.physical(ofDirectMap: pointer)
-        else { continue }
-        let bytes = PhysicalBytes(kernel.memory, from: lapic.rawValue, count: ArchShape.lapicSize)
-        let offsets = stride(from: UInt64(0), to: ArchShape.lapicSize, by: 8)
-        guard offsets.contains(where: { bytes.u64(lapic.rawValue + $0) == object.evidence.vcpu.rawValue }),
-          let inner = offsets.first(where: { bytes.u64(lapic.rawValue + $0) == value })
-        else { continue }
+        guard let inner = lapicRegs(of: object, at: regs + place) else { continue }
         votes[place << 16 | inner, default: 0] += 1
       }
     }
     return Self.single(votes).map { ($0 >> 16, $0 & 0xffff) }
+  }
+
+  /// - Parameter place: of the pointer, from the start of the vCPU's object.
+  private func lapicRegs(of object: VCPUObject, at place: UInt64) -> UInt64? {
+    guard let page = object.own.virtualAPIC, page != 0, let pointer = object.bytes.u64(object.start &+ place),
+      kernel.isPointer(pointer), let lapic = kernel.physical(ofDirectMap: pointer)
+    else { return nil }
+    let value = kernel.directMapped(HPA(rawValue: page))
+    let bytes = PhysicalBytes(kernel.memory, from: lapic.rawValue, count: ArchShape.lapicSize)
+    let offsets = stride(from: UInt64(0), to: ArchShape.lapicSize, by: 8)
+    guard offsets.contains(where: { bytes.u64(lapic.rawValue + $0) == object.evidence.vcpu.rawValue }) else {
+      return nil
+    }
+    return offsets.first { bytes.u64(lapic.rawValue + $0) == value }
   }
 
   /// Whether 32 and 36 hold the host CPU and the id: the CPU is the one of `loaded_vmcs` on every vCPU that is loaded,
@@ -91,7 +108,7 @@ struct ArchVote {
   /// `mp_state` stands 60 bytes behind `apic` since `apicv_active` and the bitmap of vectors came (4.5), 20 before. It
   /// counts when every vCPU has a state there, and one that is halted left its guest by HLT; or when the object's shape
   /// is known.
-  private func mpStatePlace(_ arch: ArchShape) -> UInt64? {
+  private func mpStatePlace(_ arch: ArchShape, isKnown: Bool) -> UInt64? {
     guard let apic = arch.apic else { return nil }
     let places = [apic + 60, apic + 20].filter { place in
       var halted = false
@@ -102,7 +119,7 @@ struct ArchVote {
         // HLT is exit reason 12. Source: SDM vol. 3, appendix C.
         if state == .HALTED, object.active?.basicExitReason == 12 { halted = true }
       }
-      return halted || arch.isKnown && place == apic + 60
+      return halted || isKnown && place == apic + 60
     }
     return places.count == 1 ? places[0] : nil
   }

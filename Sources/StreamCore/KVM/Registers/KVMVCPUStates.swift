@@ -29,7 +29,7 @@ struct KVMVCPUStates: Sendable {
     self.objects = objects
     let own = objects.values.filter { $0.evidence.role == .vmcs01 }.sorted { $0.start < $1.start }
     arch = shape.flatMap { shape in
-      ArchSources.all.lazy.compactMap { $0.arch(of: own, shape, in: evidence.kernel) }.first
+      ArchSources.all(evidence.types).lazy.compactMap { $0.arch(of: own, shape, in: evidence.kernel) }.first
     }
   }
 
@@ -38,17 +38,16 @@ struct KVMVCPUStates: Sendable {
     guard let object = objects[region] else { return nil }
     var state = KVMVCPUState()
     state.hostCPU = object.evidence.cpu.flatMap { $0 >= 0 ? Int($0) : nil }
-    guard let arch, let shape else { return state }
+    guard let arch else { return state }
     let start = object.start
     let regs = start + arch.regs
-    if arch.hasIdentity { state.vcpuID = object.bytes.u32(start + 36) }
+    state.vcpuID = arch.vcpuID.flatMap { object.bytes.u32(start &+ $0) }
     if let place = arch.mpState { state.mpState = object.bytes.u32(regs + place).flatMap(MPState.init(rawValue:)) }
     // Where the pointer to the VMCS in use is not known, only a vCPU without a nested guest can be told.
     let isActive = object.evidence.isActive ?? (object.evidence.role == .vmcs01 && object.isLone)
     if isActive, let active = object.active {
-      state.registers = KVMRegisters(in: object.bytes, arch: regs, efer: arch.efer, region: active)
-      // The place is 24 bytes before the pointer in 6.1 and 6.12; elsewhere nobody has looked. Documentation/kvm.md §6.
-      if arch.isKnown, let base = object.bytes.u64(start + shape.startToPointer - 24),
+      state.registers = KVMRegisters(in: object.bytes, start: start, arch, region: active)
+      if let base = arch.kernelGSBase.flatMap({ object.bytes.u64(start &+ $0) }),
         VirtualAddress(rawValue: base).isCanonical(levels: 5)
       {
         state.kernelGSBase = base
@@ -60,8 +59,8 @@ struct KVMVCPUStates: Sendable {
 
   /// The APIC's register page: id at 0x20, TPR at 0x80. Source: SDM vol. 3, 12.4.1; KVM, struct kvm_lapic.
   private func readAPIC(of object: VCPUObject, _ arch: ArchShape, isActive: Bool, into state: inout KVMVCPUState) {
-    guard let place = arch.apic, let inner = arch.lapicRegs,
-      let base = object.bytes.u64(object.start + arch.regs + place - 8),
+    guard let place = arch.apic, let inner = arch.lapicRegs, let basePlace = arch.apicBase,
+      let base = object.bytes.u64(object.start + arch.regs + basePlace),
       let pointer = object.bytes.u64(object.start + arch.regs + place),
       let lapic = kernel.physical(ofDirectMap: pointer),
       let registers = kernel.memory.u64(lapic.rawValue &+ inner).flatMap(kernel.physical(ofDirectMap:)),

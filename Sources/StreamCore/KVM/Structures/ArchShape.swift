@@ -3,17 +3,28 @@
 struct ArchShape: Equatable, Sendable {
   /// From the start of the object to `arch.regs`.
   let regs: UInt64
+  /// From `arch.regs` to the register RIP, `regs_avail`, `regs_dirty`, CR0, CR2 and CR3. As preset since 2.6.34, and up
+  /// to 7.1.
+  var rip: UInt64 = 128
+  var available: UInt64 = 136
+  var dirty: UInt64 = 140
+  var cr0: UInt64 = 144
+  var cr2: UInt64 = 160
+  var cr3: UInt64 = 168
+  /// Bytes of `regs_avail` and of `regs_dirty`: 4, or 8 since 7.2.
+  var wordSize: UInt64 = 4
   /// From `arch.regs` to `arch.efer`.
   var efer: UInt64?
-  /// From `arch.regs` to `arch.apic`, and from the start of the `kvm_lapic` to its `regs`.
+  /// From `arch.regs` to `arch.apic_base` and `arch.apic`, and from the start of the `kvm_lapic` to its `regs`.
+  var apicBase: UInt64?
   var apic: UInt64?
   var lapicRegs: UInt64?
   /// From `arch.regs` to `arch.mp_state`.
   var mpState: UInt64?
-  /// `cpu` and `vcpu_id` stand at 32 and 36, behind `kvm` and the preempt notifier.
-  var hasIdentity = false
-  /// The object is one whose every distance is known: 6.1 to 6.12. Documentation/kvm.md §6.
-  var isKnown = false
+  /// From the start of the object to `vcpu_id`.
+  var vcpuID: UInt64?
+  /// From the start of the object to the guest's KERNEL_GS_BASE.
+  var kernelGSBase: UInt64?
 
   /// From `arch.regs` to the copy of the CR0 bits that the guest owns, by which `arch` is found: 17 registers, the two
   /// words of bits, CR0. These neighbours have kept their order since 2.6.34.

@@ -8,12 +8,14 @@ enum KVMFault: Error, Equatable, Sendable {
   case inImage(VirtualAddress)
   /// In the vmalloc space, and not at the start of a page.
   case unaligned(VirtualAddress)
-  /// In the direct map, where any guest's memory stands too, and no `vm_list` through the kernel proves it.
-  case inDirectMap(VirtualAddress)
+  /// It stands in no list that closes and passes a head in the kernel image or a module.
+  case unlisted(VirtualAddress)
   /// Its bytes hold no table of vCPUs that name it in turn.
   case noVCPUTable(VirtualAddress)
   /// Other VMs of this host stand in one `vm_list`; this one does not.
   case notListed(VirtualAddress)
+  /// VMs stand in two lists, with these heads: one of them is forged.
+  case twoLists(VirtualAddress, VirtualAddress)
 }
 
 extension KVMFault: CustomStringConvertible {
@@ -23,9 +25,11 @@ extension KVMFault: CustomStringConvertible {
     case .unreadable(let kvm): "the VM at \(kvm) is no kernel address, or the dump lacks its page tables"
     case .inImage(let kvm): "the VM at \(kvm) lies in the kernel image"
     case .unaligned(let kvm): "the VM at \(kvm) does not begin a page"
-    case .inDirectMap(let kvm): "the VM at \(kvm) lies in the direct map, and the kernel's list of VMs lacks it"
+    case .unlisted(let kvm): "the VM at \(kvm) stands in no list of VMs"
     case .noVCPUTable(let kvm): "the VM at \(kvm) names no vCPU"
     case .notListed(let kvm): "the kernel's list of VMs lacks the VM at \(kvm)"
+    case .twoLists(let one, let other):
+      "VMs stand in the list at \(one) and in the list at \(other), and one of the two is forged"
     }
   }
 }

@@ -1,8 +1,6 @@
 /// The table of vCPUs inside a `struct kvm`: the way back from a VM to its vCPUs. Source: include/linux/kvm_host.h;
 /// lib/xarray.c; Documentation/kvm.md §2.6 and §5.5.
 struct VCPUTable: Sendable, Equatable {
-  /// Byte within the `struct kvm` where the table or the pointer to it stands.
-  let offset: Int
   let vcpus: [VCPUPointer]
   /// Frames of the nodes that stand outside the `struct kvm`.
   let frames: [UInt64]
@@ -15,9 +13,9 @@ struct VCPUTable: Sendable, Equatable {
   /// A guest chooses some quadwords of its `struct kvm` (the address of the wall clock, Hyper-V crash registers). They
   /// stand in `arch`, behind `vm_list`; so nothing behind the list counts, and an xarray must say itself that it
   /// belongs here.
-  /// - Parameter list: byte offset of `vm_list`, where it is known.
-  init?(in bytes: [UInt8], kvm: VirtualAddress, list: Int?, kernel: LinuxKernel) {
-    let end = min(list ?? bytes.count, bytes.count)
+  /// - Parameter list: byte offset of `vm_list`.
+  init?(in bytes: [UInt8], kvm: VirtualAddress, list: Int, kernel: LinuxKernel) {
+    let end = min(list, bytes.count)
     for offset in stride(from: 8, to: end, by: 8) {
       guard let value: UInt64 = bytes.load(offset) else { break }
       if value & 3 == 2, value > 4096,
@@ -27,12 +25,11 @@ struct VCPUTable: Sendable, Equatable {
         return
       }
     }
-    guard let list, let table = Self.direct(in: bytes, list: list, kvm: kvm, kernel: kernel) else { return nil }
+    guard let table = Self.direct(in: bytes, list: list, kvm: kvm, kernel: kernel) else { return nil }
     self = table
   }
 
-  private init(offset: Int, vcpus: [VCPUPointer], frames: [UInt64]) {
-    self.offset = offset
+  private init(vcpus: [VCPUPointer], frames: [UInt64]) {
     self.vcpus = vcpus
     self.frames = frames
   }
@@ -41,7 +38,7 @@ struct VCPUTable: Sendable, Equatable {
   private static func xarray(_ head: UInt64, offset: Int, kvm: VirtualAddress, kernel: LinuxKernel) -> VCPUTable? {
     var walk = VCPUArrayWalk(array: kvm.rawValue &+ UInt64(offset - 8), kvm: kvm.rawValue, kernel: kernel)
     guard walk.node(head &- 2, parent: 0, index: 0, shiftLimit: 12), !walk.vcpus.isEmpty else { return nil }
-    return VCPUTable(offset: offset, vcpus: walk.vcpus, frames: walk.frames)
+    return VCPUTable(vcpus: walk.vcpus, frames: walk.frames)
   }
 
   /// The array `vcpus[]` of kernels before 5.16, or an `xa_head` that is itself the only entry: neighbouring pointers,
@@ -58,7 +55,7 @@ struct VCPUTable: Sendable, Equatable {
         vcpus.append(VCPUPointer(index: vcpus.count, address: VirtualAddress(rawValue: value)))
       }
       if !vcpus.isEmpty, counts.contains(UInt32(vcpus.count)) {
-        return VCPUTable(offset: offset, vcpus: vcpus, frames: [])
+        return VCPUTable(vcpus: vcpus, frames: [])
       }
     }
     return nil

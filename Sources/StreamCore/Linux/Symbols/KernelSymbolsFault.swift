@@ -33,3 +33,13 @@ extension KernelSymbolsFault: CustomStringConvertible {
     }
   }
 }
+
+extension KernelSymbolsFault {
+  /// The kernel may have its names, and the dump does not show them; else it has none.
+  var isDamage: Bool {
+    switch self {
+    case .noKey, .notFound(_, missing: 0): false
+    default: true
+    }
+  }
+}

@@ -1,0 +1,99 @@
+extension HostFinder {
+  /// Regions without evidence that are judged to say why, and in a kernel without known ways searched for, at most.
+  private static let sampleLimit = 1 << 10
+  /// Regions that a kernel without VMCOREINFO is looked for by, at most.
+  private static let voterLimit = 1 << 16
+
+  /// The host evidence of the accepted regions: by the kernel's word where it tells of vCPUs, else by content.
+  /// - Returns: with it the regions that may have some, and a sample of the others: all that is ever kept of them.
+  func evidence(
+    _ result: RegionSearch.LayoutResult, _ kernel: LinuxKernel
+  ) throws -> (regions: [RegionFacts], evidence: HostEvidence) {
+    if let listed = word.listed, let shape = listed.types.vcpu {
+      var named: [RegionFacts] = []
+      listed.regionFrames.forEachRun { run in
+        for frame in run where result.accepted.contains(frame) { read(frame, result.layout) { named.append($0) } }
+      }
+      let known = HostEvidence(listed, shape, kernel: kernel, regions: named)
+      guard scan.isOfAllPages, result.accepted.count > UInt64(named.count) else { return (named, known) }
+      let regions = with(others(than: named, result, known), named)
+      return (regions, HostEvidence(listed, shape, kernel: kernel, regions: regions))
+    }
+    var sieve = EvidenceSieve(kernel: kernel, listed: word.listed, head: word.head)
+    let passed = sift(result, &sieve)
+    // Most hosts have no leftovers, and need not prove their vCPUs for them.
+    let isLeftOver = result.accepted.count > UInt64(passed.count) && !passed.isEmpty
+    let known = isLeftOver ? try HostEvidence(sieve.finder, regions: passed) : nil
+    let regions = with(others(than: passed, result, known), passed)
+    let search = PointerScan(dump: dump, decoders: decoders, workers: workers)
+    return (regions, try HostEvidence(sieve.finder, regions: regions, search: search))
+  }
+
+  private func with(_ others: [RegionFacts], _ regions: [RegionFacts]) -> [RegionFacts] {
+    (regions + others).sorted { $0.address < $1.address }
+  }
+
+  /// Of the accepted regions, those that may have evidence by content.
+  private func sift(_ result: RegionSearch.LayoutResult, _ sieve: inout EvidenceSieve) -> [RegionFacts] {
+    var pointed = FrameBitmap()
+    forEach(result.accepted, result.layout) { region in
+      if sieve.hasPointer(region) { pointed.insert(region.address.frame) }
+    }
+    pointed.freeze()
+    var passed: [RegionFacts] = []
+    // The second stage also runs where the first found some: then all VMs are known, and it costs little.
+    for stage in EvidenceSieve.Stage.allCases where stage != .old || passed.isEmpty {
+      let before = Set(passed.map(\.address))
+      forEach(pointed, result.layout) { region in
+        if !before.contains(region.address), sieve.passes(region, stage) { passed.append(region) }
+      }
+    }
+    return passed
+  }
+
+  /// Of the accepted regions that are not among `regions`, those that may be nested, dead, and a sample of the rest.
+  private func others(
+    than regions: [RegionFacts], _ result: RegionSearch.LayoutResult, _ known: HostEvidence?
+  ) -> [RegionFacts] {
+    let have = Set(regions.map(\.address))
+    let leftovers = known.flatMap(EvidenceLeftovers.init)
+    var nested: [RegionFacts] = []
+    var dead: [RegionFacts] = []
+    var sample: [RegionFacts] = []
+    forEach(result.accepted, result.layout) { region in
+      guard !have.contains(region.address) else { return }
+      if leftovers?.mayBeNested(region) == true {
+        nested.append(region)
+      } else if dead.count < Self.sampleLimit, leftovers?.mayBeDead(region) == true {
+        dead.append(region)
+      } else if sample.count < Self.sampleLimit {
+        sample.append(region)
+      }
+    }
+    return nested + dead + sample
+  }
+
+  private func forEach(_ frames: FrameBitmap, _ layout: Layout, _ body: (RegionFacts) -> Void) {
+    frames.forEachRun { run in
+      for frame in run { read(frame, layout, body) }
+    }
+  }
+
+  private func read(_ frame: UInt64, _ layout: Layout, _ body: (RegionFacts) -> Void) {
+    guard let page = memory.page(frame).page else { return }
+    body(RegionFacts(VMCSRegion(address: HPA(frame: frame), page: page, layout: layout)))
+  }
+
+  /// Regions from which a direct-map base follows.
+  func voters(_ result: RegionSearch.LayoutResult) -> [RegionFacts] {
+    var voters: [RegionFacts] = []
+    forEach(result.accepted, result.layout) { region in
+      guard voters.count < Self.voterLimit, LinuxKernel.directMapBase(byPointersOf: region, memory: memory) != nil
+      else {
+        return
+      }
+      voters.append(region)
+    }
+    return voters
+  }
+}

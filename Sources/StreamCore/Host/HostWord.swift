@@ -1,0 +1,70 @@
+/// What a host's kernel says of itself in its dump: the first thing that is asked. Source: Documentation/design.md §3.2.
+struct HostWord: Sendable {
+  /// By VMCOREINFO; a fault where that leads to no page tables, `nil` where there is none.
+  let kernel: Result<LinuxKernel, LinuxKernelFault>?
+  /// `vm_list`, where its symbol is known.
+  private(set) var head: VirtualAddress?
+  /// The VMs of its list, where its types are known, too.
+  private(set) var listed: ListedVMs?
+  /// Why its VMs, or their regions, have to be found by content; `nil`: they need not.
+  private(set) var why: String?
+  /// The kernel describes itself, and the dump has that damaged or not all of it.
+  private(set) var isBroken = false
+  private var hasCompoundInfo = false
+
+  /// - Parameters:
+  ///   - vmcoreinfo: of the host, where its dump has one.
+  ///   - isAsked: `false`: everything is to be found by content.
+  init(_ vmcoreinfo: VMCoreInfo?, _ memory: any PhysicalMemory, isAsked: Bool) {
+    guard let info = vmcoreinfo else {
+      kernel = nil
+      why = "the dump has no VMCOREINFO"
+      return
+    }
+    hasCompoundInfo = info.offset("page.compound_info") != nil
+    kernel = Result { () throws(LinuxKernelFault) in try LinuxKernel(vmcoreinfo: info, memory: memory) }
+    guard isAsked else {
+      why = "the kernel was not asked"
+      return
+    }
+    do { try ask(info) } catch let fault as TypeFault {
+      why = "\(fault)"
+      isBroken = fault != .noTypes
+    } catch let fault as KernelSymbolsFault {
+      why = "\(fault)"
+      isBroken = fault.isDamage
+    } catch let fault as KernelSymbolFault {
+      why = "\(fault)"
+      isBroken = fault.isDamage
+    } catch {
+      why = "\(error)"
+    }
+  }
+
+  private mutating func ask(_ info: VMCoreInfo) throws {
+    guard let own = try kernel?.get() else { return }
+    let described = try DescribedKernel(
+      own, info, modules: KVMTypes.modules, expecting: ["vm_list"], leads: KVMTypes.leads)
+    let head = try described.symbol("vm_list", of: "kvm")
+    self.head = head
+    let types = try KVMTypes(described.types)
+    listed = ListedVMs(head: head, types, kernel: own)
+    guard types.vcpu == nil else { return }
+    why = "the kernel's types lack vcpu_vmx"
+    for (name, fault) in (try? described.types.faults()) ?? [:] where KVMTypes.modules.contains(name) {
+      why = "\(fault)"
+      isBroken = true
+    }
+  }
+
+  /// Whether the dump's filter is one that leaves out pages of this kernel, and some are missing. `struct page` has
+  /// `compound_info` in place of `compound_head` since 7.1, and makedumpfile up to 1.7.9 takes the tail pages of its slabs
+  /// for free or cache pages. Source: Documentation/kvm.md §8.
+  /// - Parameter dumpLevel: bit 8 leaves out user pages, bit 16 free ones.
+  func lacksKernelPages(dumpLevel: Int?) -> Bool {
+    hasCompoundInfo && (dumpLevel ?? 0) & 8 != 0 && (isBroken || listed?.gap != nil)
+  }
+
+  /// The frames of all regions of the host, where the kernel names them; `nil`: every page has to be looked at.
+  var regionFrames: FrameBitmap? { why == nil ? listed?.regionFrames : nil }
+}

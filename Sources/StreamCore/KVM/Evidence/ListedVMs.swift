@@ -1,0 +1,66 @@
+/// The VMs of the host kernel's own list, settled by its symbol before any region is looked at: nothing that a guest
+/// writes leads here. Source: virt/kvm/kvm_main.c, vm_list; Documentation/kvm.md §5, §8.
+struct ListedVMs: Sendable {
+  let types: KVMTypes
+  let vmList: VMList
+  /// Where the list is not sound.
+  let damage: KernelListWalk.Break?
+  private(set) var vms: [ListedVM]
+  /// The vCPU that each region is named by, and what it is to it.
+  private(set) var claims: [HPA: Claim] = [:]
+
+  struct Claim: Sendable {
+    /// Index in `vms`.
+    let vm: Int
+    let vcpu: ListedVCPU
+    let isNested: Bool
+  }
+
+  /// - Parameter head: `vm_list`.
+  init(head: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel) {
+    self.types = types
+    let walk = KernelListWalk(head: head, kernel: kernel)
+    damage = walk.damage(head: head)
+    var nodes = walk.nodes
+    if case .node(let lost) = damage { nodes.insert(lost, at: nodes.count - walk.behind) }
+    vmList = VMList(list: KernelList(head: head, nodes: nodes), offset: Int(clamping: types.list))
+    vms = vmList.members.map { ListedVM(at: $0, types, kernel: kernel) }
+    claim()
+  }
+
+  /// A region that two vCPUs name is nobody's: one of the pointers is damaged.
+  private mutating func claim() {
+    var shared: Set<HPA> = []
+    for (index, vm) in vms.enumerated() {
+      for vcpu in vm.vcpus {
+        for (region, isNested) in [(vcpu.region, false), (vcpu.nested, true)] {
+          guard let region else { continue }
+          if claims.updateValue(Claim(vm: index, vcpu: vcpu, isNested: isNested), forKey: region) != nil {
+            shared.insert(region)
+          }
+        }
+      }
+    }
+    guard !shared.isEmpty else { return }
+    for region in shared { claims[region] = nil }
+    for index in vms.indices { vms[index].refuse(shared) }
+  }
+
+  /// Frames of all regions that the listed vCPUs name.
+  var regionFrames: FrameBitmap {
+    var frames = FrameBitmap()
+    for region in claims.keys { frames.insert(region.frame) }
+    frames.freeze()
+    return frames
+  }
+
+  /// The first thing that the list does not tell; `nil`: every VM of it leads to all of its vCPUs' regions.
+  var gap: String? {
+    if let damage { return "vm_list: \(damage)" }
+    if types.vcpu == nil { return "the kernel's types lack vcpu_vmx" }
+    for vm in vms {
+      if let fault = vm.faults.first { return "the VM at \(vm.kvm): \(fault)" }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,102 @@
+/// Where the members of KVM's structures stand, by the kernel's own types. All places are bytes from the start of the
+/// structure. Source: include/linux/kvm_host.h, arch/x86/kvm/vmx/vmx.h; Documentation/kvm.md §8.
+struct KVMTypes: Sendable, Equatable {
+  /// How a `struct kvm` names its vCPUs.
+  enum Table: Sendable, Equatable {
+    /// `vcpu_array`, since 5.16: the place of the xarray, and of its `xa_head`.
+    case xarray(UInt64, head: UInt64)
+    /// `vcpus[]`: the place of the first pointer, and how many there are.
+    case array(UInt64, count: Int)
+  }
+
+  /// `kvm.vm_list`.
+  let list: UInt64
+  let table: Table
+  /// `kvm.online_vcpus`.
+  let onlineVCPUs: UInt64
+  /// `kvm_vcpu.kvm`.
+  let kvmOfVCPU: UInt64
+  /// `nil` where the vendor module's types are not there: then by shape.
+  let vcpu: VCPUShape?
+  /// `vcpu_vmx.nested.vmcs02.vmcs`.
+  let vmcs02: UInt64?
+  let arch: ArchShape?
+
+  /// The modules that may have these types, and where types can be found without a search. Source: kvm_host.h, vmx.h.
+  static let modules = ["kvm_intel", "kvm"]
+  static let leads: [String: [String]] = [
+    "kvm_vcpu": ["vcpu_vmx.vcpu"], "kvm": ["kvm_vcpu.kvm"], "mm_struct": ["kvm.mm"],
+  ]
+  /// Members stand within so many bytes: 5.10's `struct kvm` has 188 KiB, a `vcpu_vmx` 12 KiB at most.
+  private static let reach: UInt64 = 1 << 20
+
+  init(_ types: KernelTypes) throws(TypeFault) {
+    list = try Self.place("kvm.vm_list", types)
+    onlineVCPUs = try Self.place("kvm.online_vcpus", types)
+    kvmOfVCPU = try Self.place("kvm_vcpu.kvm", types)
+    if let head = try? Self.place("kvm.vcpu_array.xa_head", types) {
+      table = .xarray(try Self.place("kvm.vcpu_array", types), head: head)
+    } else {
+      let vcpus = try types.member("kvm.vcpus")
+      guard let count = vcpus.count, count <= VCPUTable.vcpuLimit else {
+        throw .notAnArray(path: "kvm.vcpus", at: "")
+      }
+      table = .array(try Self.place("kvm.vcpus", types), count: count)
+    }
+    vcpu = Self.shape(types)
+    vmcs02 = try? Self.place("vcpu_vmx.nested.vmcs02.vmcs", types)
+    arch = Self.arch(types)
+  }
+
+  private static func place(_ path: String, _ types: KernelTypes) throws(TypeFault) -> UInt64 {
+    let member = try types.member(path)
+    guard let place = UInt64(exactly: member.offset), place < reach else {
+      throw .tooLarge(path: path, bytes: member.offset)
+    }
+    return place
+  }
+
+  private static func shape(_ types: KernelTypes) -> VCPUShape? {
+    guard let pointer = try? place("vcpu_vmx.vmcs01.vmcs", types),
+      let loaded = try? place("vcpu_vmx.loaded_vmcs", types), loaded > pointer
+    else { return nil }
+    let load = try? place("vcpu_vmx.msr_autoload.guest.val", types)
+    return VCPUShape(
+      startToPointer: pointer, pointerToMSRLoad: load.flatMap { $0 > pointer ? $0 - pointer : nil },
+      pointerToLoaded: loaded - pointer)
+  }
+
+  private static func isRIPLast(_ types: KernelTypes) -> Bool {
+    (try? types.member("kvm_vcpu.arch.regs").count) == 17
+  }
+
+  private static func arch(_ types: KernelTypes) -> ArchShape? {
+    guard let regs = try? place("kvm_vcpu.arch.regs", types),
+      let available = try? place("kvm_vcpu.arch.regs_avail", types),
+      let wordSize = try? types.member("kvm_vcpu.arch.regs_avail").size, wordSize == 4 || wordSize == 8,
+      let dirty = try? place("kvm_vcpu.arch.regs_dirty", types), let cr0 = try? place("kvm_vcpu.arch.cr0", types),
+      let cr2 = try? place("kvm_vcpu.arch.cr2", types), let cr3 = try? place("kvm_vcpu.arch.cr3", types),
+      // Up to 7.1 RIP is the last of `regs`.
+      let rip = (try? place("kvm_vcpu.arch.rip", types)) ?? (isRIPLast(types) ? regs + 128 : nil),
+      [available, dirty, cr0, cr2, cr3, rip].allSatisfy({ $0 >= regs })
+    else { return nil }
+    let fromRegs = { (path: String) -> UInt64? in
+      (try? place(path, types)).flatMap { $0 > regs ? $0 - regs : nil }
+    }
+    var arch = ArchShape(regs: regs)
+    arch.rip = rip - regs
+    arch.available = available - regs
+    arch.dirty = dirty - regs
+    arch.wordSize = UInt64(wordSize)
+    arch.cr0 = cr0 - regs
+    arch.cr2 = cr2 - regs
+    arch.cr3 = cr3 - regs
+    arch.efer = fromRegs("kvm_vcpu.arch.efer")
+    arch.apicBase = fromRegs("kvm_vcpu.arch.apic_base")
+    arch.apic = fromRegs("kvm_vcpu.arch.apic")
+    arch.mpState = fromRegs("kvm_vcpu.arch.mp_state")
+    arch.vcpuID = try? place("kvm_vcpu.vcpu_id", types)
+    arch.kernelGSBase = try? place("vcpu_vmx.msr_guest_kernel_gs_base", types)
+    return arch
+  }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import HostModel
+import HostRecipes
+@testable import StreamCore
+import Testing
+
+/// Each structure on the way from the host's VMCOREINFO to its guests' registers damaged, and left out, in turn: no guest
+/// is lost without a word, none is made up, and what comes out is true.
+@Suite struct TornHostTests {
+  private static func host(_ kernel: String) throws -> BuiltHost {
+    try HostRecipe(
+      """
+      host ram 24M cpus 2 kernel \(kernel) seed 11
+      guest a ram 0-2M nolinux
+        vcpu halted
+        vcpu running
+      guest b ram 0-2M nolinux
+      guest c ram 0-2M nolinux
+      """
+    ).build()
+  }
+
+  private func inspect(_ host: BuiltHost, byContent: Bool = false) throws -> Manifest {
+    let directory = try RecipeDirectory()
+    var options = Inspection.Options(.list, workers: Workers(count: 2))
+    options.isByContent = byContent
+    return try Inspection.run(path: directory.write(host.kdump(.raw), as: "host.dump"), options).manifest()
+  }
+
+  /// Either all is there, or it is said: by the exit status of a list, or by an error in place of one.
+  private func expectNothingSilent(_ host: BuiltHost, _ truth: BuiltHost, _ what: String, byContent: Bool = false)
+    throws
+  {
+    let manifest: Manifest
+    do {
+      manifest = try inspect(host, byContent: byContent)
+    } catch let failure as Failure {
+      #expect(failure.exitStatus(signal: 2).code == 65, "\(what): \(failure)")
+      return
+    }
+    let regions = Dictionary(
+      uniqueKeysWithValues: truth.liveGuests.map { guest in (guest.name, Set(guest.vcpus.map(\.vmcs))) })
+    var found: Set<String> = []
+    for guest in manifest.guests {
+      let own = Set(guest.vcpus.compactMap { $0.vmcs?.value })
+      let name = regions.first { $0.value.isSuperset(of: own) && !own.isEmpty }?.key
+      guard let name else {
+        Issue.record("\(what): a guest of the regions \(own) that is none")
+        continue
+      }
+      if own == regions[name] { found.insert(name) }
+      for vcpu in guest.vcpus {
+        guard let at = vcpu.vmcs?.value, let own = truth.vcpu(at: at) else { continue }
+        for (register, value) in own.registers.values {
+          guard let told = vcpu.registers[register]?.value.value, told != value else { continue }
+          #expect(manifest.exitStatus == .incomplete, "\(what): \(register) is \(told), not \(value)")
+        }
+      }
+    }
+    if found.count < regions.count {
+      #expect(manifest.exitStatus == .incomplete, "\(what): \(found.sorted()) is all, and nothing is said of it")
+    }
+  }
+
+  @Test(arguments: ["6.1 symbols types", "7.3 symbols types"])
+  func eachStructureAbsentThenDamaged(kernel: String) throws {
+    let host = try Self.host(kernel)
+    try expectNothingSilent(host, host, "whole")
+    #expect(host.structures.count > 40)
+    for structure in host.structures where structure.name != "vmcs" {
+      let what = "\(kernel): \(structure.name) of \(structure.owner)"
+      try expectNothingSilent(host.leavingOut(structure), host, what + " absent")
+      try expectNothingSilent(host.overwriting(structure, with: 0xff), host, what + " damaged")
+    }
+  }
+}
+
+extension BuiltHost {
+  fileprivate func vcpu(at vmcs: UInt64) -> BuiltVCPU? { guests.flatMap(\.vcpus).first { $0.vmcs == vmcs } }
+}
