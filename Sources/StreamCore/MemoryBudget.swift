@@ -14,8 +14,8 @@ public struct MemoryBudget: Sendable, Equatable {
   var extents: Int
   /// Bytes for what the writers of all guests gather.
   var writers: Int { Int(clamping: total / 8) }
-  /// Pages of the host's structures that are kept decoded: vCPUs are looked at again and again, all in a row, so a cache
-  /// that is smaller than all of theirs keeps none. 128 vCPUs have 1,500 such pages.
+  /// Pages of the host's structures that are kept decoded: vCPUs are looked at again and again, all in a row, so a
+  /// cache that is smaller than all of theirs keeps none. 128 vCPUs have 1,500 such pages.
   var cachedPages: Int { Int(clamping: total / 16) / pageSize }
   /// Bytes for the steps in flight.
   var steps: UInt64 { total / 4 }

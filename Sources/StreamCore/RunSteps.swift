@@ -10,7 +10,7 @@ extension Inspection {
     var findings = Findings(dump)
     let sources = LayoutSources(of: dump, layout: options.layout, vmcsinfo: options.vmcsinfo)
     findings.note(sources)
-    // Ask the host's kernel: Linux, KVM. What it does not name, scan for: Discovery. One pass for all sources of layouts.
+    // Ask the host's kernel: Linux, KVM. What it does not name, scan for: Discovery, in one pass for all layouts.
     let word = try checkpoint.step { HostWord(dump.vmcoreinfo, memory, isAsked: !options.isByContent) }
     let scan = try checkpoint.step {
       try HeadScan.run(

@@ -1,9 +1,10 @@
 /// The bytes of an input, which may lie in several files.
 ///
 /// What becomes of a read that fails is decided here: it throws, and the file keeps the failure. Whoever makes do
-/// without those bytes may go on, and whoever ends a step of the work asks `check()`, before anything that rests on them
-/// is believed, printed or named. So a page is bad or absent only where the input's own bytes say so. What else keeps
-/// bytes from being understood, such as a codec without memory, is kept here too (`keep`) by whoever cannot throw it.
+/// without those bytes may go on, and whoever ends a step of the work asks `check()`, before anything that rests on
+/// them is believed, printed or named. So a page is bad or absent only where the input's own bytes say so. What else
+/// keeps bytes from being understood, such as a codec without memory, is kept here too (`keep`) by whoever cannot throw
+/// it.
 final class ByteSource: Sendable {
   /// At least one.
   let files: [InputFile]

@@ -78,9 +78,9 @@ final class InputFile: Sendable {
     if descriptor >= 0 { _ = close(descriptor) }
   }
 
-  /// Lends `count` bytes from `offset`, without a copy where the file is mapped; fewer only at the end of the file. Where
-  /// the file has shrunk since it was opened they are zeros, and `check` throws: whoever lends looks there before the
-  /// bytes are believed.
+  /// Lends `count` bytes from `offset`, without a copy where the file is mapped; fewer only at the end of the file.
+  /// Where the file has shrunk since it was opened they are zeros, and `check` throws: whoever lends looks there before
+  /// the bytes are believed.
   @inline(__always)
   func lend<R>(at offset: UInt64, count: Int, _ body: (RawSpan) throws -> R) throws -> R {
     guard let mapping else { return try read(at: offset, count: count).withBytes(body) }

@@ -19,7 +19,8 @@ extension RawSpan {
     return (UInt64(littleEndian: first), UInt64(littleEndian: second))
   }
 
-  /// Calls `body` with each range of bytes before a NUL, from `range`'s start on; what has no NUL behind it is left out.
+  /// Calls `body` with each range of bytes before a NUL, from `range`'s start on; what has no NUL behind it is left
+  /// out.
   func forEachTerminated(in range: Range<Int>, _ body: (Range<Int>) -> Void) {
     let range = range.clamped(to: 0..<byteCount)
     unsafe withUnsafeBytes { bytes in

@@ -1,7 +1,7 @@
 import CDeflate
 
-/// libdeflate, for whole zlib streams: both ways it takes little more than half of zlib's time on pages, and a page comes
-/// out no larger at level 1. zlib has the last word on what cannot be decoded.
+/// libdeflate, for whole zlib streams: both ways it takes little more than half of zlib's time on pages, and a page
+/// comes out no larger at level 1. zlib has the last word on what cannot be decoded.
 @safe final class DeflateDecoder {
   private let context: OpaquePointer
   private let zlib: Inflater

@@ -19,8 +19,8 @@ public enum PageCodec: Sendable, CaseIterable {
     }
   }
 
-  /// The codec's library did not start or got no memory: the run's failure, and no page's fault. LZO keeps no memory, it
-  /// only checks itself.
+  /// The codec's library did not start or got no memory: the run's failure, and no page's fault. LZO keeps no memory,
+  /// it only checks itself.
   var unavailable: SystemError {
     SystemError(call: "init", path: "codec \(name)", code: self == .lzo ? ELIBBAD : ENOMEM)
   }

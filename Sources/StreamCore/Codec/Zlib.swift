@@ -1,7 +1,7 @@
 import CZlib
 
-/// zlib, for what libdeflate cannot do: the head of a page without the rest, and to say what is wrong with a stream. One
-/// stream, used again for every page.
+/// zlib, for what libdeflate cannot do: the head of a page without the rest, and to say what is wrong with a stream.
+/// One stream, used again for every page.
 @safe final class Inflater {
   /// zlib keeps the address, so the stream must not move.
   private let stream: UnsafeMutablePointer<z_stream>

@@ -74,8 +74,8 @@ struct KdumpLayout: Sendable {
     return header + notes.bytes
   }
 
-  /// All that stands in the file beside descriptors and pages. A chunk of a bitmap is a block of the file; empty ones are
-  /// left out, and are holes.
+  /// All that stands in the file beside descriptors and pages. A chunk of a bitmap is a block of the file; empty ones
+  /// are left out, and are holes.
   /// - Parameter kept: the guest frames that are in the file; frozen.
   func forEachPart(
     of image: GuestImage, keeping kept: FrameBitmap, _ body: (FilePart) throws(SystemError) -> Void

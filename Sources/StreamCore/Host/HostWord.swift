@@ -1,4 +1,5 @@
-/// What a host's kernel says of itself in its dump: the first thing that is asked. Source: Documentation/design.md §3.2.
+/// What a host's kernel says of itself in its dump: the first thing that is asked. Source: Documentation/design.md
+/// §3.2.
 struct HostWord: Sendable {
   /// By VMCOREINFO; a fault where that leads to no page tables, `nil` where there is none.
   let kernel: Result<LinuxKernel, LinuxKernelFault>?
@@ -58,8 +59,8 @@ struct HostWord: Sendable {
   }
 
   /// Whether the dump's filter is one that leaves out pages of this kernel, and some are missing. `struct page` has
-  /// `compound_info` in place of `compound_head` since 7.1, and makedumpfile up to 1.7.9 takes the tail pages of its slabs
-  /// for free or cache pages. Source: Documentation/kvm.md §8.
+  /// `compound_info` in place of `compound_head` since 7.1, and makedumpfile up to 1.7.9 takes the tail pages of its
+  /// slabs for free or cache pages. Source: Documentation/kvm.md §8.
   /// - Parameter dumpLevel: bit 8 leaves out user pages, bit 16 free ones.
   func lacksKernelPages(dumpLevel: Int?) -> Bool {
     hasCompoundInfo && (dumpLevel ?? 0) & 8 != 0 && (isBroken || listed?.gap != nil)

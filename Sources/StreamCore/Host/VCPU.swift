@@ -1,8 +1,8 @@
 /// A virtual processor, by what the processor's own structure and the host's kernel hold of it: the same on every
 /// vendor's host.
 struct VCPU: Sendable {
-  /// The page in which the processor keeps its state, a VMCS or a VMCB; `nil` when only the host kernel names this vCPU:
-  /// it keeps its place.
+  /// The page in which the processor keeps its state, a VMCS or a VMCB; `nil` when only the host kernel names this
+  /// vCPU: it keeps its place.
   var region: HPA?
   /// Index in the VM's own table of vCPUs.
   var tableIndex: Int

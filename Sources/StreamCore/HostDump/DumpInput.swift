@@ -1,7 +1,7 @@
 /// The bytes of a host dump, and how many of them were asked for.
 struct DumpInput: Sendable {
   let source: ByteSource
-  let counters = ReadCounters()
+  let counters = RequestedBytes()
 
   init(_ source: ByteSource) { self.source = source }
 

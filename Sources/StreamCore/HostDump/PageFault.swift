@@ -1,4 +1,5 @@
 /// A page whose stored bytes cannot be used: the one name of this fault on its way from the dump to the manifest.
+/// The head scan counts those of the host (`HeadScan.badPages`), the extraction each guest's (`GuestTally`).
 struct PageFault: Sendable, Equatable {
   enum Kind: Sendable, Equatable {
     /// The descriptor or the data are damaged.

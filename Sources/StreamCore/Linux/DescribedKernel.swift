@@ -1,7 +1,7 @@
 import Synchronization
 
-/// A kernel that describes itself: symbols by its kallsyms, types by its BTF, and both of its modules. One pass over the
-/// kernel's names makes it; types and modules are read when they are asked for.
+/// A kernel that describes itself: symbols by its kallsyms, types by its BTF, and both of its modules. One pass over
+/// the kernel's names makes it; types and modules are read when they are asked for.
 ///
 /// A page that could not be read from the file is damaged here; whoever ends the step asks the file, as `ByteSource`
 /// says. Source: Documentation/kvm.md §5.
@@ -15,8 +15,8 @@ struct DescribedKernel: Sendable {
 
   private static let own: Set<String> = ["__start_BTF", "__stop_BTF", "btf_vmlinux", "btf_modules", "modules"]
 
-  /// Ways to types of the kernel that need no search of all, for `init`. Source: include/linux/mm_types.h, sched.h, fs.h,
-  /// module.h.
+  /// Ways to types of the kernel that need no search of all, for `init`. Source: include/linux/mm_types.h, sched.h,
+  /// fs.h, module.h.
   static let leads: [String: [String]] = [
     "task_struct": ["mm_struct.owner"], "file": ["mm_struct.exe_file"], "file_operations": ["file.f_op"],
     "module": ["file_operations.owner"], "mod_kallsyms": ["module.kallsyms"], "inode": ["file.f_inode"],

@@ -3,8 +3,8 @@ extension KernelListWalk {
   enum Break: Equatable, Sendable {
     /// Only one of two neighbours names the other: a pointer of this node is damaged, and no node is missing.
     case pointer(of: VirtualAddress)
-    /// Both ways lead to this node, whose own pointers cannot be read or contradict them: it is the only one that `nodes`
-    /// lacks.
+    /// Both ways lead to this node, whose own pointers cannot be read or contradict them: it is the only one that
+    /// `nodes` lacks.
     case node(VirtualAddress)
     /// Behind this node, or the head, there may be more than `nodes` has.
     case open(after: VirtualAddress)

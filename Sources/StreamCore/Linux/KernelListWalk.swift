@@ -1,5 +1,5 @@
-/// The nodes of a doubly linked list of the kernel, from a head that is known. A list that is cut, because the dump lacks
-/// a node or a pointer is damaged, is followed from both ends. Source: include/linux/list.h.
+/// The nodes of a doubly linked list of the kernel, from a head that is known. A list that is cut, because the dump
+/// lacks a node or a pointer is damaged, is followed from both ends. Source: include/linux/list.h.
 struct KernelListWalk: Sendable {
   /// Nodes of one list at most.
   static let limit = 1 << 16

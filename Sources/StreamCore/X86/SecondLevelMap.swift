@@ -1,4 +1,5 @@
-/// A guest's second-level map, GPA → HPA, by whatever tables it stands in. What Guest and Extraction know of it is this.
+/// A guest's second-level map, GPA → HPA, by whatever tables it stands in. What Guest and Extraction know of it is
+/// this.
 ///
 /// Making one reads the tables near its root, so that its subtrees can then be walked by any workers, in any order, to
 /// the same result; the work is bounded by the tables that there are, whatever their entries say.
@@ -12,8 +13,8 @@ protocol SecondLevelMap: Sendable {
   /// The host frame behind a guest frame; `nil` when it is not mapped, or a table on the way is absent or refused.
   func hostFrame(_ guestFrame: UInt64) -> UInt64?
 
-  /// Parts that workers can share out, in order of guest address: at the first level that has `count` of them, or at the
-  /// last one that can be cut.
+  /// Parts that workers can share out, in order of guest address: at the first level that has `count` of them, or at
+  /// the last one that can be cut.
   func subtrees(atLeast count: Int) -> [MapSubtree]
 
   /// Hands over the mappings of one part, ascending by guest address, neighbours joined. Runs of neighbouring parts can

@@ -176,9 +176,9 @@ struct EvidenceJudge {
     return Self.winner(votes)
   }
 
-  /// Where `vmcs01` stands, by distance and vCPU; `nil` where two places have as many vCPUs: a guest chooses what stands
-  /// in its registers, and in what the emulator copies of them, and no tie is decided against it by distance. Among
-  /// places that lie close together, `vmcs01` and `vmcs02`, the checks decide, then the nearest.
+  /// Where `vmcs01` stands, by distance and vCPU; `nil` where two places have as many vCPUs: a guest chooses what
+  /// stands in its registers, and in what the emulator copies of them, and no tie is decided against it by distance.
+  /// Among places that lie close together, `vmcs01` and `vmcs02`, the checks decide, then the nearest.
   private static func pointerPlace(_ votes: [UInt64: [UInt64: Int]]) -> UInt64? {
     let most = votes.values.map(\.count).max()
     let leading = votes.filter { $0.value.count == most }.mapValues { $0.values.reduce(0, +) }

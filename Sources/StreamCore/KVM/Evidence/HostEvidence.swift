@@ -13,7 +13,10 @@
 //  9. EvidenceJudge+Verdict    what passes none of these may be what is left of a dead vCPU: DeathReason
 // 10. Claims, in Guest         no frame that all this rests on lies in a page that a guest maps
 //
-// EvidenceSieve runs 1 to 6 first, over any number of regions, and keeps those that pass; EvidenceLeftovers adds those
+// Where the kernel's own symbols and types lead to its VMs, ListedVMs stands in place of 1 to 6 and 8: vm_list by its
+// symbol, each member's table of vCPUs, the region that vmcs01 of each names.
+//
+// Else EvidenceSieve runs 1 to 6 first, over any number of regions, and keeps those that pass; EvidenceLeftovers adds those
 // that may be nested or dead. VCPUFinder is what both use.
 
 /// Host evidence of all regions of a dump (Documentation/design.md §1). Built once from every region that content tests

@@ -1,5 +1,5 @@
-/// Looks for kallsyms' tables in a kernel's image by what they hold, for kernels whose VMCOREINFO does not say where they
-/// are: an index of tokens, their texts before it, the names before those, and the addresses before or behind.
+/// Looks for kallsyms' tables in a kernel's image by what they hold, for kernels whose VMCOREINFO does not say where
+/// they are: an index of tokens, their texts before it, the names before those, and the addresses before or behind.
 /// Source: scripts/kallsyms.c, write_src; Documentation/kvm.md §9.
 struct KallsymsSearch {
   /// Page tables that may map a kernel's image: one for each 2 MiB of 1 GiB, and those above.

@@ -1,5 +1,5 @@
-/// Where the members stand that lead to a module's symbols, by the kernel's types; bytes from the start of the structure.
-/// Source: include/linux/module.h.
+/// Where the members stand that lead to a module's symbols, by the kernel's types; bytes from the start of the
+/// structure. Source: include/linux/module.h.
 struct ModuleOffsets: Sendable, Equatable {
   /// Of `struct module`: its node in the list `modules`.
   var list: UInt64

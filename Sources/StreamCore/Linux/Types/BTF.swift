@@ -1,8 +1,8 @@
 /// Type information of a kernel or of one module, hostile until checked. A module's is split: its type ids and string
 /// offsets go on behind those of its base, vmlinux's. Source: Documentation/kvm.md §5.3, §5.4; kernel/bpf/btf.c.
 ///
-/// Bytes are read as they are asked for. A record is found by the kernel's own index, or after one pass over all records
-/// that writes down where each begins.
+/// Bytes are read as they are asked for. A record is found by the kernel's own index, or after one pass over all
+/// records that writes down where each begins.
 struct BTF: Sendable {
   /// What a split blob goes on behind.
   struct Base: Sendable, Equatable {

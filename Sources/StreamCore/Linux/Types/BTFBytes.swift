@@ -1,5 +1,5 @@
-/// The bytes of one blob of a kernel's types, or of the kernel's index of them, read page by page as they are asked for.
-/// A kernel has 4 to 6 MB of types, of which a few structures take a few pages.
+/// The bytes of one blob of a kernel's types, or of the kernel's index of them, read page by page as they are asked
+/// for. A kernel has 4 to 6 MB of types, of which a few structures take a few pages.
 struct BTFBytes: Sendable {
   let count: Int
   /// What has not been read has no meaning.

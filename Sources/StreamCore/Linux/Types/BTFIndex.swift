@@ -1,9 +1,9 @@
 /// The kernel's own index of vmlinux's types: for each id the address of its record. With it a type's record is had
 /// without going through those before it.
 ///
-/// It counts only where its first entry is the first record, its last one ends with the section, and each record that is
-/// asked for ends where the next one begins. Source: kernel/bpf/btf.c, struct btf (data, types, nr_types), btf_add_type;
-/// Documentation/kvm.md §5.3.
+/// It counts only where its first entry is the first record, its last one ends with the section, and each record that
+/// is asked for ends where the next one begins. Source: kernel/bpf/btf.c, struct btf (data, types, nr_types),
+/// btf_add_type; Documentation/kvm.md §5.3.
 struct BTFIndex: Sendable {
   /// Of `struct btf`: where the blob stands, and where the array of addresses. Bytes; since 4.18.
   static let dataOffset: UInt64 = 0

@@ -44,8 +44,8 @@ struct TypeTables: Sendable {
 
   // MARK: Names
 
-  /// The types of a name: structs and unions where there are some. First by the leads; then of the modules, by their own
-  /// strings; then by a search of everything, which reads all types.
+  /// The types of a name: structs and unions where there are some. First by the leads; then of the modules, by their
+  /// own strings; then by a search of everything, which reads all types.
   mutating func types(named name: String) throws(TypeFault) -> [TypeID] {
     if let found = known[name] { return found }
     if let found = followed(name) {

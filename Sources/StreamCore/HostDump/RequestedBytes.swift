@@ -19,7 +19,7 @@ enum ReadPurpose: Int, Sendable, CaseIterable {
 }
 
 /// Bytes requested from a dump, by purpose. Safe to add to from any thread.
-final class ReadCounters: Sendable {
+final class RequestedBytes: Sendable {
   private let headers = Atomic<UInt64>(0)
   private let descriptors = Atomic<UInt64>(0)
   private let heads = Atomic<UInt64>(0)
