@@ -52,7 +52,9 @@ struct Findings: Sendable {
       way: word.listed == nil ? "content" : scan.isOfAllPages ? "both" : "kernel",
       why: word.why ?? word.listed?.gap)
     if let why = word.why, word.isBroken {
-      warn(.by_content, "the host's kernel cannot be asked for its VMs, which are found by content: \(why)")
+      let what =
+        word.listed == nil ? "cannot be asked for its VMs, which" : "does not tell where its vCPUs' VMCSs are, which"
+      warn(.by_content, "the host's kernel \(what) are found by content: \(why)")
     }
     if word.lacksKernelPages(dumpLevel: dump.summary.dumpLevel) {
       warn(

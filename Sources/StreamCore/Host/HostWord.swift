@@ -45,11 +45,15 @@ struct HostWord: Sendable {
   private mutating func ask(_ info: VMCoreInfo) throws {
     guard let own = try kernel?.get() else { return }
     let described = try DescribedKernel(
-      own, info, modules: KVMTypes.modules, expecting: ["vm_list"], leads: KVMTypes.leads)
+      own, info, modules: KVMTypes.modules, expecting: ["vm_list", "init_task"], leads: KVMTypes.leads)
     let head = try described.symbol("vm_list", of: "kvm")
     self.head = head
     let types = try KVMTypes(described.types)
-    listed = ListedVMs(head: head, types, kernel: own)
+    var listed = ListedVMs(head: head, types, kernel: own)
+    if listed.gap != nil, let open = try? OpenVMs(described, types) {
+      listed = ListedVMs(head: head, types, kernel: own, open: open)
+    }
+    self.listed = listed
     guard types.vcpu == nil else { return }
     why = "the kernel's types lack vcpu_vmx"
     for (name, fault) in (try? described.types.faults()) ?? [:] where KVMTypes.modules.contains(name) {

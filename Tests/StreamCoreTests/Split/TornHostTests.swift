@@ -62,6 +62,19 @@ import Testing
     }
   }
 
+  /// Processes hold their VMs and vCPUs open, whatever is lost of the lists.
+  @Test(arguments: ["6.1 symbols types", "5.14 symbols types", "7.3 symbols types"])
+  func whatTheListLacksIsFoundThroughOpenFiles(kernel: String) throws {
+    let host = try Self.host(kernel)
+    let table = host.shape.kvm.isXArray ? "xa_node" : "kvm.vcpus"
+    for (name, owner) in [(table, "a"), (table, "b"), ("vm_list", "")] {
+      let structure = try #require(host.structures(name, of: owner).first, "\(name) of \(owner)")
+      let manifest = try inspect(host.overwriting(structure, with: 0xff))
+      #expect(manifest.guests.map(\.vcpus.count).sorted() == [1, 1, 2], "\(name) of \(owner): \(manifest.warnings)")
+      #expect(manifest.guests.allSatisfy { $0.vcpus.allSatisfy { $0.vmcs != nil } })
+    }
+  }
+
   @Test(arguments: ["6.1 symbols types", "7.3 symbols types"])
   func eachStructureAbsentThenDamaged(kernel: String) throws {
     let host = try Self.host(kernel)

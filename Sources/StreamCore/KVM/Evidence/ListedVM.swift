@@ -8,21 +8,24 @@ struct ListedVM: Sendable {
   /// Frames that its vCPUs rest on: those of its own that were looked at, and its table's nodes.
   private(set) var frames: [UInt64] = []
 
-  init(at address: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel) {
+  /// - Parameter open: vCPUs of this VM that processes hold open.
+  init(at address: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, open: [VCPUPointer] = []) {
     kvm = address
-    let pointers: [VCPUPointer]
+    var pointers: [VCPUPointer]
     switch types.table {
     case .xarray(let array, let head): pointers = xarray(address &+ array, head: address &+ head, kernel)
     case .array(let start, let count): pointers = self.array(address &+ start, count, online(types, kernel), kernel)
     }
     for place in [types.list, types.onlineVCPUs] { note(address &+ place, kernel) }
-    if faults.isEmpty {
-      guard let online = online(types, kernel) else {
-        faults.append(.unreadable(address &+ types.onlineVCPUs))
-        return
-      }
+    let known = Set(pointers.map(\.address))
+    pointers += open.filter { !known.contains($0.address) }
+    pointers.sort { ($0.index, $0.address) < ($1.index, $1.address) }
+    if let online = online(types, kernel) {
       // A vCPU in the making stands in the table before it is counted.
-      if pointers.count < online { faults.append(.count(found: pointers.count, online: online)) }
+      if pointers.count >= online { faults = [] }
+      if faults.isEmpty, pointers.count < online { faults = [.count(found: pointers.count, online: online)] }
+    } else if faults.isEmpty {
+      faults = [.unreadable(address &+ types.onlineVCPUs)]
     }
     for pointer in pointers {
       let vcpu = ListedVCPU(pointer, of: address, types, kernel: kernel)

@@ -16,15 +16,19 @@ struct ListedVMs: Sendable {
     let isNested: Bool
   }
 
-  /// - Parameter head: `vm_list`.
-  init(head: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel) {
+  /// - Parameters:
+  ///   - head: `vm_list`.
+  ///   - open: the VMs that processes hold open, for what the list's own structures do not tell.
+  init(head: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, open: OpenVMs? = nil) {
     self.types = types
     let walk = KernelListWalk(head: head, kernel: kernel)
     damage = walk.damage(head: head)
     var nodes = walk.nodes
     if case .node(let lost) = damage { nodes.insert(lost, at: nodes.count - walk.behind) }
     vmList = VMList(list: KernelList(head: head, nodes: nodes), offset: Int(clamping: types.list))
-    vms = vmList.members.map { ListedVM(at: $0, types, kernel: kernel) }
+    var members = vmList.members
+    if let open, case .open = damage { members += open.kvms.subtracting(members).sorted() }
+    vms = members.map { ListedVM(at: $0, types, kernel: kernel, open: open?.vcpus[$0] ?? []) }
     claim()
   }
 

@@ -16,6 +16,8 @@ struct KVMTypes: Sendable, Equatable {
   let onlineVCPUs: UInt64
   /// `kvm_vcpu.kvm`.
   let kvmOfVCPU: UInt64
+  /// `kvm_vcpu.vcpu_idx`, its place in the table; of kernels before 5.4 `vcpu_id`, which is it in practice.
+  let vcpuIndex: UInt64
   /// `nil` where the vendor module's types are not there: then by shape.
   let vcpu: VCPUShape?
   /// `vcpu_vmx.nested.vmcs02.vmcs`.
@@ -34,6 +36,8 @@ struct KVMTypes: Sendable, Equatable {
     list = try Self.place("kvm.vm_list", types)
     onlineVCPUs = try Self.place("kvm.online_vcpus", types)
     kvmOfVCPU = try Self.place("kvm_vcpu.kvm", types)
+    let index = types.has("kvm_vcpu.vcpu_idx") ? "kvm_vcpu.vcpu_idx" : "kvm_vcpu.vcpu_id"
+    vcpuIndex = try Self.place(index, types)
     if let head = try? Self.place("kvm.vcpu_array.xa_head", types) {
       table = .xarray(try Self.place("kvm.vcpu_array", types), head: head)
     } else {
