@@ -129,8 +129,10 @@ struct Findings: Sendable {
     }
     for (index, vcpu) in guest.vcpus.enumerated() {
       guard vcpu.region != nil else {
+        let what = vcpu.refused.map { "the page that is named as its VMCS, \($0), is none" }
         warn(
-          .no_vmcs, "\(guest.name): vCPU \(index): its VMCS is not in the dump: all registers unknown, written as 0")
+          .no_vmcs,
+          "\(guest.name): vCPU \(index): \(what ?? "its VMCS is not in the dump"): all registers unknown, written as 0")
         continue
       }
       let unknown = vcpu.registers.unknown.filter(VCPU.expected.contains)

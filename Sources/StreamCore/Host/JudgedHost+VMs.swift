@@ -13,7 +13,9 @@ extension JudgedHost {
       guard !own.isEmpty else { return nil }
       let vcpus = kvm.vcpus.map { pointer -> VCPU in
         let address = proofs[pointer.address]?.region ?? evidence.region(of: pointer.address)
-        return vcpu(address.flatMap { regionAt[$0] }, index: pointer.index, loadsEFER)
+        var vcpu = vcpu(address.flatMap { regionAt[$0] }, index: pointer.index, loadsEFER)
+        if vcpu.region == nil, let address, kernel.memory.page(address.frame).page != nil { vcpu.refused = address }
+        return vcpu
       }
       return ProvenVM(
         kvm: kvm.address, vcpus: vcpus, evidence: lines(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted())

@@ -4,6 +4,8 @@ struct VCPU: Sendable {
   /// The page in which the processor keeps its state, a VMCS or a VMCB; `nil` when only the host kernel names this
   /// vCPU: it keeps its place.
   var region: HPA?
+  /// A page that the host kernel names as its region, and whose content is none.
+  var refused: HPA?
   /// Index in the VM's own table of vCPUs.
   var tableIndex: Int
   var registers = RegisterState()

@@ -75,6 +75,19 @@ import Testing
     }
   }
 
+  @Test func aVMCSThatIsNoneIsNotSaidToBeMissing() throws {
+    let host = try Self.host("6.1 symbols types")
+    let vmcs = try #require(host.structures("vmcs", of: "a 1").first)
+    for (torn, text) in [
+      (host.overwriting(vmcs, with: 0xff), "is none"), (host.leavingOut(vmcs), "is not in the dump"),
+    ] {
+      let manifest = try inspect(torn)
+      let warnings = manifest.warnings.filter { $0.code == .no_vmcs }
+      #expect(warnings.count == 1 && warnings.allSatisfy { $0.text.contains(text) }, "\(manifest.warnings)")
+      #expect(manifest.guests.count == 3)
+    }
+  }
+
   @Test(arguments: ["6.1 symbols types", "7.3 symbols types"])
   func eachStructureAbsentThenDamaged(kernel: String) throws {
     let host = try Self.host(kernel)

@@ -31,6 +31,8 @@ struct KVMTypes: Sendable, Equatable {
   ]
   /// Members stand within so many bytes: 5.10's `struct kvm` has 188 KiB, a `vcpu_vmx` 12 KiB at most.
   private static let reach: UInt64 = 1 << 20
+  /// All vCPUs' objects are kept up to `vmcs01`: what a damaged type says must not decide how much that is.
+  private static let vcpuReach: UInt64 = 64 << 10
 
   init(_ types: KernelTypes) throws(TypeFault) {
     list = try Self.place("kvm.vm_list", types)
@@ -61,7 +63,7 @@ struct KVMTypes: Sendable, Equatable {
   }
 
   private static func shape(_ types: KernelTypes) -> VCPUShape? {
-    guard let pointer = try? place("vcpu_vmx.vmcs01.vmcs", types),
+    guard let pointer = try? place("vcpu_vmx.vmcs01.vmcs", types), pointer < vcpuReach,
       let loaded = try? place("vcpu_vmx.loaded_vmcs", types), loaded > pointer
     else { return nil }
     let load = try? place("vcpu_vmx.msr_autoload.guest.val", types)
