@@ -56,7 +56,8 @@ struct HostWord: Sendable {
     self.listed = listed
     guard types.vcpu == nil else { return }
     why = "the kernel's types lack vcpu_vmx"
-    for (name, fault) in (try? described.types.faults()) ?? [:] where KVMTypes.modules.contains(name) {
+    let faults = (try? described.types.faults()) ?? [:]
+    if let fault = KVMTypes.modules.lazy.compactMap({ faults[$0] }).first {
       why = "\(fault)"
       isBroken = true
     }

@@ -101,4 +101,12 @@ struct KVMRealDumpTests {
     #expect(evidence.evidence(for: copy.address) == .failure(.noLoadedVMCS(copy.address)))
     #expect(throws: Never.self) { try evidence.evidence(for: region.address).get() }
   }
+
+  /// Of the modules whose types are lost the one that is asked first is named, whatever order they are kept in.
+  @Test func `the types that are lost are named the same in every run`() throws {
+    let dump = try openHostDump(path: (KVMRealHost.folder ?? "") + "/new7/host-d31.lzo.kdump")
+    let word = HostWord(dump.vmcoreinfo, HostMemory(dump), isAsked: true)
+    #expect(word.why?.hasPrefix("types of kvm_intel: ") == true, "\(word.why ?? "-")")
+    #expect(word.isBroken && word.regionFrames == nil)
+  }
 }
