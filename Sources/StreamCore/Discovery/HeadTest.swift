@@ -4,12 +4,6 @@ struct HeadTest: Sendable {
   static let size = 16
   /// Most abort indicators that exist. Source: SDM vol. 3, 28.7.
   private static let abortLimit: UInt32 = 16
-  /// n_namesz 11, n_descsz, n_type 0, then "VMCO": the start of a VMCOREINFO note.
-  private static let noteName: UInt32 = 11
-  private static let noteText: UInt32 = 0x4f43_4d56
-  private static let noteLimit: UInt32 = 4096
-  /// The text alone, as `vmcoreinfo_data` holds it.
-  private static let dataText: UInt64 = 0x5341_454c_4552_534f  // "OSRELEAS"
 
   private let heads: [UInt32: UInt64]
   /// One bit for each value of the id's low six bits: most pages end here.
@@ -21,8 +15,7 @@ struct HeadTest: Sendable {
     self.heads = heads
     filter = heads.keys.reduce(0) { $0 | 1 << UInt64($1 & 63) }
     var bytes: [UInt64] = [0, 0, 0, 0]
-    let texts = [UInt8(truncatingIfNeeded: Self.noteName), UInt8(truncatingIfNeeded: Self.dataText)]
-    for byte in heads.keys.map({ UInt8(truncatingIfNeeded: $0) }) + texts {
+    for byte in heads.keys.map({ UInt8(truncatingIfNeeded: $0) }) + VMCoreInfo.firstBytes {
       bytes[Int(byte >> 6)] |= 1 << UInt64(byte & 63)
     }
     firstBytes = (bytes[0], bytes[1], bytes[2], bytes[3])
@@ -52,12 +45,7 @@ struct HeadTest: Sendable {
   }
 
   @inline(__always)
-  func isVMCoreInfo(_ head: PageHead) -> Bool {
-    if head.low == Self.dataText { return true }
-    let size = UInt32(truncatingIfNeeded: head.low >> 32)
-    return UInt32(truncatingIfNeeded: head.low) == Self.noteName && size >= 1 && size <= Self.noteLimit
-      && UInt32(truncatingIfNeeded: head.high) == 0 && UInt32(truncatingIfNeeded: head.high >> 32) == Self.noteText
-  }
+  func isVMCoreInfo(_ head: PageHead) -> Bool { VMCoreInfo.canBegin(with: head.low, head.high) }
 }
 
 /// The size filter: a page stored in more bytes is neither a region nor VMCOREINFO. Raw pages are never ruled out.

@@ -17,8 +17,11 @@ struct VMCoreInfoSearch {
     var best: GuestIdentity?
     var passed = 0
     for frame in places.prefix(Self.maximumTries) {
-      guard let candidate = identity(at: GPA(frame: frame)) else { continue }
-      if best.map({ $0.vmcoreinfo != candidate.vmcoreinfo }) ?? true { passed += 1 }
+      // The kernel has its text twice: the same says nothing new.
+      guard let info = memory.vmcoreinfo(inFrame: frame), info != best?.vmcoreinfo,
+        let candidate = identity(info, at: GPA(frame: frame))
+      else { continue }
+      passed += 1
       if best.map({ candidate.agreeing > $0.agreeing }) ?? true { best = candidate }
     }
     return (best, max(0, passed - 1))
@@ -36,8 +39,8 @@ struct VMCoreInfoSearch {
     return places.sorted()
   }
 
-  private func identity(at place: GPA) -> GuestIdentity? {
-    guard let info = memory.vmcoreinfo(inFrame: place.frame), info["PAGESIZE"] == "\(pageSize)",
+  private func identity(_ info: VMCoreInfo, at place: GPA) -> GuestIdentity? {
+    guard info["PAGESIZE"] == "\(pageSize)",
       let stext = info.symbol("_stext"), stext.rawValue >= VirtualAddress.kernelTextBase,
       stext.rawValue < VirtualAddress.kernelTextBase + 0x4000_0000,
       let physBase = info.number("phys_base"), physBase & 0xfff == 0,

@@ -34,6 +34,8 @@ struct KernelXArray: Sendable {
 
   private(set) var entries: [Entry] = []
   private(set) var gaps: [Gap] = []
+  /// The nodes that this was read from, each `nodeBytes` long.
+  private(set) var nodes: [VirtualAddress] = []
 
   /// Slots of a node, and bits of an index a level. Source: XA_CHUNK_SHIFT, 6 unless CONFIG_BASE_SMALL.
   private static let slots: UInt64 = 64
@@ -44,6 +46,8 @@ struct KernelXArray: Sendable {
   private static let parentOffset = 8
   private static let arrayOffset = 16
   private static let slotsOffset = 40
+  /// Of a node up to its last slot.
+  static let nodeBytes = slotsOffset + Int(8 * slots)
   /// Entries at most for one walk, unless fewer are asked for.
   static let limit = 1 << 16
 
@@ -60,6 +64,7 @@ struct KernelXArray: Sendable {
     }
     entries = walk.entries
     gaps = walk.gaps
+    nodes = walk.nodes
   }
 
   /// The node that an entry is: internal (low bits 10), and above all retry, zero, sibling and error entries.
@@ -74,6 +79,7 @@ struct KernelXArray: Sendable {
     var nodesLeft: Int
     var entries: [Entry] = []
     var gaps: [Gap] = []
+    var nodes: [VirtualAddress] = []
 
     /// - Parameter shift: that the node must have; any for the top.
     mutating func node(_ address: UInt64, parent: UInt64, offset: UInt8, shift wanted: UInt8?, index: UInt64) {
@@ -82,14 +88,14 @@ struct KernelXArray: Sendable {
       guard kernel.isPointer(address) else { return gap(index, .noNode(address)) }
       let bytes: [UInt8]
       do throws(KernelReadFault) {
-        bytes = try kernel.read(
-          VirtualAddress(rawValue: address), count: KernelXArray.slotsOffset + Int(8 * KernelXArray.slots))
+        bytes = try kernel.read(VirtualAddress(rawValue: address), count: KernelXArray.nodeBytes)
       } catch { return gap(index, .unreadable(error)) }
       let shift = bytes[0]
       guard wanted.map({ shift == $0 }) ?? (shift <= KernelXArray.topShift && shift % KernelXArray.shift == 0),
         wanted == nil || bytes[1] == offset, bytes.load(KernelXArray.parentOffset, as: UInt64.self) == parent,
         bytes.load(KernelXArray.arrayOffset, as: UInt64.self) == array.rawValue
       else { return gap(index, .noNode(address)) }
+      nodes.append(VirtualAddress(rawValue: address))
       for slot in 0..<KernelXArray.slots {
         guard let value: UInt64 = bytes.load(KernelXArray.slotsOffset + Int(8 * slot)), value != 0 else { continue }
         // At the top level of 64-bit indexes only 16 slots have one.

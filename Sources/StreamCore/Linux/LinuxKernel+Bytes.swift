@@ -20,7 +20,6 @@ extension LinuxKernel {
   /// - Parameter count: bounded by the caller.
   /// - Returns: what ends them before `count`.
   func append(_ address: VirtualAddress, upTo count: Int, to bytes: inout [UInt8]) -> KernelReadFault? {
-    let tables = X86PageTables(memory: memory, root: root.rawValue, levels: levels)
     var done = 0
     // Where the leaf that was looked up last leads, and how far it reaches.
     var physical: UInt64 = 0
@@ -30,7 +29,7 @@ extension LinuxKernel {
       if done >= leafEnd {
         guard at.rawValue >= address.rawValue else { return .noAddress(at) }
         let size: UInt64
-        do throws(KernelReadFault) { (physical, size) = try lookup(at, tables) } catch { return error }
+        do throws(KernelReadFault) { (physical, size) = try lookup(at) } catch { return error }
         leafEnd = done + Int(size - (at.rawValue & (size - 1)))
       }
       switch memory.page(physical >> 12) {
@@ -76,9 +75,7 @@ extension LinuxKernel {
     return bytes
   }
 
-  private func lookup(
-    _ address: VirtualAddress, _ tables: X86PageTables
-  ) throws(KernelReadFault) -> (physical: UInt64, size: UInt64) {
+  private func lookup(_ address: VirtualAddress) throws(KernelReadFault) -> (physical: UInt64, size: UInt64) {
     guard address.rawValue >> 63 == 1 else { throw .noAddress(address) }
     switch tables.lookup(address) {
     case .mapped(let physical, let size, _): return (physical, size)
@@ -94,7 +91,7 @@ extension LinuxKernel {
   func integer(_ address: VirtualAddress, size: Int) throws(KernelReadFault) -> UInt64 {
     let size = max(0, min(size, 8))
     if size == 8 || size == 4, address.pageOffset <= pageSize - size {
-      let (physical, _) = try lookup(address, X86PageTables(memory: memory, root: root.rawValue, levels: levels))
+      let (physical, _) = try lookup(address)
       let offset = Int(physical & 0xfff)
       switch memory.page(physical >> 12) {
       case .page(let page): return size == 8 ? page.load(offset) : UInt64(page.u32(offset))

@@ -10,7 +10,8 @@ struct LinuxKernel: Sendable {
   let directMapBase: VirtualAddress
   /// The root comes from a VMCOREINFO; else from what its structures point at, which is weaker.
   let anchored: Bool
-  private let tables: X86PageTables
+  /// From `root` on.
+  let tables: X86PageTables
   private let rootPage: Page
 
   /// Physical bits of a page-table entry: 51:12. Source: SDM vol. 3, 4.5.

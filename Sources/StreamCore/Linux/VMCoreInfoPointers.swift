@@ -33,7 +33,9 @@ struct VMCoreInfoPointers {
         guard left > 0, seen.count < Self.pageLimit else { return found }
         guard let page = memory.page(run.physical >> 12 &+ index).page, !page.isZero else { continue }
         for frame in pointers(in: page) where seen.insert(frame).inserted {
-          if let page = memory.page(frame).page, Self.begins(page) { found.append(frame) }
+          if let page = memory.page(frame).page, VMCoreInfo.canBegin(with: page.u64(0), page.u64(8)) {
+            found.append(frame)
+          }
         }
         // Both stand side by side.
         if !found.isEmpty { return found }
@@ -54,10 +56,5 @@ struct VMCoreInfoPointers {
       }
     }
     return frames
-  }
-
-  /// "OSRELEAS", or a note with the name's size and type 0.
-  private static func begins(_ page: Page) -> Bool {
-    page.u64(0) == 0x5341_454c_4552_534f || page.u32(0) == 11 && page.u32(8) == 0 && page.u32(12) == 0x4f43_4d56
   }
 }

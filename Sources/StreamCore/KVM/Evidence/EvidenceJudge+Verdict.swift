@@ -1,6 +1,15 @@
 extension EvidenceJudge {
+  /// The verdicts on all regions.
+  func verdicts(_ finder: inout VCPUFinder) -> [HPA: Result<VCPUEvidence, EvidenceFault>] {
+    var verdicts: [HPA: Result<VCPUEvidence, EvidenceFault>] = [:]
+    for region in regions {
+      verdicts[region.address] = Result { () throws(EvidenceFault) in try evidence(for: region, &finder) }
+    }
+    return verdicts
+  }
+
   /// Judges one region by what all agreed on.
-  func evidence(for region: RegionFacts, _ finder: inout VCPUFinder) throws(EvidenceFault) -> VCPUEvidence {
+  private func evidence(for region: RegionFacts, _ finder: inout VCPUFinder) throws(EvidenceFault) -> VCPUEvidence {
     if let fault = self.finder.twoLists { throw .kvm(fault) }
     guard let proof = proofs[region.address], let shape else {
       if let reason = death(of: region, &finder) { throw .dead(reason) }

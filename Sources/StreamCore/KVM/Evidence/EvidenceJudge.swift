@@ -47,7 +47,7 @@ struct EvidenceJudge {
     for region in self.regions {
       guard let claim = listed.claims[region.address],
         let start = kernel.physical(ofDirectMap: claim.vcpu.pointer.address.rawValue)?.rawValue,
-        let object = KVMObject(listed.vms[claim.vm], in: listed.vmList, kernel: kernel)
+        case .success(let object) = finder.kvm(at: claim.kvm.rawValue)
       else { continue }
       let pointer = start &+ (claim.isNested ? listed.types.vmcs02 ?? 0 : shape.startToPointer)
       let bytes = PhysicalBytes(kernel.memory, from: pointer & ~7, count: LoadedVMCS.reach)

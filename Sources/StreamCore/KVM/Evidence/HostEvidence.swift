@@ -45,10 +45,7 @@ struct HostEvidence: Sendable {
     kernel = finder.kernel
     shape = judge.shape
     var finder = judge.finder
-    var verdicts: [HPA: Result<VCPUEvidence, EvidenceFault>] = [:]
-    for region in judge.regions {
-      verdicts[region.address] = Result { () throws(EvidenceFault) in try judge.evidence(for: region, &finder) }
-    }
+    verdicts = judge.verdicts(&finder)
     var kvms: [KVMObject] = []
     var seen: Set<VirtualAddress> = []
     let led = judge.proofs.values.map(\.kvm).sorted { $0.address < $1.address }
@@ -64,7 +61,6 @@ struct HostEvidence: Sendable {
     // What the kernel's own list says of a VM is told with that.
     self.unreadable = finder.types == nil ? unreadable : []
     self.kvms = kvms.sorted { $0.address < $1.address }
-    self.verdicts = verdicts
     types = finder.types
   }
 
@@ -76,13 +72,8 @@ struct HostEvidence: Sendable {
     self.shape = shape
     types = listed.types
     unreadable = []
-    kvms = listed.vms.compactMap { KVMObject($0, in: listed.vmList, kernel: kernel) }
-      .sorted { $0.address < $1.address }
-    var verdicts: [HPA: Result<VCPUEvidence, EvidenceFault>] = [:]
-    for region in judge.regions {
-      verdicts[region.address] = Result { () throws(EvidenceFault) in try judge.evidence(for: region, &finder) }
-    }
-    self.verdicts = verdicts
+    kvms = finder.kvms.values.compactMap { try? $0.get() }.sorted { $0.address < $1.address }
+    verdicts = judge.verdicts(&finder)
   }
 
   /// The evidence for a region, or the first check that failed.

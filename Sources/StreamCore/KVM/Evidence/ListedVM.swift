@@ -11,16 +11,17 @@ struct ListedVM: Sendable {
   /// - Parameter open: vCPUs of this VM that processes hold open.
   init(at address: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, open: [VCPUPointer] = []) {
     kvm = address
+    let online = (try? kernel.integer(address &+ types.onlineVCPUs, size: 4)).flatMap { Int(exactly: $0) }
     var pointers: [VCPUPointer]
     switch types.table {
     case .xarray(let array, let head): pointers = xarray(address &+ array, head: address &+ head, kernel)
-    case .array(let start, let count): pointers = self.array(address &+ start, count, online(types, kernel), kernel)
+    case .array(let start, let count): pointers = self.array(address &+ start, min(count, online ?? 0), kernel)
     }
     for place in [types.list, types.onlineVCPUs] { note(address &+ place, kernel) }
     let known = Set(pointers.map(\.address))
     pointers += open.filter { !known.contains($0.address) }
     pointers.sort { ($0.index, $0.address) < ($1.index, $1.address) }
-    if let online = online(types, kernel) {
+    if let online {
       // A vCPU in the making stands in the table before it is counted.
       if pointers.count >= online { faults = [] }
       if faults.isEmpty, pointers.count < online { faults = [.count(found: pointers.count, online: online)] }
@@ -47,15 +48,9 @@ struct ListedVM: Sendable {
     if let frame = kernel.translate(address)?.frame, !frames.contains(frame) { frames.append(frame) }
   }
 
-  private func online(_ types: KVMTypes, _ kernel: LinuxKernel) -> Int? {
-    (try? kernel.integer(kvm &+ types.onlineVCPUs, size: 4)).flatMap { Int(exactly: $0) }
-  }
-
-  private mutating func array(
-    _ start: VirtualAddress, _ count: Int, _ online: Int?, _ kernel: LinuxKernel
-  ) -> [VCPUPointer] {
+  private mutating func array(_ start: VirtualAddress, _ count: Int, _ kernel: LinuxKernel) -> [VCPUPointer] {
     var pointers: [VCPUPointer] = []
-    for index in 0..<min(count, online ?? 0) {
+    for index in 0..<count {
       let place = start &+ UInt64(index) * 8
       guard let value = kernel.u64(place.rawValue) else {
         faults.append(.unreadable(place))
@@ -77,14 +72,19 @@ struct ListedVM: Sendable {
       return []
     }
     note(place, kernel)
-    // An only entry, at index 0, stands in the head itself.
-    if kernel.isPointer(head) { return [VCPUPointer(index: 0, address: VirtualAddress(rawValue: head))] }
-    guard head & 3 == 2, head > 4096 else { return [] }
-    var walk = VCPUArrayWalk(array: array.rawValue, kvm: kvm.rawValue, kernel: kernel, isListed: true)
-    _ = walk.node(head &- 2, parent: 0, index: 0, shiftLimit: 12)
-    frames += walk.frames
-    faults += walk.refused.map { .node($0) }
-    return walk.vcpus
+    let table = KernelXArray(array, head: head, kernel: kernel, limit: VCPUTable.vcpuLimit)
+    for node in table.nodes {
+      note(node, kernel)
+      note(node &+ UInt64(KernelXArray.nodeBytes - 1), kernel)
+    }
+    faults += table.gaps.map { .table($0) }
+    // What is no pointer is missed by the count.
+    return table.entries.compactMap { entry in
+      guard case .pointer(let address) = entry.value, kernel.isPointer(address.rawValue),
+        entry.index < UInt64(VCPUTable.vcpuLimit)
+      else { return nil }
+      return VCPUPointer(index: Int(entry.index), address: address)
+    }
   }
 }
 
@@ -131,8 +131,8 @@ struct ListedVCPU: Sendable {
 enum ListedVMFault: Sendable, Equatable {
   /// The dump lacks this part of its `struct kvm`.
   case unreadable(VirtualAddress)
-  /// A node of its table that cannot be read, or is none of that table.
-  case node(VirtualAddress)
+  /// A part of its table that cannot be read, or is none of that table.
+  case table(KernelXArray.Gap)
   case count(found: Int, online: Int)
   case vcpu(VCPUPointer, ListedVCPU.Fault)
   /// Another listed VM claims the same region.
@@ -143,7 +143,7 @@ extension ListedVMFault: CustomStringConvertible {
   var description: String {
     switch self {
     case .unreadable(let place): "\(place) of its struct kvm is damaged or not in the dump"
-    case .node(let node): "the node at \(node) of its table of vCPUs is damaged or not in the dump"
+    case .table(let gap): "its table of vCPUs cannot be read \(gap)"
     case .count(let found, let online): "its table names \(found) of its \(online) vCPUs"
     case .vcpu(let pointer, .foreign(let other)):
       "its vCPU \(pointer.index) at \(pointer.address) names another VM, \(hex(other))"

@@ -8,10 +8,12 @@ struct ListedVMs: Sendable {
   private(set) var vms: [ListedVM]
   /// The vCPU that each region is named by, and what it is to it.
   private(set) var claims: [HPA: Claim] = [:]
+  /// Frames of these regions.
+  private(set) var regionFrames = FrameBitmap()
 
   struct Claim: Sendable {
-    /// Index in `vms`.
-    let vm: Int
+    /// The VM.
+    let kvm: VirtualAddress
     let vcpu: ListedVCPU
     let isNested: Bool
   }
@@ -35,27 +37,22 @@ struct ListedVMs: Sendable {
   /// A region that two vCPUs name is nobody's: one of the pointers is damaged.
   private mutating func claim() {
     var shared: Set<HPA> = []
-    for (index, vm) in vms.enumerated() {
+    for vm in vms {
       for vcpu in vm.vcpus {
         for (region, isNested) in [(vcpu.region, false), (vcpu.nested, true)] {
           guard let region else { continue }
-          if claims.updateValue(Claim(vm: index, vcpu: vcpu, isNested: isNested), forKey: region) != nil {
+          if claims.updateValue(Claim(kvm: vm.kvm, vcpu: vcpu, isNested: isNested), forKey: region) != nil {
             shared.insert(region)
           }
         }
       }
     }
-    guard !shared.isEmpty else { return }
     for region in shared { claims[region] = nil }
-    for index in vms.indices { vms[index].refuse(shared) }
-  }
-
-  /// Frames of all regions that the listed vCPUs name.
-  var regionFrames: FrameBitmap {
-    var frames = FrameBitmap()
-    for region in claims.keys { frames.insert(region.frame) }
-    frames.freeze()
-    return frames
+    if !shared.isEmpty {
+      for index in vms.indices { vms[index].refuse(shared) }
+    }
+    for region in claims.keys { regionFrames.insert(region.frame) }
+    regionFrames.freeze()
   }
 
   /// The first thing that the list does not tell; `nil`: every VM of it leads to all of its vCPUs' regions.

@@ -38,20 +38,20 @@ struct VCPUFinder {
   mutating func kvm(at address: UInt64) -> Result<KVMObject, KVMFault> {
     if let members, !members.contains(address) {
       // Not kept: a guest can name any number of them.
-      return Result { () throws(KVMFault) in try judge(VirtualAddress(rawValue: address)) }
+      return Result { () throws(KVMFault) in try refuse(VirtualAddress(rawValue: address)) }
     }
     if let known = kvms[address] { return known }
-    let result = Result { () throws(KVMFault) in try judge(VirtualAddress(rawValue: address)) }
+    let result = Result { () throws(KVMFault) in
+      try KVMObject(at: VirtualAddress(rawValue: address), kernel: kernel, vmList: vmList, head: head)
+    }
     kvms[address] = result
     return result
   }
 
-  private func judge(_ address: VirtualAddress) throws(KVMFault) -> KVMObject {
-    if let members, !members.contains(address.rawValue) {
-      try KVMObject.check(address, kernel: kernel)
-      throw .notListed(address)
-    }
-    return try KVMObject(at: address, kernel: kernel, vmList: vmList, head: head)
+  /// An address outside of the list, by what is wrong with it.
+  private func refuse(_ address: VirtualAddress) throws(KVMFault) -> KVMObject {
+    try KVMObject.check(address, kernel: kernel)
+    throw .notListed(address)
   }
 
   /// Places before the region's MSR-load area that hold its direct-map address and look like a `loaded_vmcs`, nearest
