@@ -17,10 +17,13 @@ struct FoundHost: Sendable {
 }
 
 extension JudgedHost {
-  /// - Parameter refused: sources of layouts that were tried before.
-  func found(refused: [String]) -> FoundHost {
+  /// - Parameters:
+  ///   - refused: sources of layouts that were tried before.
+  ///   - listed: the VMs of the kernel's own list.
+  func found(refused: [String], listed: ListedVMs?) -> FoundHost {
     var host = FoundHost(
-      layout: layout, vms: vms(), unseen: unseen, unreadable: evidence.unreadable.map { ($0, "\($1)") }, defunct: [],
+      layout: layout, vms: vms(listed), unseen: unseen, unreadable: evidence.unreadable.map { ($0, "\($1)") },
+      defunct: [],
       nearMisses: search.nearMisses.map { "\($0.address): \($0.layout): \($0.fault)" }, aborted: [], refused: refused)
     for (address, fault) in rejected {
       if fault.isDeath {

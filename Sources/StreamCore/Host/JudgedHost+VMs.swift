@@ -1,7 +1,10 @@
 extension JudgedHost {
   /// The VMs of which a region is proven, each with all vCPUs that its table names; a vmcs02 is no vCPU of its own.
-  func vms() -> [ProvenVM] {
+  /// - Parameter listed: by the kernel's own list, with their memory.
+  func vms(_ listed: ListedVMs?) -> [ProvenVM] {
     let loadsEFER = VMCSRegion.hostLoadsEFER(regions)
+    let memories = Dictionary(
+      (listed?.vms ?? []).map { ($0.kvm, try? $0.memory.get()) }, uniquingKeysWith: { first, _ in first })
     let regionAt = Dictionary(regions.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
     var proofs: [VirtualAddress: VCPUEvidence] = [:]
     for region in regions {
@@ -18,7 +21,8 @@ extension JudgedHost {
         return vcpu
       }
       return ProvenVM(
-        kvm: kvm.address, vcpus: vcpus, evidence: lines(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted())
+        kvm: kvm.address, vcpus: vcpus, evidence: lines(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted(),
+        memory: memories[kvm.address] ?? nil)
     }
   }
 

@@ -7,10 +7,17 @@ struct ListedVM: Sendable {
   private(set) var faults: [ListedVMFault] = []
   /// Frames that its vCPUs rest on: those of its own that were looked at, and its table's nodes.
   private(set) var frames: [UInt64] = []
+  /// Its slots and its VMM's page tables.
+  let memory: Result<VMMemory, VMMemoryFault>
 
   /// - Parameter open: vCPUs of this VM that processes hold open.
-  init(at address: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, open: [VCPUPointer] = []) {
+  init(
+    at address: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, swapTypes: SwapTypes, open: [VCPUPointer] = []
+  ) {
     kvm = address
+    memory = types.slots.mapError(VMMemoryFault.types).flatMap { slots in
+      Result { () throws(VMMemoryFault) in try VMMemory(of: address, slots, kernel: kernel, swapTypes: swapTypes) }
+    }
     let online = (try? kernel.integer(address &+ types.onlineVCPUs, size: 4)).flatMap { Int(exactly: $0) }
     var pointers: [VCPUPointer]
     switch types.table {
@@ -159,7 +166,7 @@ extension ListedVMFault: CustomStringConvertible {
 
 extension LinuxKernel {
   /// The page that a direct-map address names.
-  fileprivate func page(named value: UInt64) -> HPA? {
+  func page(named value: UInt64) -> HPA? {
     value != 0 && value & 0xfff == 0 ? physical(ofDirectMap: value) : nil
   }
 }
