@@ -65,10 +65,18 @@ struct Findings: Sendable {
     guard let listed = word.listed else { return }
     if let damage = listed.damage { warn(.vm_list, "the host kernel's list of VMs is damaged: \(damage)") }
     for vm in listed.vms {
-      if case .failure(let fault) = vm.memory {
+      switch vm.memory {
+      case .failure(let fault):
         warn(
           .lost_slots,
           "the host kernel's VM at \(vm.kvm): its memory is what EPT maps, which may not be all of it: \(fault)")
+      case .success(let memory):
+        if let gap = memory.gap {
+          warn(
+            .lost_slots,
+            "the host kernel's VM at \(vm.kvm): outside of \(memory.slots.count) memory slots its memory is what EPT "
+              + "maps, which may not be all of it: \(gap)")
+        }
       }
       for fault in vm.faults { warn(.lost_vm, "the host kernel's VM at \(vm.kvm): \(fault)") }
       if vm.faults.isEmpty, vm.vcpus.isEmpty { warn(.no_vcpu, "the host kernel's VM at \(vm.kvm) has no vCPU yet") }

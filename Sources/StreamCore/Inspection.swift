@@ -54,14 +54,15 @@ public struct Inspection: Sendable {
       self.progress = progress
     }
 
-    /// Tables that are read to count pages for a list: those of 32 GiB in pages of 4 KiB, both EPT's and the VMMs'.
-    private static let tableLimit: UInt64 = 1 << 15
+    /// Tables that are read at most to count pages for a list: those of 32 GiB in pages of 4 KiB, EPT's and the VMMs'.
+    /// Tests give others.
+    var tableLimit: UInt64 = 1 << 15
 
     var mapStorage: MapStorage {
       MapStorage(
         extents: purpose == .split ? ExtentStore(capacity: memory.extents) : nil, keepsPages: purpose != .list,
         limit: purpose == .list ? Int(clamping: memory.total / 4) : memory.maps,
-        tableLimit: purpose == .list && !scans ? Self.tableLimit : nil)
+        tableLimit: purpose == .list && !scans ? tableLimit : nil)
     }
   }
 

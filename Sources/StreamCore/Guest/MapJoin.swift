@@ -72,7 +72,8 @@ struct MapJoin<E: Error> {
     counts.differing.note(run.gpaFrame, run.count)
   }
 
-  private mutating func emit(_ run: MapRun, _ body: (MapRun) throws(E) -> Void) throws(E) {
+  /// Hands a run on, joined with the one before.
+  mutating func emit(_ run: MapRun, _ body: (MapRun) throws(E) -> Void) throws(E) {
     guard var before = open else {
       open = run
       return

@@ -47,7 +47,7 @@ struct GuestMapping {
     }
     let tables = mappers.reduce(0) { $0 &+ $1.memory.unreadTables }
     // Without slots there is no other word for where the guest's RAM is.
-    if let limit = storage.tableLimit, tables > limit, groups.allSatisfy({ $0.memory != nil }) {
+    if let limit = storage.tableLimit, tables > limit, groups.allSatisfy({ $0.memory?.isWhole == true }) {
       return uncounted(groups, mappers, tables)
     }
     let watch = GuestMapper.Watch(evidence: groups.flatMap(\.evidenceFrames), vmcoreinfo: vmcoreinfo)
@@ -57,7 +57,7 @@ struct GuestMapping {
       do {
         var map = try mapper.map(
           watch, keeping: storage.extents, owner: group.index, limit: max(0, storage.limit - taken), workers: workers)
-        if let slots = group.memory?.slots { map.note(slots) }
+        if let memory = group.memory, memory.isWhole { map.note(memory.slots) }
         if storage.keepsPages { taken += map.byteCount } else { map.dropPages() }
         result.guests.append(MappedGuest(group: group, mapper: mapper, map: map))
       } catch let error as GuestMapper.TooLarge {

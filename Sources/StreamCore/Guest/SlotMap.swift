@@ -6,6 +6,8 @@ struct SlotMap: SecondLevelMap {
   let slots: [MemorySlot]
   /// KVM's own, in order of guest frames: the tables may map them, and they are no memory of the guest.
   let reserved: [MemorySlot]
+  /// These are all slots; else what the tables map outside them is memory of the guest as well.
+  let isWhole: Bool
   private let pages: ProcessPages
   private let tables: [any SecondLevelTables]
 
@@ -13,12 +15,16 @@ struct SlotMap: SecondLevelMap {
   private static let partFrames: UInt64 = 1 << 13
 
   init(_ memory: VMMemory, tables: [any SecondLevelTables]) {
-    self.init(slots: memory.slots, reserved: memory.reserved, pages: memory.pages, tables: tables)
+    self.init(
+      slots: memory.slots, reserved: memory.reserved, isWhole: memory.isWhole, pages: memory.pages, tables: tables)
   }
 
-  private init(slots: [MemorySlot], reserved: [MemorySlot], pages: ProcessPages, tables: [any SecondLevelTables]) {
+  private init(
+    slots: [MemorySlot], reserved: [MemorySlot], isWhole: Bool, pages: ProcessPages, tables: [any SecondLevelTables]
+  ) {
     self.slots = slots
     self.reserved = reserved
+    self.isWhole = isWhole
     self.pages = pages
     self.tables = tables
   }
@@ -34,17 +40,18 @@ struct SlotMap: SecondLevelMap {
 
   func reading(from memory: any PhysicalMemory) -> any SecondLevelMap {
     SlotMap(
-      slots: slots, reserved: reserved, pages: pages.reading(from: memory),
+      slots: slots, reserved: reserved, isWhole: isWhole, pages: pages.reading(from: memory),
       tables: tables.map { $0.tables(in: memory) })
   }
 
   func hostFrame(_ guestFrame: UInt64) -> UInt64? {
     let after = slots.partitioningIndex { $0.frames.lowerBound > guestFrame }
-    guard after > 0, slots[after - 1].frames.contains(guestFrame) else { return nil }
+    let slot = after > 0 && slots[after - 1].frames.contains(guestFrame) ? slots[after - 1] : nil
+    guard slot != nil || !isWhole && !reserved.contains(where: { $0.frames.contains(guestFrame) }) else { return nil }
     for map in tables {
       if let frame = map.hostFrame(guestFrame) { return frame }
     }
-    return pages.frame(slots[after - 1].page(guestFrame))
+    return slot.flatMap { pages.frame($0.page(guestFrame)) }
   }
 
   /// Runs of guest frames: those that have to do with slots, of `partFrames`, and what lies between.
@@ -78,7 +85,7 @@ struct SlotMap: SecondLevelMap {
     for slot in slots[first...] {
       guard slot.frames.lowerBound < part.upperBound else { break }
       let frames = slot.frames.clamped(to: part)
-      outside(take(before: frames.lowerBound, of: &mapped), &counts)
+      try outside(take(before: frames.lowerBound, of: &mapped), &counts, &join, body)
       var ours = take(before: frames.upperBound, of: &mapped)[...]
       try pages.walk(slot.page(frames.lowerBound)..<slot.page(frames.lowerBound) + UInt64(frames.count), &pageTables) {
         (run) throws(E) in
@@ -86,8 +93,8 @@ struct SlotMap: SecondLevelMap {
       }
       try join.end(slot: &ours, &counts, body)
     }
+    try outside(Array(mapped), &counts, &join, body)
     try join.flush(body)
-    outside(Array(mapped), &counts)
     counts.add(pageTables)
     return counts
   }
@@ -132,15 +139,24 @@ struct SlotMap: SecondLevelMap {
     return taken
   }
 
-  /// Counts what the tables map outside the guest's slots, which is none of its memory.
-  private func outside(_ runs: [MapRun], _ counts: inout MapCounts) {
+  /// What the tables map outside the guest's slots is none of its memory, and counted; where not all slots are known, it is.
+  private func outside<E: Error>(
+    _ runs: [MapRun], _ counts: inout MapCounts, _ join: inout MapJoin<E>, _ body: (MapRun) throws(E) -> Void
+  ) throws(E) {
     for run in runs {
-      var at = run.gpaFrame
-      for slot in reserved where slot.frames.lowerBound < run.end && slot.frames.upperBound > at {
-        if slot.frames.lowerBound > at { counts.outside.note(at, slot.frames.lowerBound - at) }
-        at = slot.frames.upperBound
+      var rest: MapRun? = run
+      for slot in reserved {
+        guard let piece = rest, slot.frames.overlaps(piece.gpaFrame..<piece.end) else { continue }
+        if let before = piece.clipped(to: 0..<slot.frames.lowerBound) { try outside(before, &counts, &join, body) }
+        rest = piece.clipped(to: slot.frames.upperBound..<UInt64.max)
       }
-      if at < run.end { counts.outside.note(at, run.end - at) }
+      if let rest { try outside(rest, &counts, &join, body) }
     }
+  }
+
+  private func outside<E: Error>(
+    _ run: MapRun, _ counts: inout MapCounts, _ join: inout MapJoin<E>, _ body: (MapRun) throws(E) -> Void
+  ) throws(E) {
+    if isWhole { counts.outside.note(run.gpaFrame, run.count) } else { try join.emit(run, body) }
   }
 }

@@ -32,6 +32,10 @@ extension JudgedHost {
         host.nearMisses.append("\(address): \(layout.layout.id): no host evidence: \(fault)")
       }
     }
+    for vcpu in host.vms.flatMap(\.vcpus) {
+      guard let root = vcpu.staleRoot, let region = vcpu.region else { continue }
+      host.nearMisses.append("\(region): its EPTP \(hex(root)) is not what KVM has in use: its tables are not read")
+    }
     for region in regions {
       if case .success(let proof) = evidence.evidence(for: region.address), case .nested(let vcpu) = proof.role {
         host.nearMisses.append(

@@ -65,4 +65,73 @@ import Testing
     let warnings = run.manifest.warnings.filter { $0.code == .map_differs }
     #expect(warnings.count == 1 && warnings.allSatisfy { $0.text.contains("2 pages, the first at GPA 0x500000") })
   }
+
+  /// A VMCS keeps the address of tables that KVM has given up since, and that hold what another tenant wrote by now.
+  @Test(arguments: [UInt64.max, 0x1234_5000])
+  func tablesThatKVMHasGivenUpAreNotRead(current: UInt64) throws {
+    var host = try HostRecipe(recipe("6.1 symbols types")).build()
+    let guest = try #require(host.guest("a"))
+    let other = try #require(host.guest("b"))
+    let shape = host.shape
+    for vcpu in guest.vcpus {
+      let mmu = vcpu.vcpuAddress + shape.registers + shape.vcpu.mmu + 8
+      host.space.memory.store(current, at: mmu + shape.vcpu.rootHPA)
+    }
+    host.space.memory.setWords(host.memory.words(other.eptPointer >> 12), frame: guest.eptPointer >> 12)
+    let run = try SplitRun(host)
+    let pages = try run.pages(guest)
+    let wanted = guest.ranges.joined().filter { [.mapped, .hvaOnly].contains(guest.status($0)) }
+    #expect(Set(pages.keys) == Set(wanted))
+    for gfn in wanted { #expect(pages[gfn] == guest.page(gfn)) }
+    #expect(try run.entry(guest).pages.ept == 0)
+    #expect(try run.entry(guest).eptp == [])
+    try run.expectExact(other)
+  }
+
+  /// A slot that cannot be read: the others are whole, and of that one there is what EPT maps.
+  @Test(arguments: ["5.14 symbols types", "6.1 symbols types", "7.3 symbols types"])
+  func aLostSlotIsSaid(kernel: String) throws {
+    let host = try HostRecipe(recipe(kernel)).build()
+    let guest = try #require(host.guest("a"))
+    let shape = host.shape
+    let slot: BuiltStructure
+    if shape.kvm.isXArray {
+      slot = try #require(host.structures("kvm_memory_slot", of: "a").first)
+    } else {
+      slot = try #require(host.structures("kvm_memslots", of: "a").first)
+    }
+    let run = try SplitRun(host.overwriting(slot, with: 0xee))
+    let warnings = run.manifest.warnings.filter { $0.code == .lost_slots }
+    #expect(warnings.count == 1, "\(run.manifest.warnings)")
+    #expect(run.manifest.exitStatus == .incomplete)
+    let pages = try run.pages(guest)
+    for gfn in guest.ranges.joined() {
+      let status = guest.status(gfn)
+      if status == .mapped { #expect(pages[gfn] == guest.page(gfn), "\(gfn)") }
+      if let page = pages[gfn] { #expect(page == guest.page(gfn), "\(gfn)") }
+    }
+    #expect(pages.keys.allSatisfy { [.mapped, .hvaOnly].contains(guest.status($0)) })
+    if let other = host.guest("b") { try run.expectExact(other) }
+  }
+
+  /// A list of a huge host would read gigabytes of tables to count: it says that it does not.
+  @Test func aListCountsUpToItsLimit() throws {
+    let host = try HostRecipe(recipe("6.1 symbols types")).build()
+    let directory = try RecipeDirectory()
+    let path = try directory.write(host.kdump(.lzo), as: "host.dump")
+    var options = Inspection.Options(.list, workers: Workers(count: 2))
+    let counted = try Inspection.run(path: path, options).manifest()
+    options.tableLimit = 3
+    let uncounted = try Inspection.run(path: path, options).manifest()
+    #expect(uncounted.warnings.map(\.code) == [.not_counted])
+    #expect(uncounted.exitStatus == .complete)
+    #expect(uncounted.guests.map(\.name) == counted.guests.map(\.name))
+    #expect(uncounted.guests.map(\.osrelease) == counted.guests.map(\.osrelease))
+    for (one, other) in zip(counted.guests, uncounted.guests) {
+      #expect(other.pages.known == nil && other.pages.ept == nil && other.pages.slots == nil)
+      #expect(one.pages.known != nil && one.ram.map(\.end) == other.ram.map(\.end))
+    }
+    options.scans = true
+    #expect(try Inspection.run(path: path, options).manifest().guests[0].pages.known == counted.guests[0].pages.known)
+  }
 }

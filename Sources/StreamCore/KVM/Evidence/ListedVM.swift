@@ -103,6 +103,8 @@ struct ListedVCPU: Sendable {
   /// The region of its guest's own guest, where it has one.
   private(set) var nested: HPA?
   private(set) var fault: Fault?
+  /// The roots of its second-level map that KVM has in use; `nil` where that cannot be told.
+  private(set) var roots: Set<HPA>?
 
   /// Why a vCPU is not followed.
   enum Fault: Sendable, Equatable {
@@ -128,9 +130,23 @@ struct ListedVCPU: Sendable {
     }
     region = kernel.page(named: value)
     if region == nil { fault = .noVMCS(value) }
+    roots = Self.roots(of: pointer.address, types, kernel)
     if let place = types.vmcs02, let value = kernel.u64((pointer.address &+ place).rawValue) {
       nested = kernel.page(named: value)
     }
+  }
+}
+
+extension ListedVCPU {
+  private static func roots(of vcpu: VirtualAddress, _ types: KVMTypes, _ kernel: LinuxKernel) -> Set<HPA>? {
+    guard !types.roots.isEmpty else { return nil }
+    var roots: Set<HPA> = []
+    for place in types.roots {
+      guard let value = kernel.u64((vcpu &+ place).rawValue) else { return nil }
+      // INVALID_PAGE is all ones.
+      if value != .max { roots.insert(HPA(rawValue: value & LinuxKernel.frameMask)) }
+    }
+    return roots
   }
 }
 

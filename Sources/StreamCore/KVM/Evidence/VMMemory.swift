@@ -5,10 +5,14 @@ struct VMMemory: Sendable {
   let slots: [MemorySlot]
   /// KVM's own, likewise in order, which are no memory of the guest.
   let reserved: [MemorySlot]
+  /// The first thing that hides a slot; `nil`: these are all.
+  let gap: VMMemoryFault?
   /// `struct mm_struct` of the VMM.
   let mm: VirtualAddress
   /// The VMM's, by its page tables.
   let pages: ProcessPages
+
+  var isWhole: Bool { gap == nil }
 
   /// Bytes of an array of slots that are read at most: 32,764 of 88 bytes each are 2.9 MB.
   private static let arrayLimit: UInt64 = 8 << 20
@@ -25,8 +29,9 @@ struct VMMemory: Sendable {
     guard let root = kernel.page(named: pgd) else { throw .noTable(pgd) }
     guard case .same = kernel.kernelHalf(ofCR3: root.rawValue) else { throw .foreignTable(root) }
     pages = ProcessPages(memory: kernel.memory, root: root, levels: kernel.levels, swapTypes: swapTypes)
-    let all = try Self.slots(of: kvm, types, kernel).filter { !$0.isInvalid }
-      .sorted { $0.frames.lowerBound < $1.frames.lowerBound }
+    let found = try Self.slots(of: kvm, types, kernel)
+    gap = found.gap
+    let all = found.slots.filter { !$0.isInvalid }.sorted { $0.frames.lowerBound < $1.frames.lowerBound }
     slots = all.filter { $0.id < types.privateID }
     reserved = all.filter { $0.id >= types.privateID }
     for (slot, next) in zip(slots, slots.dropFirst()) where slot.frames.upperBound > next.frames.lowerBound {
@@ -36,7 +41,7 @@ struct VMMemory: Sendable {
 
   private static func slots(
     of kvm: VirtualAddress, _ types: SlotTypes, _ kernel: LinuxKernel
-  ) throws(VMMemoryFault) -> [MemorySlot] {
+  ) throws(VMMemoryFault) -> (slots: [MemorySlot], gap: VMMemoryFault?) {
     let set = try pointer(kvm &+ types.sets, "its memslots", kernel)
     switch types.form {
     case .tree(let root, let nodeIndex, let nodes):
@@ -44,19 +49,24 @@ struct VMMemory: Sendable {
       let index = try word(set &+ nodeIndex, "node_idx of its memory slots", kernel, size: 4)
       guard index < 2 else { throw .noIndex(index) }
       let tree = KernelRBTree(root: top, kernel: kernel, limit: Int(Int16.max))
-      if let gap = tree.gaps.first { throw .tree(gap) }
-      var slots: [MemorySlot] = []
-      for node in tree.nodes {
-        slots.append(try slot(node &- (nodes + index * KernelRBTree.nodeBytes), types, kernel))
-      }
-      return slots
+      let places = tree.nodes.map { $0 &- (nodes + index * KernelRBTree.nodeBytes) }
+      return slots(at: places, gap: tree.gaps.first.map(VMMemoryFault.tree), types, kernel)
     case .array(let start, let used, let stride):
       let count = try word(set &+ used, "used_slots of its memory slots", kernel, size: 4)
       guard count <= UInt64(Int16.max), count * stride <= arrayLimit else { throw .tooMany(count) }
-      var slots: [MemorySlot] = []
-      for index in 0..<count { slots.append(try slot(set &+ (start + index * stride), types, kernel)) }
-      return slots
+      return slots(at: (0..<count).map { set &+ (start + $0 * stride) }, gap: nil, types, kernel)
     }
+  }
+
+  private static func slots(
+    at places: [VirtualAddress], gap: VMMemoryFault?, _ types: SlotTypes, _ kernel: LinuxKernel
+  ) -> (slots: [MemorySlot], gap: VMMemoryFault?) {
+    var gap = gap
+    var slots: [MemorySlot] = []
+    for place in places {
+      do throws(VMMemoryFault) { slots.append(try slot(place, types, kernel)) } catch { gap = gap ?? error }
+    }
+    return (slots, gap)
   }
 
   private static func slot(

@@ -23,6 +23,8 @@ struct KVMTypes: Sendable, Equatable {
   /// `vcpu_vmx.nested.vmcs02.vmcs`.
   let vmcs02: UInt64?
   let arch: ArchShape?
+  /// `kvm_mmu.root.hpa` of a vCPU's `root_mmu`, then those of its `prev_roots`: the tables that KVM has in use for it.
+  let roots: [UInt64]
   /// Of the guests' memory.
   let slots: Result<SlotTypes, TypeFault>
 
@@ -54,6 +56,7 @@ struct KVMTypes: Sendable, Equatable {
     vcpu = Self.shape(types)
     vmcs02 = try? Self.place("vcpu_vmx.nested.vmcs02.vmcs", types)
     arch = Self.arch(types)
+    roots = Self.roots(types)
     slots = Result { () throws(TypeFault) in try SlotTypes(types) }
   }
 
@@ -74,6 +77,16 @@ struct KVMTypes: Sendable, Equatable {
     return VCPUShape(
       startToPointer: pointer, pointerToMSRLoad: load.flatMap { $0 > pointer ? $0 - pointer : nil },
       pointerToLoaded: loaded - pointer)
+  }
+
+  /// Source: arch/x86/include/asm/kvm_host.h, struct kvm_mmu; `root_hpa` before 5.18.
+  private static func roots(_ types: KernelTypes) -> [UInt64] {
+    let mmu = "kvm_vcpu.arch.root_mmu"
+    guard let current = (try? place(mmu + ".root.hpa", types)) ?? (try? place(mmu + ".root_hpa", types)) else {
+      return []
+    }
+    let count = min(8, (try? types.member(mmu + ".prev_roots").count) ?? 0)
+    return [current] + (0..<count).compactMap { try? place(mmu + ".prev_roots[\($0)].hpa", types) }
   }
 
   private static func isRIPLast(_ types: KernelTypes) -> Bool {
