@@ -3,7 +3,7 @@ extension DescribedKernel {
   /// Names of symbols that are asked for here.
   static let memorySymbols: Set<String> = [
     "zero_pfn", "huge_zero_pfn", "memory_failure", "migrate_pages", "make_device_exclusive",
-    "make_device_exclusive_range", "migrate_vma_setup",
+    "make_device_exclusive_range", "migrate_vma_setup", "migrate_vma",
   ]
   /// Pages of the huge zero page. Source: mm/huge_memory.c, huge_zero_pfn.
   private static let hugePages: UInt64 = 512
@@ -41,7 +41,7 @@ extension DescribedKernel {
     build.migrationTypes = has("migrate_pages") ? isNew ? 3 : 2 : 0
     // Pages that a device has alone: since 5.14, by two types for each access up to 6.14.
     build.deviceTypes =
-      has("make_device_exclusive_range") ? 4 : has("make_device_exclusive") ? 3 : has("migrate_vma_setup") ? 2 : 0
+      has("make_device_exclusive_range") ? 4 : has("make_device_exclusive") ? 3 : has("migrate_vma_setup") || has("migrate_vma") ? 2 : 0
     build.hasMarkers = isNew
     return build
   }

@@ -95,7 +95,7 @@ struct SplitRun {
     let hasSlots = try entry(guest).slots != nil
     for gfn in guest.ranges.joined() {
       let status = guest.status(gfn)
-      guard status == .mapped || status == .hvaOnly && hasSlots else { continue }
+      guard status == .mapped || [.hvaOnly, .zeroPage].contains(status) && hasSlots else { continue }
       wanted.insert(gfn)
       guard let page = pages[gfn] else {
         missing.append(gfn)
@@ -119,12 +119,18 @@ struct SplitRun {
       UInt64(guest.ranges.joined().count { guest.status($0) == status })
     }
     let filtered = guest.ranges.joined().filter { guest.status($0) == .filtered }
-    let filteredByHVA = UInt64(filtered.count { guest.image.has($0, .hvaOnly) })
+    let filteredByHVA = UInt64(filtered.count { guest.image.has($0, .hvaOnly, .protNone, .migrating) })
     #expect(pages.ept == count(.mapped) + UInt64(filtered.count) - filteredByHVA, sourceLocation: location)
-    #expect(pages.slots == count(.hvaOnly) + filteredByHVA, sourceLocation: location)
-    #expect(pages.absent["swapped"] ?? 0 == count(.swapped), sourceLocation: location)
+    #expect(pages.slots == count(.hvaOnly) + count(.zeroPage) + filteredByHVA, sourceLocation: location)
+    var absent: UInt64 = 0
+    for (status, name) in [
+      (.swapped, "swapped"), (.hwpoison, "hwpoison"), (.devicePrivate, "device_private"), (.userfault, "userfault"),
+    ] as [(BuiltGuest.Status, String)] {
+      #expect(pages.absent[name] ?? 0 == count(status), "\(name)", sourceLocation: location)
+      absent += count(status)
+    }
     #expect(pages.untouched == count(.untouched), sourceLocation: location)
-    #expect(pages.known == (pages.ept ?? 0) + (pages.slots ?? 0) + count(.swapped), sourceLocation: location)
+    #expect(pages.known == (pages.ept ?? 0) + (pages.slots ?? 0) + absent, sourceLocation: location)
   }
 
   /// Expects every register of every vCPU, in the order of the APIC ids.

@@ -36,6 +36,25 @@ import Testing
     #expect(run.manifest.exitStatus == .incomplete, "swapped and filtered pages are missing")
   }
 
+  /// What the VMM's page tables say of pages that are not mapped as usual; kernels before 5.19 have no markers.
+  @Test(arguments: DescribedHostSplitTests.kernels)
+  func everyKindOfEntryIsTold(kernel: String) throws {
+    let run = try SplitRun(
+      """
+      host ram 64M cpus 2 kernel \(kernel)
+      guest a ram 0-4M 4G-4G+1M linux 6.1.0-a
+        prot-none 4G-4G+64K 4G+512K-4G+516K
+        migrating 4G+64K-4G+128K
+        zero-page 4G+128K-4G+256K
+        hwpoison 4G+256K-4G+260K
+        device-private 4G+260K-4G+268K
+        swapped 4G+268K-4G+280K
+      \(["4.18", "5.10", "5.14"].contains { kernel.hasPrefix($0) } ? "" : "  userfault 4G+280K-4G+296K")
+      """)
+    for guest in run.host.liveGuests { try run.expectExact(guest) }
+    #expect(run.manifest.warnings.map(\.code) == [])
+  }
+
   /// As ELF, from ELF, by one worker and by several, in windows: the way of a page does not matter.
   @Test func everyWayGivesTheSamePages() throws {
     let first = try SplitRun(recipe("6.1 symbols types"))
