@@ -80,7 +80,8 @@ package struct RecipeGuestImage: Sendable {
 extension RecipeGuestImage {
   /// Ends every page that is the guest's own to fill with words that name the guest.
   fileprivate mutating func hideSecrets(_ owner: UInt64) {
-    for frame in space.ram.joined() where !space.isUsed(frame) && !has(frame, .zero)
+    for frame in space.ram.joined()
+    where !space.isUsed(frame) && !has(frame, .zero)
       && !GuestRange.withoutFrame.contains(where: { has(frame, $0) })
     {
       RecipeSecret.write(owner: owner, frame: frame, to: &space.memory)

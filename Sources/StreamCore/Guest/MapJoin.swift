@@ -62,13 +62,20 @@ struct MapJoin<E: Error> {
     switch run.content {
     case .frames(let frame):
       try emit(
-        MapRun(gpaFrame: guestFrame, hostFrame: frame &+ start, count: end - start, source: .slots), body)
+        MapRun(
+          gpaFrame: guestFrame, hostFrame: frame &+ start, count: end - start,
+          source: run.isCached ? .pageCache : .slots), body)
     case .absent(let reason): try absent(guestFrame..<guestFrame + (end - start), reason)
+    case .unknown: break
     }
   }
 
   private func compare(_ run: MapRun, _ other: ProcessPages.Run, _ start: UInt64, _ counts: inout MapCounts) {
-    if case .frames(let frame) = other.content, frame &+ start == run.hostFrame { return }
+    switch other.content {
+    case .frames(let frame) where frame &+ start == run.hostFrame: return
+    case .unknown: return
+    case .frames, .absent: break
+    }
     counts.differing.note(run.gpaFrame, run.count)
   }
 

@@ -48,15 +48,16 @@ struct HostWord: Sendable {
     guard let own = try kernel?.get() else { return }
     let described = try DescribedKernel(
       own, info, modules: KVMTypes.modules,
-      expecting: DescribedKernel.memorySymbols.union(["vm_list", "init_task"]), leads: KVMTypes.leads)
+      expecting: DescribedKernel.memorySymbols.union(FilePages.symbols).union(["vm_list", "init_task"]),
+      leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 })
     let head = try described.symbol("vm_list", of: "kvm")
     self.head = head
     let types = try KVMTypes(described.types)
     zeroFrames = described.zeroFrames
-    let swapTypes = described.swapTypes
-    var listed = ListedVMs(head: head, types, kernel: own, swapTypes: swapTypes)
+    let processes = ProcessKnowledge(described)
+    var listed = ListedVMs(head: head, types, kernel: own, processes: processes)
     if listed.gap != nil, let open = try? OpenVMs(described, types) {
-      listed = ListedVMs(head: head, types, kernel: own, swapTypes: swapTypes, open: open)
+      listed = ListedVMs(head: head, types, kernel: own, processes: processes, open: open)
     }
     self.listed = listed
     guard types.vcpu == nil else { return }

@@ -41,7 +41,8 @@ extension DescribedKernel {
     build.migrationTypes = has("migrate_pages") ? isNew ? 3 : 2 : 0
     // Pages that a device has alone: since 5.14, by two types for each access up to 6.14.
     build.deviceTypes =
-      has("make_device_exclusive_range") ? 4 : has("make_device_exclusive") ? 3 : has("migrate_vma_setup") || has("migrate_vma") ? 2 : 0
+      has("make_device_exclusive_range")
+      ? 4 : has("make_device_exclusive") ? 3 : has("migrate_vma_setup") || has("migrate_vma") ? 2 : 0
     build.hasMarkers = isNew
     return build
   }

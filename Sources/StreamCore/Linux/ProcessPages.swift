@@ -1,4 +1,5 @@
-/// The memory of a process by its page tables: pages by number, `address >> 12`.
+/// The memory of a process by its page tables, and where these have nothing, by the page cache of the files that it maps:
+/// pages by number, `address >> 12`.
 struct ProcessPages: Sendable {
   private(set) var memory: any PhysicalMemory
   /// Physical address of its top-level table, `mm_struct.pgd`.
@@ -6,6 +7,7 @@ struct ProcessPages: Sendable {
   /// 4 or 5.
   let levels: Int
   let swapTypes: SwapTypes
+  let mappings: FileMappings
 
   /// A run of pages that all have, or all lack, a frame.
   struct Run: Sendable, Equatable {
@@ -13,10 +15,14 @@ struct ProcessPages: Sendable {
       /// The first page's; those of the others follow.
       case frames(UInt64)
       case absent(AbsentReason)
+      /// The dump lacks the table that would tell.
+      case unknown
     }
     var page: UInt64
     var count: UInt64
     var content: Content
+    /// The page cache has it, and the page tables do not.
+    var isCached = false
 
     var end: UInt64 { page &+ count }
   }
@@ -42,7 +48,8 @@ struct ProcessPages: Sendable {
     return found
   }
 
-  /// Hands over what a range of pages has, ascending; pages without an entry are left out.
+  /// Hands over what a range of pages has, ascending; pages that nothing stands behind are left out. What the tables lack
+  /// is not known to be nothing, so that the page cache is not asked for it: a private page may be there.
   /// - Parameter counts: tables, those that the dump lacks among them.
   func walk<E: Error>(
     _ pages: Range<UInt64>, _ counts: inout MapCounts, _ body: (Run) throws(E) -> Void
@@ -50,16 +57,33 @@ struct ProcessPages: Sendable {
     let pages = pages.clamped(to: 0..<pageLimit)
     guard !pages.isEmpty else { return }
     var open: Run?
-    try visit(root.frame, levels, base: 0, pages, &counts, &open, body)
-    if let open { try body(open) }
+    var at = pages.lowerBound
+    try visit(root.frame, levels, base: 0, pages, &counts, &open) { (run) throws(E) in
+      if run.page > at { try fill(at..<run.page, body) }
+      at = run.end
+      try body(run)
+    }
+    if let run = open {
+      if run.page > at { try fill(at..<run.page, body) }
+      at = run.end
+      try body(run)
+    }
+    if at < pages.upperBound { try fill(at..<pages.upperBound, body) }
+  }
+
+  /// What the page tables have nothing of.
+  private func fill<E: Error>(_ pages: Range<UInt64>, _ body: (Run) throws(E) -> Void) throws(E) {
+    for run in mappings.runs(in: pages) { try body(run) }
   }
 
   private func visit<E: Error>(
     _ table: UInt64, _ level: Int, base: UInt64, _ pages: Range<UInt64>, _ counts: inout MapCounts,
     _ open: inout Run?, _ body: (Run) throws(E) -> Void
   ) throws(E) {
-    guard let page = counts.read(table, in: memory) else { return }
     let span: UInt64 = 1 << UInt64(9 * (level - 1))
+    guard let page = counts.read(table, in: memory) else {
+      return try add(Run(page: base, count: 512 * span, content: .unknown), pages, &open, body)
+    }
     let first = pages.lowerBound > base ? (pages.lowerBound - base) / span : 0
     let last = min(511, (pages.upperBound - 1 - base) / span)
     guard first <= last else { return }
@@ -107,6 +131,7 @@ extension ProcessPages.Run {
     switch (content, next.content) {
     case (.frames(let frame), .frames(let other)) where frame &+ count == other: break
     case (.absent(let reason), .absent(let other)) where reason == other: break
+    case (.unknown, .unknown): break
     default: return false
     }
     count &+= next.count

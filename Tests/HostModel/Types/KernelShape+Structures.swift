@@ -3,7 +3,8 @@ extension KernelShape {
   /// Source: include/linux/types.h, rbtree_types.h, xarray.h, maple_tree.h, sched.h, mm_types.h, sched/signal.h, pid.h,
   /// fdtable.h, fs.h and module.h, kernel/bpf/btf.c of Linux 6.1.
   public var structures: [KernelStructure] {
-    (isMaple ? [KernelShape.zapDetails] : []) + KernelShape.lists + KernelShape.trees + [task, memory] + KernelShape.processes + [file, module]
+    (isMaple ? [KernelShape.zapDetails] : []) + KernelShape.lists + KernelShape.trees + [task, memory]
+      + KernelShape.processes + [file, module]
       + KernelShape.moduleParts
   }
 

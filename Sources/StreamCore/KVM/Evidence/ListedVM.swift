@@ -12,11 +12,12 @@ struct ListedVM: Sendable {
 
   /// - Parameter open: vCPUs of this VM that processes hold open.
   init(
-    at address: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, swapTypes: SwapTypes, open: [VCPUPointer] = []
+    at address: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, processes: ProcessKnowledge,
+    open: [VCPUPointer] = []
   ) {
     kvm = address
     memory = types.slots.mapError(VMMemoryFault.types).flatMap { slots in
-      Result { () throws(VMMemoryFault) in try VMMemory(of: address, slots, kernel: kernel, swapTypes: swapTypes) }
+      Result { () throws(VMMemoryFault) in try VMMemory(of: address, slots, kernel: kernel, processes: processes) }
     }
     let online = (try? kernel.integer(address &+ types.onlineVCPUs, size: 4)).flatMap { Int(exactly: $0) }
     var pointers: [VCPUPointer]

@@ -22,7 +22,8 @@ struct ListedVMs: Sendable {
   ///   - head: `vm_list`.
   ///   - open: the VMs that processes hold open, for what the list's own structures do not tell.
   init(
-    head: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, swapTypes: SwapTypes, open: OpenVMs? = nil
+    head: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, processes: ProcessKnowledge,
+    open: OpenVMs? = nil
   ) {
     self.types = types
     let walk = KernelListWalk(head: head, kernel: kernel)
@@ -33,7 +34,7 @@ struct ListedVMs: Sendable {
     var members = vmList.members
     if let open, case .open = damage { members += open.kvms.subtracting(members).sorted() }
     vms = members.map {
-      ListedVM(at: $0, types, kernel: kernel, swapTypes: swapTypes, open: open?.vcpus[$0] ?? [])
+      ListedVM(at: $0, types, kernel: kernel, processes: processes, open: open?.vcpus[$0] ?? [])
     }
     claim()
   }

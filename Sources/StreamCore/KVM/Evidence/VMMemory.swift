@@ -18,7 +18,7 @@ struct VMMemory: Sendable {
   private static let arrayLimit: UInt64 = 8 << 20
 
   init(
-    of kvm: VirtualAddress, _ types: SlotTypes, kernel: LinuxKernel, swapTypes: SwapTypes
+    of kvm: VirtualAddress, _ types: SlotTypes, kernel: LinuxKernel, processes: ProcessKnowledge
   ) throws(VMMemoryFault) {
     mm = try Self.pointer(kvm &+ types.mm, "its mm", kernel)
     // Both are set once. A copy that the dump lacks contradicts nothing.
@@ -28,7 +28,9 @@ struct VMMemory: Sendable {
     let pgd = try Self.word(mm &+ types.pgd, "pgd of its mm", kernel)
     guard let root = kernel.page(named: pgd) else { throw .noTable(pgd) }
     guard case .same = kernel.kernelHalf(ofCR3: root.rawValue) else { throw .foreignTable(root) }
-    pages = ProcessPages(memory: kernel.memory, root: root, levels: kernel.levels, swapTypes: swapTypes)
+    pages = ProcessPages(
+      memory: kernel.memory, root: root, levels: kernel.levels, swapTypes: processes.swapTypes,
+      mappings: processes.mappings(mm))
     let found = try Self.slots(of: kvm, types, kernel)
     gap = found.gap
     let all = found.slots.filter { !$0.isInvalid }.sorted { $0.frames.lowerBound < $1.frames.lowerBound }
