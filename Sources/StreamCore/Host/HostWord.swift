@@ -50,10 +50,10 @@ struct HostWord: Sendable {
       own, info, modules: KVMTypes.modules,
       expecting: DescribedKernel.memorySymbols.union(FilePages.symbols).union(["vm_list", "init_task"]),
       leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 })
+    zeroFrames = described.zeroFrames
     let head = try described.symbol("vm_list", of: "kvm")
     self.head = head
     let types = try KVMTypes(described.types)
-    zeroFrames = described.zeroFrames
     let processes = ProcessKnowledge(described)
     var listed = ListedVMs(head: head, types, kernel: own, processes: processes)
     if listed.gap != nil, let open = try? OpenVMs(described, types) {

@@ -14,7 +14,7 @@ extension JudgedHost {
     return evidence.kvms.compactMap { kvm in
       let own = kvm.vcpus.compactMap { proofs[$0.address] }
       guard !own.isEmpty else { return nil }
-      let memory = try? listedVMs[kvm.address]?.memory.get()
+      var memory = try? listedVMs[kvm.address]?.memory.get()
       let roots = Dictionary(
         (listedVMs[kvm.address]?.vcpus ?? []).map { ($0.pointer.address, $0.roots) },
         uniquingKeysWith: { first, _ in first })
@@ -31,10 +31,21 @@ extension JudgedHost {
         if vcpu.region == nil, let address, kernel.memory.page(address.frame).page != nil { vcpu.refused = address }
         return vcpu
       }
+      if listed == nil { memory = shapedMemory(of: kvm, vcpus, regionAt) }
       return ProvenVM(
         kvm: kvm.address, vcpus: vcpus, evidence: lines(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted(),
         memory: memory)
     }
+  }
+
+  /// The memory of a VM whose kernel has no types.
+  private func shapedMemory(of kvm: KVMObject, _ vcpus: [VCPU], _ regionAt: [HPA: VMCSRegion]) -> VMMemory? {
+    guard let root = vcpus.lazy.compactMap({ $0.region.flatMap { regionAt[$0]?[.HOST_CR3] } }).first else { return nil }
+    var seen: Set<UInt64> = []
+    let tables = vcpus.compactMap(\.root).filter { seen.insert($0.rootFrame).inserted }.map {
+      $0.map(in: kernel.memory)
+    }
+    return VMMemory(byShapeOf: kvm.address, root: HPA(rawValue: root), tables: tables, kernel: kernel)
   }
 
   /// VMs that the host kernel lists and that no region in the dump belongs to.

@@ -7,8 +7,6 @@ struct VMMemory: Sendable {
   let reserved: [MemorySlot]
   /// The first thing that hides a slot; `nil`: these are all.
   let gap: VMMemoryFault?
-  /// `struct mm_struct` of the VMM.
-  let mm: VirtualAddress
   /// The VMM's, by its page tables.
   let pages: ProcessPages
 
@@ -20,17 +18,21 @@ struct VMMemory: Sendable {
   init(
     of kvm: VirtualAddress, _ types: SlotTypes, kernel: LinuxKernel, processes: ProcessKnowledge
   ) throws(VMMemoryFault) {
-    mm = try Self.pointer(kvm &+ types.mm, "its mm", kernel)
-    // Both are set once. A copy that the dump lacks contradicts nothing.
-    if let place = types.notifiedMM, let other = kernel.u64((kvm &+ place).rawValue), other != mm.rawValue {
-      throw .otherMM(mm, notified: other)
-    }
-    let pgd = try Self.word(mm &+ types.pgd, "pgd of its mm", kernel)
+    let mm = try Self.mm(of: kvm, types, kernel)
+    let pgd = try Self.word(mm &+ (types.pgd ?? 0), "pgd of its mm", kernel)
     guard let root = kernel.page(named: pgd) else { throw .noTable(pgd) }
     guard case .same = kernel.kernelHalf(ofCR3: root.rawValue) else { throw .foreignTable(root) }
-    pages = ProcessPages(
+    let pages = ProcessPages(
       memory: kernel.memory, root: root, levels: kernel.levels, swapTypes: processes.swapTypes,
       mappings: processes.mappings(mm))
+    try self.init(of: kvm, types, pages, kernel)
+  }
+
+  /// - Parameter pages: of the VMM.
+  init(
+    of kvm: VirtualAddress, _ types: SlotTypes, _ pages: ProcessPages, _ kernel: LinuxKernel
+  ) throws(VMMemoryFault) {
+    self.pages = pages
     let found = try Self.slots(of: kvm, types, kernel)
     gap = found.gap
     let all = found.slots.filter { !$0.isInvalid }.sorted { $0.frames.lowerBound < $1.frames.lowerBound }
@@ -39,6 +41,18 @@ struct VMMemory: Sendable {
     for (slot, next) in zip(slots, slots.dropFirst()) where slot.frames.upperBound > next.frames.lowerBound {
       throw .overlap(slot.id, next.id)
     }
+  }
+
+  /// The VMM's `struct mm_struct`.
+  private static func mm(
+    of kvm: VirtualAddress, _ types: SlotTypes, _ kernel: LinuxKernel
+  ) throws(VMMemoryFault) -> VirtualAddress {
+    let mm = try pointer(kvm &+ (types.mm ?? 0), "its mm", kernel)
+    // Both are set once. A copy that the dump lacks contradicts nothing.
+    if let place = types.notifiedMM, let other = kernel.u64((kvm &+ place).rawValue), other != mm.rawValue {
+      throw .otherMM(mm, notified: other)
+    }
+    return mm
   }
 
   private static func slots(

@@ -22,11 +22,29 @@ struct SlotTypes: Sendable, Equatable {
   /// Source: KVM_USER_MEM_SLOTS, KVM_PRIVATE_MEM_SLOTS.
   let privateID: UInt16
 
-  /// `kvm.mm`, and the copy of it in KVM's own notifier.
-  let mm: UInt64
+  /// `kvm.mm`, and the copy of it in KVM's own notifier; `nil`: not known.
+  let mm: UInt64?
   let notifiedMM: UInt64?
   /// `mm_struct.pgd`.
-  let pgd: UInt64
+  let pgd: UInt64?
+
+  /// The shapes of 6.1 and 6.12, and of 7.3, for kernels without types: what they lead to must prove itself.
+  /// Source: Documentation/kvm.md §8.
+  static let known = [SlotTypes(sets: 4376), SlotTypes(sets: 4360)]
+
+  private init(sets: UInt64) {
+    self.sets = sets
+    form = .tree(root: 32, nodeIndex: 1064, nodes: 128)
+    gfn = 176
+    pages = 184
+    hva = 248
+    flags = 256
+    id = 260
+    privateID = UInt16(Int16.max) - 3
+    mm = nil
+    notifiedMM = nil
+    pgd = nil
+  }
 
   static let leads: [String: [String]] = [
     "kvm_memslots": ["kvm.memslots[0]"],
