@@ -45,10 +45,11 @@ struct HostWord: Sendable {
   private mutating func ask(_ info: VMCoreInfo) throws {
     guard let own = try kernel?.get() else { return }
     let described = try DescribedKernel(
-      own, info, modules: KVMTypes.modules, expecting: ["vm_list", "init_task"], leads: KVMTypes.leads)
+      own, info, modules: KVMTypes.modules, expecting: UserReturnMSRs.symbols.union(["vm_list", "init_task"]),
+      leads: KVMTypes.leads)
     let head = try described.symbol("vm_list", of: "kvm")
     self.head = head
-    let types = try KVMTypes(described.types)
+    let types = try KVMTypes(described)
     var listed = ListedVMs(head: head, types, kernel: own)
     if listed.gap != nil, let open = try? OpenVMs(described, types) {
       listed = ListedVMs(head: head, types, kernel: own, open: open)

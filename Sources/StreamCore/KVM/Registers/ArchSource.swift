@@ -11,9 +11,13 @@ struct ArchByTypes: ArchSource {
 
   func arch(of vcpus: [VCPUObject], _ shape: VCPUShape, in kernel: LinuxKernel) -> ArchShape? {
     guard var arch = types.arch else { return nil }
-    // Its type costs a search of all types; its bytes tell as much.
-    let vote = ArchVote(kernel: kernel, objects: vcpus, shape: shape)
-    arch.lapicRegs = arch.apic.flatMap { vote.lapicRegs(arch.regs, apic: $0) }
+    if let lapic = types.state.lapic {
+      arch.lapicRegs = lapic.registers
+      arch.lapicVCPU = lapic.vcpu
+    } else {
+      let vote = ArchVote(kernel: kernel, objects: vcpus, shape: shape)
+      arch.lapicRegs = arch.apic.flatMap { vote.lapicRegs(arch.regs, apic: $0) }
+    }
     return arch
   }
 }

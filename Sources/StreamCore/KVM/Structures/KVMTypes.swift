@@ -23,11 +23,14 @@ struct KVMTypes: Sendable, Equatable {
   /// `vcpu_vmx.nested.vmcs02.vmcs`.
   let vmcs02: UInt64?
   let arch: ArchShape?
+  /// State of a vCPU beside `arch`'s first members.
+  private(set) var state: VCPUStateTypes
 
   /// The modules that may have these types, and where types can be found without a search. Source: kvm_host.h, vmx.h.
   static let modules = ["kvm_intel", "kvm"]
   static let leads: [String: [String]] = [
     "kvm_vcpu": ["vcpu_vmx.vcpu"], "kvm": ["kvm_vcpu.kvm"], "mm_struct": ["kvm.mm"],
+    "task_struct": ["kvm_vcpu.wait.task"], "kvm_lapic": ["kvm_vcpu.arch.apic"],
   ]
   /// Members stand within so many bytes: 5.10's `struct kvm` has 188 KiB, a `vcpu_vmx` 12 KiB at most.
   private static let reach: UInt64 = 1 << 20
@@ -52,6 +55,13 @@ struct KVMTypes: Sendable, Equatable {
     vcpu = Self.shape(types)
     vmcs02 = try? Self.place("vcpu_vmx.nested.vmcs02.vmcs", types)
     arch = Self.arch(types)
+    state = VCPUStateTypes(types, hasVendor: vcpu != nil)
+  }
+
+  /// With what takes the kernel's symbols, too.
+  init(_ kernel: DescribedKernel) throws(TypeFault) {
+    try self.init(kernel.types)
+    state.order = Result { () throws(UserReturnMSRsFault) in try UserReturnMSRs(kernel) }
   }
 
   private static func place(_ path: String, _ types: KernelTypes) throws(TypeFault) -> UInt64 {
