@@ -164,6 +164,12 @@ import Testing
       try vcpus.storeFPU(value, of: .stopped, at: offset, width: offset == 0 ? 4 : 8)
       #expect(try vcpus.state(.stopped, types).fpu == nil, "\(value) at \(offset)")
     }
+    // A process's own, and one of a guest whose state is encrypted.
+    for flags in [1, 7] as [UInt64] {
+      var vcpus = sound
+      try vcpus.storeFPU(flags, of: .stopped, at: 32, width: 4)
+      #expect(try vcpus.state(.stopped, types).fpu == nil)
+    }
     // However long it says it is, no more than the known part is read.
     var long = sound
     try long.storeFPU(0xffff_ffff, of: .stopped, at: 0, width: 4)

@@ -9,6 +9,10 @@ struct FPUReading {
     case kernel(KernelFault)
     /// `guest_fpu.fpstate` holds this.
     case noState(UInt64)
+    /// What stands there is not marked as a guest's.
+    case notGuests(UInt64)
+    /// The guest's memory and state are encrypted.
+    case confidential
     /// The vCPU's thread was on a CPU, in KVM_RUN.
     case onCPU
     /// The thread that this names as the vCPU's does not name it in turn.
@@ -19,6 +23,8 @@ struct FPUReading {
   func state(of vcpu: VirtualAddress) throws(Fault) -> FPUState {
     let pointer = try value(types.fpu.state, vcpu)
     guard reader.kernel.isPointer(pointer) else { throw .noState(pointer) }
+    guard try value(types.fpu.isGuests, vcpu) == 1 else { throw .notGuests(pointer) }
+    guard try value(types.fpu.isConfidential, vcpu) == 0 else { throw .confidential }
     let size = try value(types.fpu.size, vcpu)
     let features = try value(types.fpu.features, vcpu)
     if try value(types.fpu.isInUse, vcpu) != 0, try isOnCPU(vcpu) { throw .onCPU }
@@ -57,6 +63,8 @@ extension FPUReading.Fault: CustomStringConvertible {
     switch self {
     case .kernel(let fault): "\(fault)"
     case .noState(let value): "its fpstate is at \(hex(value)), where no object of the kernel is"
+    case .notGuests(let value): "its fpstate at \(hex(value)) is not a guest's"
+    case .confidential: "the guest's state is encrypted"
     case .onCPU: "the vCPU's thread was on a CPU, and the CPU had it"
     case .noThread(let node): "its thread is not known: \(node) does not name it"
     case .area(let fault): "\(fault)"

@@ -18,14 +18,16 @@ struct VCPUStateTypes: Sendable, Equatable {
   let msrs: Result<MSRs, KernelFault>
   /// Which MSR stands where in `guest_uret_msrs`.
   var order: Result<UserReturnMSRs, UserReturnMSRsFault> = .failure(.unasked)
-  /// From the start of a `kvm_lapic` to `regs` and to `vcpu`.
-  let lapic: LAPIC?
+  /// `nil` where the vendor module's types are not there.
+  let lapic: LAPICTypes?
 
   /// `arch.guest_fpu.fpstate` and what it points at.
   struct FPU: Sendable, Equatable {
     let state: Path
     let size: Path
     let features: Path
+    let isGuests: Path
+    let isConfidential: Path
     let isInUse: Path
     let area: Path
   }
@@ -47,14 +49,6 @@ struct VCPUStateTypes: Sendable, Equatable {
     let stride: Int
   }
 
-  struct LAPIC: Sendable, Equatable {
-    let registers: UInt64
-    let vcpu: UInt64
-  }
-
-  /// Members of a `kvm_lapic` stand within so many bytes.
-  private static let lapicReach: UInt64 = 4096
-
   /// - Parameter hasVendor: the types of the vendor's module are there.
   init(_ types: KernelTypes, hasVendor: Bool) {
     func path(_ text: String) -> Path {
@@ -70,6 +64,7 @@ struct VCPUStateTypes: Sendable, Equatable {
     let state = "kvm_vcpu.arch.guest_fpu.fpstate"
     fpu = FPU(
       state: path(state), size: path(state + "->size"), features: path(state + "->xfeatures"),
+      isGuests: path(state + "->is_guest"), isConfidential: path(state + "->is_confidential"),
       isInUse: path(state + "->in_use"), area: path(state + "->regs"))
     thread =
       switch fpu.state {
@@ -81,7 +76,7 @@ struct VCPUStateTypes: Sendable, Equatable {
           back: path("task_struct.pid_links[0].pprev"), onCPU: path("task_struct.on_cpu"))
       }
     msrs = Self.msrs(types, hasVendor: hasVendor)
-    lapic = hasVendor ? Self.lapic(types) : nil
+    lapic = hasVendor ? LAPICTypes(types: types) : nil
   }
 
   private static func msrs(_ types: KernelTypes, hasVendor: Bool) -> Result<MSRs, KernelFault> {
@@ -96,11 +91,23 @@ struct VCPUStateTypes: Sendable, Equatable {
       return .failure(.type(error))
     }
   }
+}
 
-  private static func lapic(_ types: KernelTypes) -> LAPIC? {
+/// Where the members of a `kvm_lapic` stand. vmlinux declares it and the modules have it, so its name costs a look at
+/// all names: it is asked for only where bytes do not tell. Source: arch/x86/kvm/lapic.h.
+struct LAPICTypes: Sendable, Equatable {
+  let types: KernelTypes
+
+  /// Members stand within so many bytes.
+  private static let reach: UInt64 = 4096
+
+  /// From its start to `regs` and to `vcpu`.
+  func places() -> (registers: UInt64, vcpu: UInt64)? {
     let places = ["kvm_lapic.regs", "kvm_lapic.vcpu"].compactMap { path in
-      (try? types.member(path)).flatMap { UInt64(exactly: $0.offset) }.flatMap { $0 < lapicReach ? $0 : nil }
+      (try? types.member(path)).flatMap { UInt64(exactly: $0.offset) }.flatMap { $0 < Self.reach ? $0 : nil }
     }
-    return places.count == 2 ? LAPIC(registers: places[0], vcpu: places[1]) : nil
+    return places.count == 2 ? (places[0], places[1]) : nil
   }
+
+  static func == (one: LAPICTypes, other: LAPICTypes) -> Bool { one.types === other.types }
 }
