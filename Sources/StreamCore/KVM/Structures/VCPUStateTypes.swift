@@ -75,12 +75,11 @@ struct VCPUStateTypes: Sendable, Equatable {
           first: path("kvm_vcpu.pid->tasks[0].first"), link: path("task_struct.pid_links[0]"),
           back: path("task_struct.pid_links[0].pprev"), onCPU: path("task_struct.on_cpu"))
       }
-    msrs = Self.msrs(types, hasVendor: hasVendor)
+    msrs = Self.msrs(types)
     lapic = hasVendor ? LAPICTypes(types: types) : nil
   }
 
-  private static func msrs(_ types: KernelTypes, hasVendor: Bool) -> Result<MSRs, KernelFault> {
-    guard hasVendor else { return .failure(.type(.noType("vcpu_vmx"))) }
+  private static func msrs(_ types: KernelTypes) -> Result<MSRs, KernelFault> {
     do throws(TypeFault) {
       let array = try types.member("vcpu_vmx.guest_uret_msrs")
       guard let count = array.count, let stride = array.elementSize else {
