@@ -245,8 +245,9 @@ extension Inspection {
       index: index, apicId: vcpu.kvm?.apicID, vmcs: (vcpu.region?.rawValue).map { .init($0) },
       vcpuId: vcpu.kvm?.vcpuID, exitReason: vcpu.exitReason,
       mpState: vcpu.kvm?.mpState?.name,
-      hostCpu: vcpu.kvm?.hostCPU, registers: registers(vcpu.registers), unknown: vcpu.registers.unknown,
-      sources: sources)
+      hostCpu: vcpu.kvm?.hostCPU, registers: registers(vcpu.registers),
+      fpu: vcpu.registers.fpu.map(Manifest.FPU.init), unknown: vcpu.registers.unknown,
+      reasons: vcpu.registers.reasons.isEmpty ? nil : vcpu.registers.reasons, sources: sources)
   }
 
   private static func registers(_ state: RegisterState) -> [String: Manifest.RegisterEntry] {
@@ -266,6 +267,20 @@ extension Inspection {
         limit: .init(table.value.limit))
     }
     return entries
+  }
+}
+
+extension Manifest.FPU {
+  fileprivate init(_ fpu: Sourced<FPUState>) {
+    let state = fpu.value
+    func text(_ bytes: some Collection<UInt8>) -> String {
+      "0x" + bytes.reversed().map { String(UInt16($0) | 0x100, radix: 16).dropFirst() }.joined()
+    }
+    let vectors = (0..<FPUState.vectorCount).map { text(state.vector($0)) }
+    self.init(
+      source: fpu.source.rawValue, fcw: .init(state.fcw), fsw: .init(state.fsw), ftw: .init(state.ftw),
+      mxcsr: .init(state.mxcsr), st: (0..<8).map { text(state.st($0)) },
+      xmm: state.upperYMM == nil ? vectors : nil, ymm: state.upperYMM == nil ? nil : vectors)
   }
 }
 

@@ -136,7 +136,12 @@ struct Report {
           if let rights = entry.accessRights { value += " ar \(hex(rights.value))" }
           table.add(["\(guest.id)", "\(vcpu.index)", name, value, entry.source])
         }
-        for name in vcpu.unknown { table.add(["\(guest.id)", "\(vcpu.index)", name, "unknown", "-"]) }
+        for (name, value) in vcpu.fpu?.rows ?? [] {
+          table.add(["\(guest.id)", "\(vcpu.index)", name, value, vcpu.fpu?.source ?? "-"])
+        }
+        for name in vcpu.unknown {
+          table.add(["\(guest.id)", "\(vcpu.index)", name, "unknown", vcpu.reasons?[name] ?? "-"])
+        }
       }
     }
     return table.text
@@ -147,6 +152,14 @@ struct Report {
   private func megabytes(_ bytes: UInt64) -> String {
     let tenths = (bytes * 10 + 524_288) / 1_048_576
     return "\(tenths / 10).\(tenths % 10) MiB"
+  }
+}
+
+extension Manifest.FPU {
+  fileprivate var rows: [(name: String, value: String)] {
+    let words = [("fcw", fcw), ("fsw", fsw), ("ftw", ftw), ("mxcsr", mxcsr)].map { ($0, hex($1.value)) }
+    let sets = [("st", st), ("xmm", xmm ?? []), ("ymm", ymm ?? [])]
+    return words + sets.flatMap { name, values in values.enumerated().map { ("\(name)\($0)", $1) } }
   }
 }
 

@@ -44,16 +44,19 @@ struct HostWord: Sendable {
     }
   }
 
+  /// Of all rooms, so that one pass over the kernel's names finds them.
+  private static let symbols = DescribedKernel.memorySymbols.union(FilePages.symbols).union(UserReturnMSRs.symbols)
+    .union(["vm_list", "init_task"])
+
   private mutating func ask(_ info: VMCoreInfo) throws {
     guard let own = try kernel?.get() else { return }
     let described = try DescribedKernel(
       own, info, modules: KVMTypes.modules,
-      expecting: DescribedKernel.memorySymbols.union(FilePages.symbols).union(["vm_list", "init_task"]),
-      leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 })
+      expecting: Self.symbols, leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 })
     zeroFrames = described.zeroFrames
     let head = try described.symbol("vm_list", of: "kvm")
     self.head = head
-    let types = try KVMTypes(described.types)
+    let types = try KVMTypes(described)
     let processes = ProcessKnowledge(described)
     var listed = ListedVMs(head: head, types, kernel: own, processes: processes)
     if listed.gap != nil, let open = try? OpenVMs(described, types) {

@@ -91,7 +91,10 @@ public struct Manifest: Encodable, Sendable {
     public var mpState: String?
     public var hostCpu: Int?
     public var registers: [String: RegisterEntry]
+    public var fpu: FPU?
     public var unknown: [String]
+    /// Why, by the names in `unknown`; not of everything there.
+    public var reasons: [String: String]?
     /// Where the values beside the registers come from.
     public var sources: [String: String]
   }
@@ -103,6 +106,21 @@ public struct Manifest: Encodable, Sendable {
     public var base: HexString?
     public var limit: HexString?
     public var accessRights: HexString?
+  }
+
+  /// The x87, SSE and AVX registers.
+  public struct FPU: Encodable, Sendable {
+    public var source: String
+    public var fcw: HexString
+    public var fsw: HexString
+    /// Abridged: a bit for each register that is not empty.
+    public var ftw: HexString
+    public var mxcsr: HexString
+    /// ST0 to ST7, 80 bits each as "0x…".
+    public var st: [String]
+    /// XMM0 to XMM15, 128 bits each, or YMM0 to YMM15, 256 bits each, as "0x…".
+    public var xmm: [String]?
+    public var ymm: [String]?
   }
 
   /// A range of guest-physical addresses; `end` is one past the last byte.

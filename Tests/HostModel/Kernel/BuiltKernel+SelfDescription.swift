@@ -120,7 +120,10 @@ extension BuiltKernel {
       all.append(KernelSymbol("R", "__start_BTF", stext + DataPlace.types))
       all.append(KernelSymbol("R", "__stop_BTF", stext + DataPlace.types + UInt64(own.types.count)))
     }
-    if own.isKVMBuiltIn { all += KVMModule.symbols(data: stext + DataPlace.kvmData, text: stext + DataPlace.kvmText) }
+    if own.isKVMBuiltIn {
+      all += KVMModule.symbols(
+        data: stext + DataPlace.kvmData, text: stext + DataPlace.kvmText, hasReturnList: own.shape.hasModuleTypes)
+    }
     return all
   }
 

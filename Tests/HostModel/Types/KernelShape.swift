@@ -44,11 +44,13 @@ public struct KernelShape: Sendable {
   var mm: UInt64 { pid - 64 }
   var leader: UInt64 { pid + 64 }
   var threadPID: UInt64 { pid + 104 }
+  var pidLinks: UInt64 { pid + 112 }
   var threadNode: UInt64 { pid + 192 }
   var files: UInt64 { comm + 48 }
   var signal: UInt64 { comm + 72 }
   public var taskSize: UInt64 { (comm + 1536 + 63) / 64 * 64 }
   static let stack: UInt64 = 32
+  static let onCPU: UInt64 = 52
   public static let memorySize: UInt64 = 1600
   // struct signal_struct
   static let threadHead: UInt64 = 16

@@ -23,6 +23,8 @@ struct KVMTypes: Sendable, Equatable {
   /// `vcpu_vmx.nested.vmcs02.vmcs`.
   let vmcs02: UInt64?
   let arch: ArchShape?
+  /// State of a vCPU beside `arch`'s first members.
+  private(set) var state: VCPUStateTypes
   /// `kvm_mmu.root.hpa` of a vCPU's `root_mmu`, then those of its `prev_roots`: the tables that KVM has in use for it.
   let roots: [UInt64]
   /// Of the guests' memory.
@@ -32,6 +34,7 @@ struct KVMTypes: Sendable, Equatable {
   static let modules = ["kvm_intel", "kvm"]
   static let leads: [String: [String]] = [
     "kvm_vcpu": ["vcpu_vmx.vcpu"], "kvm": ["kvm_vcpu.kvm"], "mm_struct": ["kvm.mm"],
+    "task_struct": ["kvm_vcpu.wait.task"], "kvm_lapic": ["kvm_vcpu.arch.apic"],
   ].merging(SlotTypes.leads) { $1 }
   /// Members stand within so many bytes: 5.10's `struct kvm` has 188 KiB, a `vcpu_vmx` 12 KiB at most.
   private static let reach: UInt64 = 1 << 20
@@ -58,6 +61,13 @@ struct KVMTypes: Sendable, Equatable {
     arch = Self.arch(types)
     roots = Self.roots(types)
     slots = Result { () throws(TypeFault) in try SlotTypes(types) }
+    state = VCPUStateTypes(types, hasVendor: vcpu != nil)
+  }
+
+  /// With what takes the kernel's symbols, too.
+  init(_ kernel: DescribedKernel) throws(TypeFault) {
+    try self.init(kernel.types)
+    state.order = Result { () throws(UserReturnMSRsFault) in try UserReturnMSRs(kernel) }
   }
 
   /// Bytes from the start of a type to a member of it.
