@@ -117,7 +117,7 @@ extension HostBuilder {
     let root = try space.allocate(spec.hasPTI ? 2 : 1, alignment: spec.hasPTI ? 2 : 1) << 12
     let process = PageTables(root: root, levels: kernel.tables.levels)
     let slots = try mapMemory(index, ept: &ept, process: process)
-    for device in image.spec.devices {
+    for device in image.spec.devices + image.spec.strays {
       for page in 0..<UInt64(device.range.count) >> 12 {
         try ept.map(
           device.range.lowerBound + page << 12, to: (device.frame + page) << 12, leaf: .device, in: &space)
@@ -141,7 +141,7 @@ extension HostBuilder {
     guest.kvm = kvm
     guest.processTables = process
     guest.eptPointer = ept.pointer
-    guest.hostVirtual = slots.map { ($0.gfn, $0.pages, $0.hva) }
+    guest.hostVirtual = slots.prefix(image.space.ram.count).map { ($0.gfn, $0.pages, $0.hva) }
     let apicAccess = try space.allocatePage()
     let tscOffset = ~space.random.below(1 << 44)
     for (number, vcpu) in image.spec.vcpus.enumerated() {
@@ -231,6 +231,18 @@ extension HostBuilder {
       slots.append(
         KVMMemslots.Slot(gfn: run.lowerBound, pages: UInt64(run.count), hva: hva, id: UInt16(number)))
       hva += UInt64(run.count) << 12 + 1 << 30
+    }
+    // The VMM maps a device's memory, which VFIO gives it, and has a slot for it.
+    for device in image.spec.devices {
+      hva = (hva + 0x3fff_ffff) & ~0x3fff_ffff
+      let pages = UInt64(device.range.count) >> 12
+      for page in 0..<pages {
+        try process.map(
+          hva + page << 12, to: (device.frame + page) << 12, flags: PageTables.Flags.userData, in: &space)
+      }
+      let id = UInt16(slots.count)
+      slots.append(KVMMemslots.Slot(gfn: device.range.lowerBound >> 12, pages: pages, hva: hva, id: id))
+      hva += pages << 12
     }
     return slots
   }

@@ -16,7 +16,8 @@ struct GuestMap: Sendable {
   /// For each root, the guest frames in `present` that it adds to those of the roots before it; nothing for the first,
   /// which has the rest.
   var supplements: [FrameBitmap] = []
-  /// Leaves to frames that the host dump does not know as RAM, in 4 KiB pages.
+  /// Guest frames mapped to frames that the host dump does not know as RAM; empty where only their number was asked for.
+  var devices = FrameBitmap()
   var devicePages: UInt64 = 0
   /// Mapped RAM whose bytes the dump does not hold, by reason.
   var absent: [AbsentReason: UInt64] = [:]
@@ -41,7 +42,7 @@ struct GuestMap: Sendable {
   /// Bytes of memory that the bitmaps take.
   var byteCount: Int {
     let own = absent.values.contains { $0 > 0 } ? known.byteCount : 0
-    return own + present.byteCount + supplements.reduce(0) { $0 + $1.byteCount }
+    return own + present.byteCount + devices.byteCount + supplements.reduce(0) { $0 + $1.byteCount }
   }
 
   /// Ends the building. Where nothing is absent, both bitmaps share their memory.
@@ -53,6 +54,8 @@ struct GuestMap: Sendable {
     for index in supplements.indices { supplements[index].freeze() }
     reached = Set(reached).sorted()
     places = VMCoreInfoSearch.kept(places)
+    devices.freeze()
+    devicePages = devices.count
     knownPages = known.count
     presentPages = present.count
     ram = Self.ram(known)
@@ -64,7 +67,7 @@ struct GuestMap: Sendable {
     let backed = knownPages &+ devicePages
     if isCounted { untouchedPages = pages > backed ? pages - backed : 0 }
     ram = []
-    for slot in slots where !slot.isReadOnly {
+    for slot in slots where !slot.isReadOnly && !isDevice(slot) {
       let bytes = slot.frames.lowerBound << 12..<slot.frames.upperBound << 12
       if let last = ram.last, last.upperBound == bytes.lowerBound {
         ram[ram.count - 1] = last.lowerBound..<bytes.upperBound
@@ -74,10 +77,17 @@ struct GuestMap: Sendable {
     }
   }
 
+  /// What is mapped of a slot is no RAM: a device's registers or memory.
+  private func isDevice(_ slot: MemorySlot) -> Bool {
+    let count = { (frames: FrameBitmap) in frames.rank(slot.frames.upperBound) - frames.rank(slot.frames.lowerBound) }
+    return count(devices) > 0 && count(known) == 0
+  }
+
   /// Forgets which pages there are and keeps their numbers.
   mutating func dropPages() {
     known = FrameBitmap()
     present = FrameBitmap()
+    devices = FrameBitmap()
     supplements = []
     known.freeze()
     present.freeze()

@@ -244,7 +244,8 @@ private struct Part: Sendable {
   var present = FrameBitmap()
   /// Mapped RAM whose bytes the dump does not hold.
   var missing = FrameBitmap()
-  var devicePages: UInt64 = 0
+  /// Mapped frames that are no RAM.
+  var devices = FrameBitmap()
   var absent: [AbsentReason: UInt64] = [:]
   var sources: [MapSource: UInt64] = [:]
   var zeroPages: UInt64 = 0
@@ -252,7 +253,7 @@ private struct Part: Sendable {
   var places: [UInt64] = []
   var counts = MapCounts()
 
-  var byteCount: Int { present.byteCount + missing.byteCount }
+  var byteCount: Int { present.byteCount + missing.byteCount + devices.byteCount }
 
   mutating func look(at run: MapRun, _ watch: GuestMapper.Watch) {
     if run.count == 1 {
@@ -281,7 +282,7 @@ private struct Part: Sendable {
     let frames = run.gpaFrame..<run.gpaFrame + run.count
     switch backing {
     case .dump(.unknown):
-      devicePages += run.count
+      devices.insert(frames)
       return
     case .zero:
       zeroPages += run.count
@@ -301,7 +302,7 @@ private struct Part: Sendable {
   mutating func add(_ other: Part) {
     present.formUnion(other.present)
     missing.formUnion(other.missing)
-    devicePages += other.devicePages
+    devices.formUnion(other.devices)
     absent.merge(other.absent, uniquingKeysWith: +)
     sources.merge(other.sources, uniquingKeysWith: +)
     zeroPages += other.zeroPages
@@ -315,7 +316,7 @@ extension GuestMap {
   fileprivate mutating func add(_ part: Part, supplement: Bool) {
     supplements.append(supplement ? part.present : FrameBitmap())
     present.formUnion(part.present)
-    devicePages += part.devicePages
+    devices.formUnion(part.devices)
     absent.merge(part.absent, uniquingKeysWith: +)
     sources.merge(part.sources, uniquingKeysWith: +)
     zeroPages += part.zeroPages

@@ -77,7 +77,7 @@ import Testing
       """
       host ram 64M cpus 2 kernel 6.1 symbols types
       guest a ram 0-4M linux 6.1.0-a
-        device 5M-5M+8K at 32M
+        stray 5M-5M+8K at 32M
       guest b ram 0-4M linux 6.1.0-b
       """)
     for guest in run.host.liveGuests { try run.expectExact(guest) }

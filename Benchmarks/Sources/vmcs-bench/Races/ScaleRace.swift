@@ -30,7 +30,7 @@ struct ScaleRace {
           - \(input.origin); the file has \(try input.size()) bytes.
           - Guests own 928 GiB; their EPT pages and descriptors are all distinct, ordinary pages share stored pages.
           - Requested: the sum of the `bytes_…` counters of `list --json`.
-          """,
+          """
         ])
     }
   }
