@@ -40,6 +40,8 @@ public struct Inspection: Sendable {
     /// Every page is read and decoded whole, one after the other, here and in the split: the slow way that the fast one
     /// is held against.
     public var isPlain = false
+    /// For what the host's dump lacks of its kernel's symbols and types.
+    public var symbols = SymbolFiles.none
     var decoders = DecoderPool()
 
     public init(
@@ -53,6 +55,8 @@ public struct Inspection: Sendable {
       self.workers = workers
       self.progress = progress
     }
+
+    var question: HostWord.Question { .init(isAsked: !isByContent, files: symbols) }
 
     var mapStorage: MapStorage {
       MapStorage(

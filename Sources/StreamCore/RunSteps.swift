@@ -2,7 +2,7 @@ extension Inspection {
   /// The way through the house, first half: from a host's dump to its guests. Each step stands with its room.
   static func run(_ source: ByteSource, _ options: Options) throws -> Inspection {
     let workers = options.workers
-    let checkpoint = Checkpoint(source, workers)
+    let checkpoint = Checkpoint(source, workers, options.symbols.sources)
     let decoders = options.decoders
     // Open: HostDump.
     let dump = try checkpoint.step { try openHostDump(source) }
@@ -11,7 +11,7 @@ extension Inspection {
     let sources = LayoutSources(of: dump, layout: options.layout, vmcsinfo: options.vmcsinfo)
     findings.note(sources)
     // Ask the host's kernel: Linux, KVM. What it does not name, scan for: Discovery, in one pass for all layouts.
-    let word = try checkpoint.step { HostWord(dump.vmcoreinfo, memory, isAsked: !options.isByContent) }
+    let word = try checkpoint.step { try HostWord(dump.vmcoreinfo, memory, options.question) }
     let scan = try checkpoint.step {
       try HeadScan.run(
         dump, memory, named: options.scans ? nil : word.regionFrames, heads: sources.heads, decoders: decoders,
