@@ -123,8 +123,8 @@ struct Report {
       text += "\nsymbols \(file.name): \(file.of)"
       text += file.buildId.map { ", build id \($0)" } ?? ""
       text += file.proof.map { ", proven by: \($0)\n" } ?? ", not held against the dump\n"
-      for (what, why) in file.gives.sorted(by: { $0.key < $1.key }) { text += "  \(what): \(why)\n" }
-      if file.gives.isEmpty { text += "  not needed\n" }
+      for (what, why) in (file.gives ?? [:]).sorted(by: { $0.key < $1.key }) { text += "  gives \(what): \(why)\n" }
+      if file.gives == nil { text += "  not needed\(file.aside.map { ": \($0)" } ?? "")\n" }
     }
     return text
   }

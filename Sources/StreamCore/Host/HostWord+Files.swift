@@ -4,7 +4,8 @@ extension HostWord {
     let used = files.all.map { file in
       let entry = files.log[file.path]
       return Manifest.SymbolFileUsed(
-        name: file.name, of: file.subject, buildId: file.buildID, proof: entry.proof, gives: entry.given)
+        name: file.name, of: file.subject, buildId: file.buildID, proof: entry.proof,
+        gives: entry.given.isEmpty ? nil : entry.given, aside: entry.aside)
     }
     return used.isEmpty ? nil : used
   }

@@ -7,7 +7,9 @@ extension Manifest {
     public var buildId: String?
     /// What says that it is of the dump's kernel; absent: it was not held against it.
     public var proof: String?
-    /// What was taken from it, "symbols" or "types", and why not from the dump.
-    public var gives: [String: String]
+    /// "symbols", "types": what was taken from it, and why not from the dump; absent: it was not needed.
+    public var gives: [String: String]?
+    /// Why it was left aside.
+    public var aside: String?
   }
 }

@@ -6,17 +6,25 @@ extension DescribedKernel {
     guard !files.modules.isEmpty else { return }
     for (name, file) in files.modules { try ModuleFile.checkRelease(file, name, info) }
     let faults: [String: TypeFault]
-    // Without the kernel's own types a module's mean nothing.
-    do throws(TypeFault) { faults = try types.faults() } catch { return }
+    do throws(TypeFault) { faults = try types.faults() } catch {
+      for file in files.modules.values {
+        files.log.note(file, isLeftAsideFor: "a module's types mean nothing without those of the kernel: \(error)")
+      }
+      return
+    }
     let list = loadedModules()
     for name in files.modules.keys.sorted() {
       guard let file = files.modules[name] else { continue }
       let place = ((try? types.module(name)) ?? nil) ?? list?[name]
       // The list is whole, and the module is not in it.
-      if place == nil, let list, list.cut == nil, list.nameless.isEmpty { continue }
+      if place == nil, let list, list.cut == nil, list.nameless.isEmpty {
+        files.log.note(file, isLeftAsideFor: "its module is not loaded")
+        continue
+      }
       moduleFiles[name] = try ModuleFile(file, name, at: place, reader, info, files.log)
-      guard let fault = faults[name], let bytes = try file.typeBytes() else { continue }
-      if (try? types.fill(name, with: bytes)) != nil { files.log.note(file, gives: "types", because: "\(fault)") }
+      guard !types.hasTypes(of: name), let bytes = try file.typeBytes(), (try? types.fill(name, with: bytes)) != nil
+      else { continue }
+      files.log.note(file, gives: "types", because: "\(faults[name] ?? .noModule(name, cut: nil))")
     }
   }
 }

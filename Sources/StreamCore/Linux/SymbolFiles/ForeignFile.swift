@@ -28,6 +28,9 @@ enum ForeignFile {
       return "a package or an archive; expected an ELF file, take the vmlinux or the modules out of it "
         + "(dpkg-deb -x, rpm2cpio)"
     }
+    if header.starts(with: "KDUMP".utf8) {
+      return "a dump, which has no symbols; expected the vmlinux or a module of the host's kernel"
+    }
     if header.isEmpty { return "empty; expected the vmlinux or a module of the host's kernel" }
     let bytes = header.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
     return "no ELF file, it begins with \(bytes); expected the vmlinux or a module of the host's kernel"

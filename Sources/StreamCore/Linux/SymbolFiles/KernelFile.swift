@@ -73,14 +73,10 @@ struct KernelFile: Sendable {
       bytes.count > own.count
     else { return nil }
     let wanted = bytes.prefix { $0 != 0 }
-    guard wanted == own[...] else { throw other(file, "'\(text(own))'", "'\(text(Array(wanted)))'", info) }
+    guard wanted == own[...] else {
+      throw other(file, "'\(SymbolFile.printable(own))'", "'\(SymbolFile.printable(wanted))'", info)
+    }
     return "linux_banner"
-  }
-
-  /// Printable ASCII alone: it goes to a terminal.
-  private static func text(_ bytes: [UInt8]) -> String {
-    String(decoding: bytes.prefix(160).map { (0x20...0x7e).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
-      .split(separator: "?").joined(separator: "?")
   }
 
   /// "Linux version …" as the file has it, `nil` where it keeps no such bytes.

@@ -37,7 +37,9 @@ struct ModuleFile: Sendable {
       pointer.rawValue == 0 ? nil : try? reader.text(at: pointer, limit: 64)
     }
     if let own = file.srcversion, let loaded, !loaded.isEmpty {
-      guard own == loaded else { throw Self.other(file, name, "srcversion \(own)", loaded) }
+      guard own == loaded else {
+        throw Self.other(file, name, "srcversion \(own)", SymbolFile.printable(loaded.utf8))
+      }
       log.note(file, isProvenBy: "srcversion of the loaded module")
       return
     }

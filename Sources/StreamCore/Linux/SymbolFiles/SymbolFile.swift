@@ -44,7 +44,9 @@ struct SymbolFile: Sendable {
       srcversion = nil
       return
     }
-    guard object[".gnu.linkonce.this_module"] != nil, let name = words["name"] ?? Self.name(of: object.file.path) else {
+    guard object[".gnu.linkonce.this_module"] != nil, let name = words["name"] ?? Self.name(of: object.file.path),
+      name.utf8.count < ModuleTypeOffsets.nameBytes
+    else {
       throw .refused(
         path: object.file.path, why: "an object file that is no kernel module; expected kvm.ko or kvm-intel.ko as built")
     }
@@ -58,6 +60,11 @@ struct SymbolFile: Sendable {
     guard let id = notes.first(where: { $0.name == "GNU" && $0.type == 3 })?.descriptor, (4...64).contains(id.count)
     else { return nil }
     return Self.hexadecimal(id)
+  }
+
+  /// The printable ASCII of bytes that go into a message.
+  static func printable(_ bytes: some Collection<UInt8>) -> String {
+    String(decoding: bytes.prefix(160).filter { (0x20...0x7e).contains($0) }, as: UTF8.self)
   }
 
   static func hexadecimal(_ bytes: [UInt8]) -> String {
@@ -100,7 +107,7 @@ struct SymbolFile: Sendable {
       guard let word = info.split(separator: 0).first(where: { $0.starts(with: start) }), word.count < 256 else {
         continue
       }
-      words[key] = String(decoding: word.dropFirst(start.count), as: UTF8.self)
+      words[key] = printable(word.dropFirst(start.count))
     }
     return words
   }

@@ -5,6 +5,8 @@ final class SymbolFileLog: Sendable {
   struct Entry: Sendable, Equatable {
     /// What says that it is of the dump's kernel; `nil`: nothing was asked.
     var proof: String?
+    /// Why it was left aside, "its module is not loaded".
+    var aside: String?
     /// "symbols", "types", with the reason why the dump's own did not do.
     var given: [String: String] = [:]
   }
@@ -16,6 +18,10 @@ final class SymbolFileLog: Sendable {
 
   func note(_ file: SymbolFile, isProvenBy proof: String) {
     entries.withLock { $0[file.path, default: Entry()].proof = proof }
+  }
+
+  func note(_ file: SymbolFile, isLeftAsideFor why: String) {
+    entries.withLock { $0[file.path, default: Entry()].aside = why }
   }
 
   /// The first reason counts.

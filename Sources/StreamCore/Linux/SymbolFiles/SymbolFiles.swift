@@ -17,7 +17,8 @@ public struct SymbolFiles: Sendable {
   public init(paths: [String], mapped: Bool = true) throws(SymbolFileError) {
     var kernel: SymbolFile?
     var modules: [String: SymbolFile] = [:]
-    for path in paths {
+    for (index, path) in paths.enumerated() {
+      guard !paths[..<index].contains(path) else { throw .refused(path: path, why: "given twice; give it once") }
       let opened: InputFile
       do throws(SystemError) { opened = try InputFile(path: path, mapped: mapped) } catch { throw .unreadable(error) }
       let file = try SymbolFile(ObjectFile(opened))
