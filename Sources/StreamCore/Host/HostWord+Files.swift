@@ -13,7 +13,9 @@ extension HostWord {
   /// What is to be said of files that do not do what they were given for, one line each.
   var fileRemarks: [String] {
     if kernel == nil {
-      return files.all.map { "\($0.path) is not used: the dump has no VMCOREINFO, which would tell whether it is of its kernel" }
+      return files.all.map {
+        "\($0.path) is not used: the dump has no VMCOREINFO, which would tell whether it is of its kernel"
+      }
     }
     guard why != nil, listed?.types.vcpu == nil else { return [] }
     return files.all.filter { $0.types == nil }.map(\.typesRemedy)

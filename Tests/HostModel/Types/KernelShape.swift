@@ -27,6 +27,12 @@ public struct KernelShape: Sendable {
   /// Modules keep their BTF, since 5.11.
   public let hasModuleTypes: Bool
 
+  /// `module_sect_attrs` has plain attributes, since 6.14; kernels of this kind are built with the modules' build ids.
+  var hasPlainSections: Bool { symbolForm == .entry }
+  /// Of `module_sect_attrs`: where its entries stand, and bytes of one.
+  var sectionsPlace: UInt64 { hasPlainSections ? 40 : 48 }
+  var sectionSize: UInt64 { hasPlainSections ? 64 : 72 }
+
   // struct task_struct
   var tgid: UInt64 { pid + 4 }
   var tasks: UInt64 { pid - 144 }

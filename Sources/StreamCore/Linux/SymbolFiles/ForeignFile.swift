@@ -17,8 +17,8 @@ enum ForeignFile {
     }
     // The setup header of a bzImage. Source: Documentation/arch/x86/boot.rst.
     if (try? file.read(at: 0x202, count: 4)) == Array("HdrS".utf8) {
-      return "a compressed kernel (bzImage, vmlinuz); expected the vmlinux that it was made of, which has symbols, or at "
-        + "least: scripts/extract-vmlinux \(path) > vmlinux"
+      return "a compressed kernel (bzImage, vmlinuz); expected the vmlinux that it was made of, which has symbols, "
+        + "or at least: scripts/extract-vmlinux \(path) > vmlinux"
     }
     if header.starts(with: [0x9f, 0xeb]) {
       return "BTF alone, and nothing in it says of which kernel; expected a vmlinux that has it as .BTF, "

@@ -24,8 +24,8 @@ struct KernelFile: Sendable {
     guard let proof else {
       throw .refused(
         path: file.path,
-        why: "nothing in the dump says whether it is of its kernel, \(info.osrelease): neither has the file or the dump a "
-          + "build id, nor can both be compared by linux_banner")
+        why: "nothing in the dump says whether it is of its kernel, \(info.osrelease): there is no build id in both, "
+          + "nor linux_banner; give the vmlinux as it was linked")
     }
     log.note(file, isProvenBy: proof)
   }
@@ -115,8 +115,8 @@ struct KernelFile: Sendable {
     guard key != nil || shifts.count >= proofs else {
       throw .refused(
         path: file.path,
-        why: "where the kernel was moved to is not known: VMCOREINFO has no KERNELOFFSET, and the file \(shifts.count) of "
-          + "its symbols; expected \(proofs)")
+        why: "where the kernel was moved to is not known: VMCOREINFO has no KERNELOFFSET, and the file \(shifts.count) "
+          + "of its symbols; expected \(proofs)")
     }
     return shift
   }

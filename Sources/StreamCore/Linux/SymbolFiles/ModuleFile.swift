@@ -29,7 +29,8 @@ struct ModuleFile: Sendable {
       SymbolFile.buildID(of: Note.parse(reader.kernel.readable(place, upTo: Self.noteBytes).bytes, limit: 1).notes)
     }
     if let own = file.buildID, let wanted = kept ?? noted {
-      guard own == wanted else { throw Self.other(file, name, "build id \(own)", wanted) }
+      // Either can be damaged.
+      guard own == kept || own == noted else { throw Self.other(file, name, "build id \(own)", wanted) }
       log.note(file, isProvenBy: "build id of the loaded module")
       return
     }
@@ -58,15 +59,15 @@ struct ModuleFile: Sendable {
     else { return }
     throw .refused(
       path: file.path,
-      why: "the module \(name) of another kernel: found \(release), expected \(info.osrelease), as the dump has; give the "
-        + "module of that kernel")
+      why: "the module \(name) of another kernel: found \(release), expected \(info.osrelease), as the dump has; "
+        + "give the module of that kernel")
   }
 
   private static func other(_ file: SymbolFile, _ name: String, _ found: String, _ wanted: String) -> SymbolFileError {
     .refused(
       path: file.path,
-      why: "another build of the module \(name): found \(found), expected \(wanted), as the dump has; give the module of "
-        + "that build")
+      why: "another build of the module \(name): found \(found), expected \(wanted), as the dump has; "
+        + "give the module of that build")
   }
 
   /// The values of the names that the file has and whose sections are known.

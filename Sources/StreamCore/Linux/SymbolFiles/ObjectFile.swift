@@ -115,7 +115,8 @@ struct ObjectFile: Sendable {
     let names = shortNames == 0xffff ? Int(first.load(40, as: UInt32.self) ?? 0) : Int(shortNames)
     guard (1...sectionLimit).contains(count), names < Int(count) else {
       throw .refused(
-        path: file.path, why: "\(count) sections, names in section \(names); expected 1 to \(sectionLimit) and one of them")
+        path: file.path,
+        why: "\(count) sections, names in section \(names); expected 1 to \(sectionLimit) and one of them")
     }
     let (end, overflows) = offset.addingReportingOverflow(count * UInt64(headerSize))
     guard !overflows, end <= file.size else { throw cut("the table of sections", end) }

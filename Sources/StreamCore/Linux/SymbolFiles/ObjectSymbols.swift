@@ -53,7 +53,7 @@ struct ObjectSymbols: Sendable {
         try file.lend(at: symbols + UInt64(first * Self.symbolBytes), count: size) { table in
           Self.look(table, text, byInitial) { name, value in
             let known = found[name, default: []]
-          if known.count < Self.valueLimit, !known.contains(value) { found[name, default: []].append(value) }
+            if known.count < Self.valueLimit, !known.contains(value) { found[name, default: []].append(value) }
           }
         }
       }

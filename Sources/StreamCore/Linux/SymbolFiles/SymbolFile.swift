@@ -48,7 +48,8 @@ struct SymbolFile: Sendable {
       name.utf8.count < ModuleTypeOffsets.nameBytes
     else {
       throw .refused(
-        path: object.file.path, why: "an object file that is no kernel module; expected kvm.ko or kvm-intel.ko as built")
+        path: object.file.path, why: "an object file that is no kernel module; expected kvm.ko or kvm-intel.ko as built"
+      )
     }
     kind = .module(name)
     vermagic = words["vermagic"]
