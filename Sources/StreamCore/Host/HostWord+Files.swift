@@ -18,7 +18,10 @@ extension HostWord {
       }
     }
     guard why != nil, listed?.types.vcpu == nil else { return [] }
-    return files.all.filter { $0.types == nil }.map(\.typesRemedy)
+    return files.all.compactMap { file in
+      files.log[file.path].aside.map { "\(file.path) is not used: \($0)" }
+        ?? (file.types == nil ? file.typesRemedy : nil)
+    }
   }
 }
 

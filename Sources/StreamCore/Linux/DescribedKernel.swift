@@ -87,13 +87,9 @@ struct DescribedKernel: Sendable {
   /// The different values of a symbol, at least one.
   func values(_ name: String, of module: String? = nil) throws(KernelSymbolFault) -> [SymbolValue] {
     if let module {
-      do throws(KernelSymbolFault) {
-        if let values = try ownValues(name, of: module) { return values }
-      } catch {
-        guard let file = moduleFiles[module], let values = file.values(of: [name])[name] else { throw error }
-        file.log.note(file.file, gives: "symbols", because: "\(error)")
-        return values
-      }
+      let own = Result { () throws(KernelSymbolFault) in try ownValues(name, of: module) }
+      if let filled = moduleFiles[module]?.filling(own, of: name) { return filled }
+      if let values = try own.get() { return values }
     }
     guard let values = symbols.values(of: [name])[name], !values.isEmpty else {
       throw symbols.fault(of: name).map { .unreadable(name, $0) } ?? .noSymbol(name)

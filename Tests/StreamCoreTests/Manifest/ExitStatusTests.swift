@@ -64,6 +64,8 @@ typealias Status = StreamCore.ExitStatus
         LayoutInputError.noLayout(path: "a", .missing(header: "id")),
         .badLayout(path: "a", why: #"the header line "id" is missing"#)
       ),
+      (SymbolFileError.unreadable(system), .input(.system(system))),
+      (SymbolFileError.refused(path: "a", why: "b"), .badSymbols(path: "a", why: "b")),
     ] as [(any Error, Failure)])
   func everyRoomsErrorComesToItsFailure(error: any Error, failure: Failure) {
     #expect(Failure(error) == failure)
@@ -89,7 +91,7 @@ typealias Status = StreamCore.ExitStatus
     .bad_pages: true, .damaged_input: true, .first_cr3: false, .forged: true, .incomplete: true, .input: false,
     .layout_refused: false, .map_incomplete: true, .map_too_large: true, .no_identity: false, .no_vmcoreinfo: false,
     .no_vmcs: true, .not_written: true, .other_vmcoreinfo: false, .unknown_registers: true, .unseen_vm: true,
-    .vmcsinfo: false, .vmx_abort: false,
+    .vmcsinfo: false, .vmx_abort: false, .symbols: false,
   ]
 
   @Test(arguments: WarningCode.allCases)

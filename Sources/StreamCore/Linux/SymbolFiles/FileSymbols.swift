@@ -35,7 +35,7 @@ struct FileSymbols: SymbolSource {
   }
 }
 
-/// A kernel's own symbols, and where they lack one, those of its vmlinux.
+/// A kernel's own symbols, and where they lack one or have it wrong, those of its vmlinux.
 struct FilledSymbols: SymbolSource {
   /// `nil` where the dump does not show them.
   private let own: KernelSymbols?
@@ -54,15 +54,21 @@ struct FilledSymbols: SymbolSource {
   }
 
   func values(of wanted: Set<String>) -> [String: [SymbolValue]] {
-    var values = own?.values(of: wanted).filter { !$0.value.isEmpty } ?? [:]
-    let missing = wanted.filter { values[$0] == nil }
-    guard !missing.isEmpty else { return values }
-    for (name, others) in others.values(of: missing) {
-      let why = fault.map { "\($0)" } ?? own?.fault(of: name).map { "the address of \(name): \($0)" }
-      file.log.note(file.file, gives: "symbols", because: why ?? "kallsyms has no \(name)")
+    var values = own?.values(of: wanted) ?? [:]
+    for (name, others) in others.values(of: wanted) {
+      let own = values[name] ?? []
+      // kallsyms may have fewer of one name; what it has must be among the file's.
+      guard own.isEmpty || !Set(own).isSubset(of: others) else { continue }
+      file.log.note(file.file, gives: "symbols", because: why(name, own))
       values[name] = others
     }
     return values
+  }
+
+  private func why(_ name: String, _ values: [SymbolValue]) -> String {
+    if let fault { return "\(fault)" }
+    if !values.isEmpty { return "kallsyms has another \(name)" }
+    return own?.fault(of: name).map { "the address of \(name): \($0)" } ?? "kallsyms has no \(name)"
   }
 
   func fault(of name: String) -> KernelReadFault? { own?.fault(of: name) }

@@ -70,6 +70,18 @@ struct ModuleFile: Sendable {
         + "give the module of that build")
   }
 
+  /// The values of a name where the dump's own cannot be had, or are none of the file's; `nil`: the dump's own do.
+  func filling(_ own: Result<[SymbolValue]?, KernelSymbolFault>, of name: String) -> [SymbolValue]? {
+    guard let others = values(of: [name])[name] else { return nil }
+    switch own {
+    // The module is not loaded, or has what the file has.
+    case .success(let values) where values.map { Set($0).isSubset(of: others) } ?? true: return nil
+    case .success: log.note(file, gives: "symbols", because: "the module has another \(name)")
+    case .failure(let why): log.note(file, gives: "symbols", because: "\(why)")
+    }
+    return others
+  }
+
   /// The values of the names that the file has and whose sections are known.
   func values(of wanted: Set<String>) -> [String: [SymbolValue]] {
     guard let sections, let symbols = file.symbols else { return [:] }

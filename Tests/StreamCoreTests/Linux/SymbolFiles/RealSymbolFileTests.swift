@@ -8,8 +8,8 @@ import Testing
 /// /proc/kallsyms as they were linked, and the types of the dump.
 @Suite(.enabled(if: KVMRealHost.isThere, "VMCS_SPLIT_DUMPS names no folder"))
 struct RealSymbolFileTests {
-  /// The memory of a dump, with stretches of the kernel's image overwritten.
-  private struct Torn: PhysicalMemory {
+  /// The memory of a dump, with pages overwritten.
+  struct Torn: PhysicalMemory {
     let memory: HostMemory
     let frames: Set<UInt64>
 
@@ -98,6 +98,24 @@ struct RealSymbolFileTests {
     let other = try RealSymbolsTests.Host("new7")
     #expect(throws: SymbolFileError.self) {
       try HostWord(other.info, other.memory, .init(files: haswell.files.open()))
+    }
+  }
+
+  @Test(arguments: ["haswell", "new7"])
+  func `the sections of loaded modules are found, and their notes`(name: String) throws {
+    let host = try RealSymbolsTests.Host(name)
+    let described = try DescribedKernel(try host.kernel(), host.info, modules: ["kvm_intel", "kvm"])
+    let list = try #require(described.loadedModules())
+    for module in ["kvm", "kvm_intel"] {
+      let sections = try ModuleSections(of: #require(list[module]), described.reader)
+      let note = try #require(sections.places[".note.gnu.build-id"])
+      let bytes = try described.kernel.read(note, count: 36)
+      #expect(SymbolFile.buildID(of: Note.parse(bytes).notes)?.count == 40)
+      // The sections' starts lie among the module's own symbols.
+      let text = try #require(sections.places[".text"]).rawValue
+      let own = host.truth.filter { $0.key.hasPrefix(module + ":") }.values.joined()
+      #expect(own.contains { $0 >= text && $0 < text + 0x10000 })
+      #expect(sections.places.count > 20 && sections.places.count < 100)
     }
   }
 }

@@ -94,6 +94,33 @@ import Testing
     #expect(text.contains("init_uts_ns is moved by ") && text.contains(" as KERNELOFFSET"), "\(text)")
   }
 
+  /// One entry of the dump's table of addresses, changed so that all others still agree.
+  @Test func aDamagedAddressIsTheFiles() throws {
+    var host = try Self.host("6.1")
+    let table = try #require(host.structures("kallsyms_offsets").first?.parts.first)
+    let base = try #require(host.structures("kallsyms_relative_base").first?.parts.first)
+    let truth = host.kernel.stext + BuiltKernel.DataPlace.modules
+    let entry = UInt32(truncatingIfNeeded: host.memory.load(base.lowerBound) &- 1 &- truth)
+    let place = try #require(
+      stride(from: table.lowerBound, to: table.upperBound, by: 4).first { place in
+        host.memory.bytes(at: place, count: 4).load(0) == entry
+      })
+    host.space.memory.write(LittleEndian.bytes(entry ^ 0x100), at: place)
+    var files = try GivenFiles()
+    try files.add(host.vmlinux, as: "vmlinux")
+    let opened = try files.open()
+    let dump = try openHostDump(path: files.directory.write(host.kdump(.raw), as: "host.dump"))
+    let info = try #require(dump.vmcoreinfo)
+    let kernel = try LinuxKernel(vmcoreinfo: info, memory: HostMemory(dump))
+    let alone = try DescribedKernel(kernel, info)
+    let file = try KernelFile(opened, #require(opened.kernel), info, kernel)
+    let filled = try DescribedKernel(kernel, info, file: file)
+    #expect(try alone.symbol("modules").rawValue == truth ^ 0x100)
+    #expect(try filled.symbol("modules").rawValue == truth)
+    #expect(opened.log[files.paths[0]].given == ["symbols": "kallsyms has another modules"])
+    #expect(try filled.symbol("btf_modules") == alone.symbol("btf_modules"))
+  }
+
   @Test func aModuleThatIsNotLoadedIsLeftAside() throws {
     let host = try Self.host("6.1")
     let good = try #require(host.moduleFile("kvm_intel"))
