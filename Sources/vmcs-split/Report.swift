@@ -124,7 +124,11 @@ struct Report {
       text += file.buildId.map { ", build id \($0)" } ?? ""
       text += file.proof.map { ", proven by: \($0)\n" } ?? ", not held against the dump\n"
       for (what, why) in (file.gives ?? [:]).sorted(by: { $0.key < $1.key }) { text += "  gives \(what): \(why)\n" }
-      if file.gives == nil { text += "  not needed\(file.aside.map { ": \($0)" } ?? "")\n" }
+      if let aside = file.aside {
+        text += "  left aside: \(aside)\n"
+      } else if file.gives == nil {
+        text += "  not needed\n"
+      }
     }
     return text
   }

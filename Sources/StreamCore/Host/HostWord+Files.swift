@@ -5,7 +5,7 @@ extension HostWord {
       let entry = files.log[file.path]
       return Manifest.SymbolFileUsed(
         name: file.name, of: file.subject, buildId: file.buildID, proof: entry.proof,
-        gives: entry.given.isEmpty ? nil : entry.given, aside: entry.aside)
+        gives: entry.given.isEmpty ? nil : entry.given, aside: entry.aside ?? (entry.proof == nil ? why : nil))
     }
     return used.isEmpty ? nil : used
   }

@@ -42,6 +42,9 @@ struct DescribedKernel: Sendable {
     if let file, let others = file.symbols(expecting: names) {
       symbols = FilledSymbols(own, others, file)
     } else {
+      if case .failure = own, let file {
+        file.log.note(file.file, isLeftAsideFor: "it has no symbols (.symtab), which the dump lacks, too")
+      }
       symbols = try own.get()
     }
     self.init(kernel, symbols: symbols, modules: modules, leads: leads, file: file)

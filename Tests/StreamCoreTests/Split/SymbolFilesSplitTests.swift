@@ -1,3 +1,4 @@
+import Foundation
 import HostModel
 import HostRecipes
 import Testing
@@ -94,6 +95,21 @@ import Testing
     }
   }
 
+  /// A vmlinux without its table has types, and no way to them where the dump has no names.
+  @Test func namesThatNobodyHasAreSaidToBeMissing() throws {
+    let good = try Self.host("6.1")
+    let names = try #require(good.structures("kallsyms_token_index").first)
+    var vmlinux = try #require(good.vmlinux)
+    vmlinux.symbols = []
+    var files = try GivenFiles()
+    try files.add(vmlinux, as: "vmlinux")
+    try expectWhole(good, files, [], "nothing is missing")
+    let run = try run(good.overwriting(names, with: 0xff), files)
+    #expect(run.manifest.discovery?.way == "content" && run.manifest.guests.count == 2)
+    let told = run.manifest.warnings.first { $0.code == .symbols }
+    #expect(told?.text.hasSuffix("is not used: it has no symbols (.symtab), which the dump lacks, too") == true)
+  }
+
   /// A vmlinux with debug information alone has symbols and no types, and the way to some is named.
   @Test func typesThatNobodyHasAreSaidToBeMissing() throws {
     let good = try Self.host("6.1")
@@ -105,10 +121,42 @@ import Testing
     let run = try run(good.overwriting(types, with: 0xff), files)
     #expect(run.manifest.discovery?.way == "content")
     #expect(run.manifest.guests.count == 2)
-    let told = run.manifest.warnings.first { $0.code == .symbols }
+    let told = run.manifest.warnings.first { $0.code == .symbols }?.text ?? ""
     #expect(
-      told?.text.hasSuffix("/vmlinux has no types (.BTF), only debug information; pahole -J adds them") == true,
-      "\(run.manifest.warnings)")
+      told.contains("/vmlinux has no types (.BTF), only debug information, from which they are made by: "), "\(told)")
     #expect(run.manifest.exitStatus == .complete)
+    // Types that cannot be read are none.
+    vmlinux = try #require(good.vmlinux)
+    vmlinux[".BTF"]?.bytes[0] = 0
+    files = try GivenFiles()
+    try files.add(vmlinux, as: "vmlinux")
+    try expectWhole(good, files, [], "nothing is missing")
+    let other = try self.run(good.overwriting(types, with: 0xff), files)
+    let text = other.manifest.warnings.first { $0.code == .symbols }?.text ?? ""
+    #expect(text.hasSuffix("/vmlinux is not used: its types (.BTF): no BTF: the magic 0xeb9f is missing"), "\(text)")
+  }
+
+  /// With debug information a vmlinux is larger than memory may be: only what is needed of it is read.
+  @Test func ofAHugeFileLittleIsRead() throws {
+    let host = try Self.host("6.1")
+    let names = try #require(host.structures("kallsyms_token_index").first)
+    let object = try #require(host.vmlinux)
+    var bytes = object.bytes
+    let end = UInt64(bytes.count)
+    let size: UInt64 = 5 << 30
+    let index = try #require(object.sections.firstIndex { $0.name == ".debug_info" })
+    let header = Int(try #require(bytes.load(40, as: UInt64.self))) + (index + 1) * 64
+    bytes.replaceSubrange(header + 24..<header + 40, with: LittleEndian.bytes([end, size - end]))
+    let directory = try RecipeDirectory()
+    let dump = try directory.write(host.overwriting(names, with: 0xff).kdump(.lzo), as: "host")
+    let file = try directory.write(bytes, as: "vmlinux")
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: file))
+    try handle.truncate(atOffset: size)
+    try handle.close()
+    for options in [["list"], ["list", "--plain"]] {
+      let outcome = try BuiltTool().run(options + [dump, "--symbols", file], in: directory)
+      #expect(outcome.status == 0 && !outcome.messages.contains("by content"), "\(outcome.messages)")
+      #expect(outcome.peak < 200 << 20)
+    }
   }
 }

@@ -57,8 +57,8 @@ struct FilledSymbols: SymbolSource {
     var values = own?.values(of: wanted) ?? [:]
     for (name, others) in others.values(of: wanted) {
       let own = values[name] ?? []
-      // kallsyms may have fewer of one name; what it has must be among the file's.
-      guard own.isEmpty || !Set(own).isSubset(of: others) else { continue }
+      // Of one name either may have fewer.
+      guard Set(own).isDisjoint(with: others) else { continue }
       file.log.note(file.file, gives: "symbols", because: why(name, own))
       values[name] = others
     }

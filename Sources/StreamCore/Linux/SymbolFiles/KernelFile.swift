@@ -38,7 +38,9 @@ struct KernelFile: Sendable {
   // MARK: Proof
 
   private static func proof(of file: SymbolFile, by info: VMCoreInfo) throws(SymbolFileError) -> String? {
-    guard let own = file.buildID, let wanted = info["BUILD-ID"]?.lowercased(), !wanted.isEmpty else { return nil }
+    guard let own = file.buildID, let wanted = info["BUILD-ID"]?.lowercased(),
+      wanted.contains(where: { $0 != "0" })
+    else { return nil }
     guard own == wanted else { throw other(file, "build id \(own)", "\(wanted)", info) }
     return "build id in VMCOREINFO"
   }
@@ -109,7 +111,7 @@ struct KernelFile: Sendable {
       let moved = all.map { hex($0) }.sorted().joined(separator: " or ")
       throw .refused(
         path: file.path,
-        why: "the vmlinux of another kernel: \(name) is moved by \(moved), expected \(hex(shift)) as "
+        why: "its addresses are not the running kernel's: \(name) is moved by \(moved), expected \(hex(shift)) as "
           + "\(key == nil ? shifts[0].name : "KERNELOFFSET"); give the vmlinux of \(info.osrelease)")
     }
     guard key != nil || shifts.count >= proofs else {

@@ -74,8 +74,8 @@ struct ModuleFile: Sendable {
   func filling(_ own: Result<[SymbolValue]?, KernelSymbolFault>, of name: String) -> [SymbolValue]? {
     guard let others = values(of: [name])[name] else { return nil }
     switch own {
-    // The module is not loaded, or has what the file has.
-    case .success(let values) where values.map { Set($0).isSubset(of: others) } ?? true: return nil
+    // The module is not loaded, or has what the file has, if not all of it.
+    case .success(let values) where values.map { !Set($0).isDisjoint(with: others) } ?? true: return nil
     case .success: log.note(file, gives: "symbols", because: "the module has another \(name)")
     case .failure(let why): log.note(file, gives: "symbols", because: "\(why)")
     }
@@ -90,7 +90,8 @@ struct ModuleFile: Sendable {
       var found: [SymbolValue] = []
       for value in values {
         guard value.section < all.count, value.value <= all[value.section].size,
-          let start = sections.places[all[value.section].name]
+          // Each CPU has its own.
+          !all[value.section].name.hasSuffix("percpu"), let start = sections.places[all[value.section].name]
         else { continue }
         let place = SymbolValue.address(start &+ value.value)
         if !found.contains(place) { found.append(place) }

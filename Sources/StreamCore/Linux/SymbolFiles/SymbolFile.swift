@@ -91,8 +91,10 @@ struct SymbolFile: Sendable {
   /// What to do for types that a file lacks.
   var typesRemedy: String {
     if object[".BTF.base"] != nil { return "\(path) was built outside of the kernel's tree (.BTF.base): not read" }
-    let debug = object[".debug_info"] == nil ? "" : ", only debug information"
-    return "\(path) has no types (.BTF)\(debug); pahole -J adds them"
+    let command = kind == .kernel ? "pahole -J \(path)" : "pahole -J --btf_base VMLINUX \(path)"
+    return object[".debug_info"] == nil
+      ? "\(path) has no types (.BTF); give the file of the kernel's debug package"
+      : "\(path) has no types (.BTF), only debug information, from which they are made by: \(command)"
   }
 
   private static func isKernel(_ object: ObjectFile, _ symbols: ObjectSymbols?) -> Bool {

@@ -50,10 +50,17 @@ struct TypeSource: Sendable {
   /// The types of the file, where the dump's own are not whole; `nil`: they are, or the file has none that can be used.
   private func filled() -> BTF? {
     // A read of the file that fails is kept by the file, and whoever ends the step throws it.
-    guard let file, let bytes = (try? file.file.typeBytes()) ?? nil, let types = try? BTF(bytes) else { return nil }
-    guard let why = damage(beside: bytes) else { return nil }
-    file.log.note(file.file, gives: "types", because: why)
-    return types
+    guard let file, let bytes = (try? file.file.typeBytes()) ?? nil, let why = damage(beside: bytes) else {
+      return nil
+    }
+    do throws(BTFFault) {
+      let types = try BTF(bytes)
+      file.log.note(file.file, gives: "types", because: why)
+      return types
+    } catch {
+      file.log.note(file.file, isLeftAsideFor: "its types (.BTF): \(error)")
+      return nil
+    }
   }
 
   /// What the dump's own types lack; `nil`: nothing.

@@ -128,7 +128,7 @@ import Testing
     let base = try BTF(#require(host.spec.fullDescription).types)
     var random = SplitMix64(seed: 31)
     var read = 0
-    for (object, count) in [(host.vmlinux, 1500), (host.moduleFile("kvm_intel"), 1500)] {
+    for (object, count) in [(host.vmlinux, 1000), (host.moduleFile("kvm_intel"), 2000)] {
       let good = try #require(object).bytes
       let table = Int(good.load(40, as: UInt64.self) ?? 0)
       for _ in 0..<count {
