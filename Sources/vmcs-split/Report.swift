@@ -49,7 +49,7 @@ struct Report {
     var table = Table(["GUEST", "NAME", "VCPUS", "RAM", "PAGES", "IN DUMP", "KERNEL"], rightAligned: [0, 2, 3, 4, 5])
     for guest in manifest.guests {
       table.add([
-        "\(guest.id)", guest.name, "\(guest.vcpus.count)", megabytes(guest.ramBytes), "\(guest.pages.ept)",
+        "\(guest.id)", guest.name, "\(guest.vcpus.count)", megabytes(guest.ramBytes), count(guest.pages.known),
         guest.storedShare, guest.osrelease ?? "-",
       ])
     }
@@ -61,7 +61,7 @@ struct Report {
       ["GUEST", "NAME", "VCPUS", "PAGES", "ZERO", "ABSENT", "BAD", "FILE", "SIZE"], rightAligned: [0, 2, 3, 4, 5, 6, 8])
     for guest in manifest.guests {
       table.add([
-        "\(guest.id)", guest.name, "\(guest.vcpus.count)", "\(guest.pages.ept)",
+        "\(guest.id)", guest.name, "\(guest.vcpus.count)", count(guest.pages.known),
         guest.pages.zero.map { "\($0)" } ?? "-", "\(guest.absentCount)", "\(guest.badPages.count)",
         guest.output?.file ?? "not written",
         guest.output.map { megabytes($0.bytes) } ?? "-",
@@ -160,6 +160,8 @@ struct Report {
     return table.text
   }
 
+  private func count(_ pages: UInt64?) -> String { pages.map { "\($0)" } ?? "-" }
+
   private func megabytes(_ bytes: UInt64) -> String {
     let tenths = (bytes * 10 + 524_288) / 1_048_576
     return "\(tenths / 10).\(tenths % 10) MiB"
@@ -171,9 +173,9 @@ extension Manifest.Guest {
   fileprivate var absentCount: UInt64 { pages.absent.values.reduce(0, +) }
   /// Share of the mapped pages whose bytes the dump holds.
   fileprivate var storedShare: String {
-    guard pages.ept > 0 else { return "-" }
-    let stored = pages.ept - min(pages.ept, absentCount)
-    let tenths = stored * 1000 / pages.ept
+    guard let known = pages.known, known > 0 else { return "-" }
+    let stored = known - min(known, absentCount)
+    let tenths = stored * 1000 / known
     return "\(tenths / 10).\(tenths % 10) %"
   }
 }

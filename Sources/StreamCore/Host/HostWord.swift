@@ -7,6 +7,8 @@ struct HostWord: Sendable {
   private(set) var head: VirtualAddress?
   /// The VMs of its list, where its types are known, too.
   private(set) var listed: ListedVMs?
+  /// Frames of the kernel's zero pages, where its symbols tell.
+  private(set) var zeroFrames = FrameBitmap()
   /// Why its VMs, or their regions, have to be found by content; `nil`: they need not.
   private(set) var why: String?
   /// The kernel describes itself, and the dump has that damaged or not all of it.
@@ -63,14 +65,18 @@ struct HostWord: Sendable {
   private mutating func ask(_ info: VMCoreInfo, _ file: KernelFile?, _ files: SymbolFiles) throws {
     guard let own = try kernel?.get() else { return }
     var described = try DescribedKernel(
-      own, info, modules: KVMTypes.modules, expecting: ["vm_list", "init_task"], leads: KVMTypes.leads, file: file)
+      own, info, modules: KVMTypes.modules,
+      expecting: DescribedKernel.memorySymbols.union(FilePages.symbols).union(["vm_list", "init_task"]),
+      leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 }, file: file)
     try described.add(files, info)
     let head = try described.symbol("vm_list", of: "kvm")
     self.head = head
     let types = try KVMTypes(described.types)
-    var listed = ListedVMs(head: head, types, kernel: own)
+    zeroFrames = described.zeroFrames
+    let processes = ProcessKnowledge(described)
+    var listed = ListedVMs(head: head, types, kernel: own, processes: processes)
     if listed.gap != nil, let open = try? OpenVMs(described, types) {
-      listed = ListedVMs(head: head, types, kernel: own, open: open)
+      listed = ListedVMs(head: head, types, kernel: own, processes: processes, open: open)
     }
     self.listed = listed
     guard types.vcpu == nil else { return }

@@ -3,9 +3,14 @@ extension KernelShape {
   /// Source: include/linux/types.h, rbtree_types.h, xarray.h, maple_tree.h, sched.h, mm_types.h, sched/signal.h, pid.h,
   /// fdtable.h, fs.h and module.h, kernel/bpf/btf.c of Linux 6.1.
   public var structures: [KernelStructure] {
-    KernelShape.lists + KernelShape.trees + [task, memory] + KernelShape.processes + [file, module]
+    (isMaple ? [KernelShape.zapDetails] : []) + KernelShape.lists + KernelShape.trees + [task, memory]
+      + KernelShape.processes + [file, module]
       + KernelShape.moduleParts + moduleSections
   }
+
+  /// As since 5.19. Source: include/linux/mm.h.
+  private static let zapDetails = KernelStructure(
+    "zap_details", size: 16, [("even_cows", 8, .typedef("bool", .u8)), ("zap_flags", 12, .uint)])
 
   private static let lists = [
     KernelStructure(

@@ -33,6 +33,17 @@ public struct KernelShape: Sendable {
   var sectionsPlace: UInt64 { hasPlainSections ? 40 : 48 }
   var sectionSize: UInt64 { hasPlainSections ? 64 : 72 }
 
+  /// Functions that tell how memory management was built. Source: mm/memory-failure.c, migrate.c, rmap.c,
+  /// migrate_device.c.
+  var memoryFunctions: [String] {
+    var names = ["memory_failure", "migrate_pages"]
+    // By age: 4.18, 5.10, then those with modules' types.
+    if pid == 2216 { names.append("migrate_vma") } else { names.append("migrate_vma_setup") }
+    if hasModuleTypes { names.append(hasEntryForm ? "make_device_exclusive" : "make_device_exclusive_range") }
+    return names
+  }
+  private var hasEntryForm: Bool { symbolForm == .entry }
+
   // struct task_struct
   var tgid: UInt64 { pid + 4 }
   var tasks: UInt64 { pid - 144 }
