@@ -16,6 +16,8 @@ public enum Failure: Error, Sendable, Equatable {
   case badLayout(path: String, why: String)
   /// A file or directory that holds no VMCSINFO, and why.
   case badVMCSInfo(path: String, why: String)
+  /// A file given for the host's symbols or types that cannot be used, and why.
+  case badSymbols(path: String, why: String)
   case badAddress(guest: String, address: GPA, why: String)
   case cannotCreate(SystemError)
   case exists(path: String)
@@ -29,7 +31,7 @@ public enum Failure: Error, Sendable, Equatable {
   public func exitStatus(signal: Int32) -> ExitStatus {
     switch self {
     case .input(.system): .cannotOpen
-    case .input, .noLayout, .unsupportedHost, .nothingStored: .unusableInput
+    case .input, .noLayout, .unsupportedHost, .nothingStored, .badSymbols: .unusableInput
     case .noGuest: .noGuest
     case .noSuchGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .badAddress: .wrongUsage
     case .cannotCreate, .exists: .cannotCreate
@@ -47,6 +49,7 @@ extension Failure {
     case let error as HostDumpError: self = .input(error)
     case let error as HostWithoutGuests: self.init(error)
     case let error as LayoutInputError: self.init(error)
+    case let error as SymbolFileError: self.init(error)
     case let error as SystemError: self = .io(error)
     case is Cancelled: self = .cancelled
     case let error as OutputError: self.init(error)
@@ -80,6 +83,13 @@ extension Failure {
     case .unreadable(let error): self = .input(.system(error))
     case .noLayout(let path, let why): self = .badLayout(path: path, why: "\(why)")
     case .noVMCSInfo(let path, let why): self = .badVMCSInfo(path: path, why: "\(why)")
+    }
+  }
+
+  private init(_ error: SymbolFileError) {
+    switch error {
+    case .unreadable(let error): self = .input(.system(error))
+    case .refused(let path, let why): self = .badSymbols(path: path, why: why)
     }
   }
 

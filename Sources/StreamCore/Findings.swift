@@ -50,7 +50,8 @@ struct Findings: Sendable {
     note(scan, of: dump)
     discovery = .init(
       way: word.listed == nil ? "content" : scan.isOfAllPages ? "both" : "kernel",
-      why: word.why ?? word.listed?.gap)
+      why: word.why ?? word.listed?.gap, files: word.usedFiles)
+    for remark in word.fileRemarks { warn(.symbols, remark) }
     if let why = word.why, word.isBroken {
       let what =
         word.listed == nil ? "cannot be asked for its VMs, which" : "does not tell where its vCPUs' VMCSs are, which"

@@ -40,6 +40,8 @@ public struct Inspection: Sendable {
     /// Every page is read and decoded whole, one after the other, here and in the split: the slow way that the fast one
     /// is held against.
     public var isPlain = false
+    /// For what the host's dump lacks of its kernel's symbols and types.
+    public var symbols = SymbolFiles.none
     var decoders = DecoderPool()
 
     public init(
@@ -54,15 +56,18 @@ public struct Inspection: Sendable {
       self.progress = progress
     }
 
+    var question: HostWord.Question { .init(isAsked: !isByContent, files: symbols) }
+
     /// Tables that are read at most to count pages for a list: those of 32 GiB in pages of 4 KiB, EPT's and the VMMs'.
     /// Tests give others.
     var tableLimit: UInt64 = 1 << 15
 
-    var mapStorage: MapStorage {
+    /// - Parameter zeroFrames: of the host's kernel.
+    func mapStorage(zeroFrames: FrameBitmap) -> MapStorage {
       MapStorage(
         extents: purpose == .split ? ExtentStore(capacity: memory.extents) : nil, keepsPages: purpose != .list,
         limit: purpose == .list ? Int(clamping: memory.total / 4) : memory.maps,
-        tableLimit: purpose == .list && !scans ? tableLimit : nil)
+        tableLimit: purpose == .list && !scans ? tableLimit : nil, zeroFrames: zeroFrames)
     }
   }
 

@@ -2,7 +2,7 @@ extension Inspection {
   /// The way through the house, first half: from a host's dump to its guests. Each step stands with its room.
   static func run(_ source: ByteSource, _ options: Options) throws -> Inspection {
     let workers = options.workers
-    let checkpoint = Checkpoint(source, workers)
+    let checkpoint = Checkpoint(source, workers, options.symbols.sources)
     let decoders = options.decoders
     // Open: HostDump.
     let dump = try checkpoint.step { try openHostDump(source) }
@@ -11,7 +11,7 @@ extension Inspection {
     let sources = LayoutSources(of: dump, layout: options.layout, vmcsinfo: options.vmcsinfo)
     findings.note(sources)
     // Ask the host's kernel: Linux, KVM. What it does not name, scan for: Discovery, in one pass for all layouts.
-    let word = try checkpoint.step { HostWord(dump.vmcoreinfo, memory, isAsked: !options.isByContent) }
+    let word = try checkpoint.step { try HostWord(dump.vmcoreinfo, memory, options.question) }
     let scan = try checkpoint.step {
       try HeadScan.run(
         dump, memory, named: options.scans ? nil : word.regionFrames, heads: sources.heads, decoders: decoders,
@@ -25,13 +25,10 @@ extension Inspection {
     }
     findings.note(host)
     // Group, map, identify: Guest.
-    let storage = options.mapStorage
+    let storage = options.mapStorage(zeroFrames: word.zeroFrames)
     let mapping = try checkpoint.step {
-      try GuestMapping(
-        dump: dump, memory: memory, storage: storage, zeroFrames: word.zeroFrames, workers: workers,
-        progress: options.progress
-      )
-      .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)
+      try GuestMapping(dump: dump, memory: memory, storage: storage, workers: workers, progress: options.progress)
+        .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)
     }
     let claims = Claims.settle(mapping.guests)
     let guests = try checkpoint.step { try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, workers) }

@@ -16,6 +16,13 @@ struct CommonOptions: ParsableArguments {
       valueName: "path"))
   var vmcsinfo: String?
 
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "The vmlinux and the modules (kvm.ko, kvm-intel.ko) of the host's kernel, for symbols and types that its dump lacks. "
+        + "The dump stands before this option, or behind another.", valueName: "file"))
+  var symbols: [String] = []
+
   @Option(help: "Worker threads (default: the machine's cores).")
   var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 
@@ -60,6 +67,7 @@ struct CommonOptions: ParsableArguments {
     var options = Inspection.Options(
       purpose, memory: try MemorySize(parsing: memory).budget, layout: try layout.map(Layout.init(file:)),
       vmcsinfo: try vmcsinfo.map(VMCSInfo.init(path:)), workers: workers, progress: progress)
+    options.symbols = try SymbolFiles(paths: symbols, mapped: !plain)
     options.isPlain = plain
     options.scans = scan
     options.isByContent = byContent

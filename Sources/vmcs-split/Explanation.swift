@@ -25,6 +25,7 @@ func explain(_ failure: Failure) -> String {
     return "no layout \"\(wanted)\"; there are: \(known.joined(separator: ", "))"
   case .badLayout(let path, let why): return "\(path): not a layout: \(why)"
   case .badVMCSInfo(let path, let why): return "\(path): not a VMCSINFO: expected \(VMCSInfo.forms), found \(why)"
+  case .badSymbols(let path, let why): return "\(path): \(why)"
   case .badAddress(let guest, let address, let why): return "\(guest): GPA \(address): \(why)"
   case .cannotCreate(let error): return error.description
   case .exists(let path): return "\(path): exists already; --force replaces it"

@@ -101,6 +101,7 @@ struct Report {
       text += "\nlayout \(layout.id) (\(layout.source)):\n" + layout.evidence.map { "  \($0)\n" }.joined()
       text += fieldSources(inspection.layoutUsed)
     }
+    text += symbolFiles
     for guest in manifest.guests {
       text += "\n\(guest.name): evidence\n" + guest.evidence.map { "  \($0)\n" }.joined()
       for range in guest.ram { text += "  RAM \(hex(range.start.value)) to \(hex(range.end.value))\n" }
@@ -113,6 +114,23 @@ struct Report {
     var counters = Table(["COUNTER", "VALUE"], rightAligned: [1])
     for (name, value) in manifest.counters.sorted(by: { $0.key < $1.key }) { counters.add([name, "\(value)"]) }
     Terminal.out(text + "\n" + counters.text)
+  }
+
+  /// The files of `--symbols`, and what each was used for.
+  private var symbolFiles: String {
+    var text = ""
+    for file in manifest.discovery?.files ?? [] {
+      text += "\nsymbols \(file.name): \(file.of)"
+      text += file.buildId.map { ", build id \($0)" } ?? ""
+      text += file.proof.map { ", proven by: \($0)\n" } ?? ", not held against the dump\n"
+      for (what, why) in (file.gives ?? [:]).sorted(by: { $0.key < $1.key }) { text += "  gives \(what): \(why)\n" }
+      if let aside = file.aside {
+        text += "  left aside: \(aside)\n"
+      } else if file.gives == nil {
+        text += "  not needed\n"
+      }
+    }
+    return text
   }
 
   /// Where the layout's places come from; a field that is not inferred stands in one of the sources.

@@ -5,6 +5,7 @@ package struct BuiltHost: Sendable {
   package let spec: HostSpec
   package var space: RecipeSpace
   package let kernel: BuiltKernel
+  package let module: KVMModule
   package var layout: VMCSLayout
   /// Physical addresses, one a CPU.
   package let vmxonRegions: [UInt64]

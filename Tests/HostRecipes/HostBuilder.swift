@@ -109,7 +109,7 @@ package struct HostBuilder: Sendable {
       return guest
     }
     return BuiltHost(
-      spec: spec, space: space, kernel: kernel, layout: layout, vmxonRegions: module.vmxonRegions,
+      spec: spec, space: space, kernel: kernel, module: module, layout: layout, vmxonRegions: module.vmxonRegions,
       vmList: module.vmList, guests: finished, droppedRuns: dropped, userRuns: user,
       moduleStructures: module.structures, forgeries: forgeries)
   }

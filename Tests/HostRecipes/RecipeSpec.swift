@@ -42,6 +42,13 @@ package struct HostSpec: Sendable {
     return own
   }
 
+  /// What the files of the host's kernel say, whatever its memory shows.
+  package var fullDescription: KernelSelfDescription? {
+    KVMShape.named(shape).map {
+      KernelSelfDescription($0, symbols: symbolForm, hasTypes: true, isKVMBuiltIn: isKVMBuiltIn)
+    }
+  }
+
   static let kernelVersion = "#1 SMP PREEMPT_DYNAMIC Recipe"
 
   /// The host's kernel.
@@ -52,6 +59,7 @@ package struct HostSpec: Sendable {
     kernel.largestPage = directMapPage
     kernel.cpus = cpus
     kernel.hasLinkedPerCPU = shape == "7.3"
+    kernel.hasBuildIDKey = shape != "4.18"
     kernel.selfDescription = selfDescription
     kernel.hasVMCoreInfoPointers = selfDescription != nil
     return kernel

@@ -1,6 +1,6 @@
 /// Joins what the second-level tables have of a slot with what the VMM's page tables have: both come ascending.
 struct MapJoin<E: Error> {
-  private var open: MapRun?
+  private var runs = JoinedRuns<MapRun>()
 
   /// Takes the next run of the page tables.
   /// - Parameters:
@@ -49,10 +49,7 @@ struct MapJoin<E: Error> {
     tables = []
   }
 
-  mutating func flush(_ body: (MapRun) throws(E) -> Void) throws(E) {
-    if let open { try body(open) }
-    open = nil
-  }
+  mutating func flush(_ body: (MapRun) throws(E) -> Void) throws(E) { try runs.flush(body) }
 
   /// Pages that the VMM has and the tables lack.
   private mutating func hand(
@@ -80,16 +77,5 @@ struct MapJoin<E: Error> {
   }
 
   /// Hands a run on, joined with the one before.
-  mutating func emit(_ run: MapRun, _ body: (MapRun) throws(E) -> Void) throws(E) {
-    guard var before = open else {
-      open = run
-      return
-    }
-    if before.join(run) {
-      open = before
-    } else {
-      try body(before)
-      open = run
-    }
-  }
+  mutating func emit(_ run: MapRun, _ body: (MapRun) throws(E) -> Void) throws(E) { try runs.add(run, body) }
 }

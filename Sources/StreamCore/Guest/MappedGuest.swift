@@ -17,6 +17,8 @@ struct MapStorage: Sendable {
   /// Tables of all guests' maps that are read at most to count their pages; with more they are not counted. `nil`: they
   /// are counted whatever it takes.
   var tableLimit: UInt64?
+  /// Host frames that are the kernel's zero pages.
+  var zeroFrames = FrameBitmap()
 }
 
 /// Maps the memory of guests, one after the other, each with all workers.
@@ -24,8 +26,6 @@ struct GuestMapping {
   let dump: any HostDump
   let memory: HostMemory
   let storage: MapStorage
-  /// Host frames that are the kernel's zero pages.
-  let zeroFrames: FrameBitmap
   let workers: Workers
   let progress: Progress
 
@@ -43,7 +43,7 @@ struct GuestMapping {
     let mappers = groups.map { group in
       GuestMapper(
         dump: dump, memory: GuestMemory(host: memory, roots: group.roots, slots: group.memory),
-        excluded: Set(group.vcpus.flatMap(\.reservedFrames)).sorted(), zeroFrames: zeroFrames)
+        excluded: Set(group.vcpus.flatMap(\.reservedFrames)).sorted(), zeroFrames: storage.zeroFrames)
     }
     let tables = mappers.reduce(0) { $0 &+ $1.memory.unreadTables }
     // Without slots there is no other word for where the guest's RAM is.

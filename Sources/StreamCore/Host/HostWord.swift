@@ -15,10 +15,24 @@ struct HostWord: Sendable {
   private(set) var isBroken = false
   private var hasCompoundInfo = false
 
+  /// Those that were given.
+  let files: SymbolFiles
+
+  /// How it is asked.
+  struct Question: Sendable {
+    /// `false`: everything is to be found by content.
+    var isAsked = true
+    /// Of the host's kernel and its modules, for what its dump lacks.
+    var files = SymbolFiles.none
+  }
+
   /// - Parameters:
   ///   - vmcoreinfo: of the host, where its dump has one.
-  ///   - isAsked: `false`: everything is to be found by content.
-  init(_ vmcoreinfo: VMCoreInfo?, _ memory: any PhysicalMemory, isAsked: Bool) {
+  /// - Throws: that a file that was given is another kernel's.
+  init(
+    _ vmcoreinfo: VMCoreInfo?, _ memory: any PhysicalMemory, _ question: Question = Question()
+  ) throws(SymbolFileError) {
+    files = question.files
     guard let info = vmcoreinfo else {
       kernel = nil
       why = "the dump has no VMCOREINFO"
@@ -26,11 +40,15 @@ struct HostWord: Sendable {
     }
     hasCompoundInfo = info.offset("page.compound_info") != nil
     kernel = Result { () throws(LinuxKernelFault) in try LinuxKernel(vmcoreinfo: info, memory: memory) }
-    guard isAsked else {
+    guard question.isAsked else {
       why = "the kernel was not asked"
       return
     }
-    do { try ask(info) } catch let fault as TypeFault {
+    let own = try? kernel?.get()
+    let file = try files.kernel.map { file throws(SymbolFileError) in try KernelFile(files, file, info, own) }
+    do { try ask(info, file, files) } catch let fault as SymbolFileError {
+      throw fault
+    } catch let fault as TypeFault {
       why = "\(fault)"
       isBroken = fault != .noTypes
     } catch let fault as KernelSymbolsFault {
@@ -48,11 +66,12 @@ struct HostWord: Sendable {
   private static let symbols = DescribedKernel.memorySymbols.union(FilePages.symbols).union(UserReturnMSRs.symbols)
     .union(["vm_list", "init_task"])
 
-  private mutating func ask(_ info: VMCoreInfo) throws {
+  private mutating func ask(_ info: VMCoreInfo, _ file: KernelFile?, _ files: SymbolFiles) throws {
     guard let own = try kernel?.get() else { return }
-    let described = try DescribedKernel(
+    var described = try DescribedKernel(
       own, info, modules: KVMTypes.modules,
-      expecting: Self.symbols, leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 })
+      expecting: Self.symbols, leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 }, file: file)
+    try described.add(files, info)
     zeroFrames = described.zeroFrames
     let head = try described.symbol("vm_list", of: "kvm")
     self.head = head

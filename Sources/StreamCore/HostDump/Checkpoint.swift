@@ -1,11 +1,12 @@
 /// Ends each step of the work: what a step comes to counts only if every read that it rests on went through, and nobody
 /// wants to stop. A step that made do without some bytes, or took them for damage, ends here.
 struct Checkpoint: Sendable {
-  private let source: ByteSource
+  private let sources: [ByteSource]
   private let cancellation: Cancellation
 
-  init(_ source: ByteSource, _ workers: Workers) {
-    self.source = source
+  /// - Parameter others: what else the work reads.
+  init(_ source: ByteSource, _ workers: Workers, _ others: [ByteSource] = []) {
+    sources = [source] + others
     cancellation = workers.cancellation
   }
 
@@ -14,7 +15,7 @@ struct Checkpoint: Sendable {
   func step<R>(_ body: () throws -> R) throws -> R {
     let result = Result { try body() }
     if cancellation.isCancelled { throw Cancelled() }
-    try source.check()
+    for source in sources { try source.check() }
     return try result.get()
   }
 }

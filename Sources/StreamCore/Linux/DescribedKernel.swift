@@ -7,9 +7,11 @@ import Synchronization
 /// says. Source: Documentation/kvm.md §5.
 struct DescribedKernel: Sendable {
   let kernel: LinuxKernel
-  let symbols: KernelSymbols
+  let symbols: any SymbolSource
   let types: KernelTypes
   private let moduleSymbols = ModuleSymbolCache()
+  /// Files of modules that are loaded, which fill what the dump lacks of them.
+  var moduleFiles: [String: ModuleFile] = [:]
 
   var reader: KernelReader { KernelReader(kernel: kernel, types: types) }
 
@@ -29,32 +31,50 @@ struct DescribedKernel: Sendable {
   ///   - names: of symbols that will be asked for, so that one pass finds all.
   ///   - leads: where types can be found without a search, by their names: paths to a member that is of the type or
   ///     points at it, such as "kvm_vcpu" by "vcpu_vmx.vcpu". A lead that leads elsewhere does no harm.
+  ///   - file: the kernel's vmlinux, for what the dump lacks.
   init(
     _ kernel: LinuxKernel, _ vmcoreinfo: VMCoreInfo, modules: [String] = [], expecting names: Set<String> = [],
-    leads: [String: [String]] = [:]
+    leads: [String: [String]] = [:], file: KernelFile? = nil
   ) throws(KernelSymbolsFault) {
-    let symbols: KernelSymbols
-    do throws(KernelSymbolsFault) {
-      symbols = try KernelSymbols(of: kernel, vmcoreinfo: vmcoreinfo, expecting: Self.own.union(names))
-    } catch {
-      guard case .noKey = error else { throw error }
-      symbols = try KernelSymbols(searching: kernel, vmcoreinfo: vmcoreinfo, expecting: Self.own.union(names))
+    let names = Self.own.union(names)
+    let own = Result { () throws(KernelSymbolsFault) in try Self.symbols(of: kernel, vmcoreinfo, expecting: names) }
+    let symbols: any SymbolSource
+    if let file, let others = file.symbols(expecting: names) {
+      symbols = FilledSymbols(own, others, file)
+    } else {
+      if case .failure = own, let file {
+        file.log.note(file.file, isLeftAsideFor: "it has no symbols (.symtab), which the dump lacks, too")
+      }
+      symbols = try own.get()
     }
-    self.init(kernel, symbols: symbols, modules: modules, leads: leads)
+    self.init(kernel, symbols: symbols, modules: modules, leads: leads, file: file)
   }
 
   /// A kernel whose symbols are known.
-  init(_ kernel: LinuxKernel, symbols: KernelSymbols, modules: [String] = [], leads: [String: [String]] = [:]) {
+  init(
+    _ kernel: LinuxKernel, symbols: any SymbolSource, modules: [String] = [], leads: [String: [String]] = [:],
+    file: KernelFile? = nil
+  ) {
     self.kernel = kernel
     self.symbols = symbols
     let leads = leads.merging(Self.leads) { $0 + $1 }
     types = KernelTypes { () throws(TypeFault) in
       let places = symbols.addresses(of: Self.own)
-      guard let start = places["__start_BTF"], let stop = places["__stop_BTF"] else { throw .noTypes }
       let source = TypeSource(
-        kernel: kernel, start: start, stop: stop, object: places["btf_vmlinux"], modules: places["btf_modules"],
-        wanted: modules, leads: leads)
+        kernel: kernel, start: places["__start_BTF"], stop: places["__stop_BTF"], object: places["btf_vmlinux"],
+        modules: places["btf_modules"], wanted: modules, leads: leads, file: file)
       return try source.open()
+    }
+  }
+
+  private static func symbols(
+    of kernel: LinuxKernel, _ vmcoreinfo: VMCoreInfo, expecting names: Set<String>
+  ) throws(KernelSymbolsFault) -> KernelSymbols {
+    do throws(KernelSymbolsFault) {
+      return try KernelSymbols(of: kernel, vmcoreinfo: vmcoreinfo, expecting: names)
+    } catch {
+      guard case .noKey = error else { throw error }
+      return try KernelSymbols(searching: kernel, vmcoreinfo: vmcoreinfo, expecting: names)
     }
   }
 
@@ -70,16 +90,30 @@ struct DescribedKernel: Sendable {
   /// The different values of a symbol, at least one.
   func values(_ name: String, of module: String? = nil) throws(KernelSymbolFault) -> [SymbolValue] {
     if let module {
-      let found = try moduleSymbols.symbols(of: module) { () throws(KernelSymbolFault) in try read(module) }
-      if let found {
-        if let values = found.values(of: [name])[name] { return values }
-        throw found.unread.map { .module(module, .unreadable("names of symbols", $0)) } ?? .noSymbol(name)
-      }
+      let own = Result { () throws(KernelSymbolFault) in try ownValues(name, of: module) }
+      if let filled = moduleFiles[module]?.filling(own, of: name) { return filled }
+      if let values = try own.get() { return values }
     }
     guard let values = symbols.values(of: [name])[name], !values.isEmpty else {
       throw symbols.fault(of: name).map { .unreadable(name, $0) } ?? .noSymbol(name)
     }
     return values
+  }
+
+  /// By the dump alone; `nil` when the module is not loaded.
+  private func ownValues(_ name: String, of module: String) throws(KernelSymbolFault) -> [SymbolValue]? {
+    let found = try moduleSymbols.symbols(of: module) { () throws(KernelSymbolFault) in try read(module) }
+    guard let found else { return nil }
+    if let values = found.values(of: [name])[name] { return values }
+    throw found.unread.map { .module(module, .unreadable("names of symbols", $0)) } ?? .noSymbol(name)
+  }
+
+  /// The list of modules, `nil` where its head or its types are not known.
+  func loadedModules() -> KernelModules? {
+    guard let head = symbols.addresses(of: Self.own)["modules"], let offsets = try? ModuleOffsets(types) else {
+      return nil
+    }
+    return KernelModules(head: head, kernel: kernel, offsets: offsets)
   }
 
   /// `nil` when the module is not loaded.

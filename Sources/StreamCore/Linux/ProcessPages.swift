@@ -56,18 +56,15 @@ struct ProcessPages: Sendable {
   ) throws(E) {
     let pages = pages.clamped(to: 0..<pageLimit)
     guard !pages.isEmpty else { return }
-    var open: Run?
     var at = pages.lowerBound
-    try visit(root.frame, levels, base: 0, pages, &counts, &open) { (run) throws(E) in
+    let hand = { (run: Run) throws(E) in
       if run.page > at { try fill(at..<run.page, body) }
       at = run.end
       try body(run)
     }
-    if let run = open {
-      if run.page > at { try fill(at..<run.page, body) }
-      at = run.end
-      try body(run)
-    }
+    var runs = JoinedRuns<Run>()
+    try visit(root.frame, levels, base: 0, pages, &counts, &runs, hand)
+    try runs.flush(hand)
     if at < pages.upperBound { try fill(at..<pages.upperBound, body) }
   }
 
@@ -78,11 +75,11 @@ struct ProcessPages: Sendable {
 
   private func visit<E: Error>(
     _ table: UInt64, _ level: Int, base: UInt64, _ pages: Range<UInt64>, _ counts: inout MapCounts,
-    _ open: inout Run?, _ body: (Run) throws(E) -> Void
+    _ runs: inout JoinedRuns<Run>, _ body: (Run) throws(E) -> Void
   ) throws(E) {
     let span: UInt64 = 1 << UInt64(9 * (level - 1))
     guard let page = counts.read(table, in: memory) else {
-      return try add(Run(page: base, count: 512 * span, content: .unknown), pages, &open, body)
+      return try add(Run(page: base, count: 512 * span, content: .unknown), pages, &runs, body)
     }
     let first = pages.lowerBound > base ? (pages.lowerBound - base) / span : 0
     let last = min(511, (pages.upperBound - 1 - base) / span)
@@ -92,19 +89,19 @@ struct ProcessPages: Sendable {
         let start = base + index * span
         switch LinuxPageEntry(bytes.load(Int(index) * 8) ?? 0, level: level) {
         case .none: break
-        case .table(let frame): try visit(frame, level - 1, base: start, pages, &counts, &open, body)
+        case .table(let frame): try visit(frame, level - 1, base: start, pages, &counts, &runs, body)
         case .leaf(let frame, let count):
-          try add(Run(page: start, count: count, content: .frames(frame)), pages, &open, body)
+          try add(Run(page: start, count: count, content: .frames(frame)), pages, &runs, body)
         case .swap(let type, let offset):
           let content = swapTypes.content(type: type, offset: offset)
-          try add(Run(page: start, count: span, content: content), pages, &open, body)
+          try add(Run(page: start, count: span, content: content), pages, &runs, body)
         }
       }
     }
   }
 
   private func add<E: Error>(
-    _ run: Run, _ pages: Range<UInt64>, _ open: inout Run?, _ body: (Run) throws(E) -> Void
+    _ run: Run, _ pages: Range<UInt64>, _ runs: inout JoinedRuns<Run>, _ body: (Run) throws(E) -> Void
   ) throws(E) {
     let start = max(run.page, pages.lowerBound)
     let end = min(run.end, pages.upperBound)
@@ -112,21 +109,12 @@ struct ProcessPages: Sendable {
     var content = run.content
     if case .frames(let frame) = content { content = .frames(frame &+ (start - run.page)) }
     let run = Run(page: start, count: end - start, content: content)
-    guard var before = open else {
-      open = run
-      return
-    }
-    if before.join(run) {
-      open = before
-    } else {
-      try body(before)
-      open = run
-    }
+    try runs.add(run, body)
   }
 }
 
-extension ProcessPages.Run {
-  fileprivate mutating func join(_ next: Self) -> Bool {
+extension ProcessPages.Run: JoinableRun {
+  mutating func join(_ next: Self) -> Bool {
     guard end == next.page else { return false }
     switch (content, next.content) {
     case (.frames(let frame), .frames(let other)) where frame &+ count == other: break

@@ -61,6 +61,8 @@ public struct Manifest: Encodable, Sendable {
     public var way: String
     /// Why not by the kernel alone, or what the kernel does not tell.
     public var why: String?
+    /// The files that were given for the kernel's symbols and types.
+    public var files: [SymbolFileUsed]?
   }
 
   public struct Guest: Encodable, Sendable {

@@ -42,6 +42,8 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   case not_written
   /// Look-alikes of a guest's VMCOREINFO.
   case other_vmcoreinfo
+  /// A file that was given for the kernel's symbols and types does not do for them.
+  case symbols
   /// Registers that a note needs are not known.
   case unknown_registers
   /// A VM of the host kernel's list without any VMCS in the dump.
@@ -62,7 +64,7 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
       .unknown_registers, .unseen_vm, .vm_list:
       true
     case .by_content, .first_cr3, .input, .layout_refused, .map_differs, .no_identity, .no_vcpu, .no_vmcoreinfo,
-      .not_counted, .other_vmcoreinfo,
+      .not_counted, .other_vmcoreinfo, .symbols,
       .vmcsinfo, .vmx_abort:
       false
     }

@@ -39,6 +39,7 @@ extension KVMModule {
           symbols(of: module.name, kernel: kernel), in: page, from: KernelShape.moduleSize, to: &space.memory)
         structures += parts.map { BuiltStructure($0.name, of: module.name, parts: page.parts($0.bytes)) }
       }
+      writeSections(of: module.name, own.shape, kernel: kernel, in: page, to: &space.memory)
       guard !module.types.isEmpty else { continue }
       // `btf_data` is NULL once the module is loaded.
       space.memory.store(UInt64(module.types.count), at: page.physical(place + 40), width: 4)
@@ -47,7 +48,7 @@ extension KVMModule {
     for list in [modules, types] { BuiltKernel.close(list.map(\.0), at: list.map(\.1), in: &space.memory) }
   }
 
-  private func symbols(of module: String, kernel: BuiltKernel) -> [KernelSymbol] {
+  func symbols(of module: String, kernel: BuiltKernel) -> [KernelSymbol] {
     let all = KVMModule.symbols(
       data: listPage.virtual, text: vmexit - KVMModule.exitPlace, hasReturnList: shape.hasReturnList)
     switch module {

@@ -10,6 +10,9 @@ extension BuiltKernel {
     /// `zero_pfn` and `huge_zero_pfn`.
     public static let zeroPFN: UInt64 = 0x10_2050
     public static let hugeZeroPFN: UInt64 = 0x10_2058
+    /// The image's notes, and `linux_banner`.
+    static let notes: UInt64 = 0x10_2800
+    static let banner: UInt64 = 0x10_2a00
     /// A page of KVM's data and one of its text, when it is built in.
     public static let kvmData: UInt64 = 0x10_4000
     public static let kvmText: UInt64 = 0x10_5000
@@ -54,6 +57,8 @@ extension BuiltKernel {
       space.memory.store(stext + head, at: image + head + 8)
     }
     space.memory.write(block: own.types, at: image + DataPlace.types)
+    space.memory.write(BuiltKernel.note(buildID()), at: image + DataPlace.notes)
+    space.memory.write(banner, at: image + DataPlace.banner)
     let heads = [
       ("modules", DataPlace.modules, 16), ("btf_modules", DataPlace.moduleTypes, 16),
       ("page_offset_base", DataPlace.pageOffsetBase, 8), ("init_task", DataPlace.initTask, own.shape.taskSize),
@@ -99,7 +104,7 @@ extension BuiltKernel {
   }
 
   /// Those of the image but the tables' own, which scripts/kallsyms.c leaves out.
-  private func imageSymbols(_ own: KernelSelfDescription) -> [KernelSymbol] {
+  func imageSymbols(_ own: KernelSelfDescription) -> [KernelSymbol] {
     let places: [(Character, String, UInt64)] = [
       ("T", "_text", 0), ("T", "_stext", 0), ("t", "default_idle", Place.idle),
       ("T", "entry_SYSCALL_64", Place.systemCall), ("T", "entry_SYSENTER_compat", Place.sysenter),
@@ -127,7 +132,7 @@ extension BuiltKernel {
     return all
   }
 
-  private func perCPUSymbols(_ own: KernelSelfDescription) -> [KernelSymbol] {
+  func perCPUSymbols(_ own: KernelSelfDescription) -> [KernelSymbol] {
     let type: Character = description.hasLinkedPerCPU ? "D" : "A"
     var names: [(String, UInt64)] = [("fixed_percpu_data", 0), ("__per_cpu_start", 0), ("cpu_info", 0x2000)]
     if own.isKVMBuiltIn {

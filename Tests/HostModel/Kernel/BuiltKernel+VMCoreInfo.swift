@@ -3,11 +3,11 @@ extension BuiltKernel {
   /// Documentation/elf.md §4.4.
   public var vmcoreInfo: String {
     func hex(_ value: UInt64) -> String { String(value, radix: 16) }
+    func digits(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }
     let swapper = hex(stext + Place.swapper)
     return """
       OSRELEASE=\(description.release)
-      BUILD-ID=\(hex(SplitMix64.mix(offset)))\(hex(SplitMix64.mix(image)))
-      PAGESIZE=4096
+      \(description.hasBuildIDKey ? "BUILD-ID=\(buildID().map(digits).joined())\n" : "")PAGESIZE=4096
       SYMBOL(init_uts_ns)=\(hex(stext + Place.utsNamespace))
       OFFSET(uts_namespace.name)=0
       SYMBOL(node_online_map)=\(hex(stext + Place.nodeOnlineMap))

@@ -21,6 +21,8 @@ public struct KernelDescription: Sendable {
   public var hasLinkedPerCPU = false
   /// `vmcoreinfo_data` and `vmcoreinfo_note` in the image lead to the text and to the note, as in every real kernel.
   public var hasVMCoreInfoPointers = false
+  /// VMCOREINFO has the build id, since 5.9.
+  public var hasBuildIDKey = true
   /// Names and types in memory, and the structures that they tell of.
   public var selfDescription: KernelSelfDescription?
 

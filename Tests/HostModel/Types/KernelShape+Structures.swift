@@ -5,7 +5,7 @@ extension KernelShape {
   public var structures: [KernelStructure] {
     (isMaple ? [KernelShape.zapDetails] : []) + KernelShape.lists + KernelShape.trees + [task, memory]
       + KernelShape.processes + [file, module]
-      + KernelShape.moduleParts
+      + KernelShape.moduleParts + moduleSections
   }
 
   /// As since 5.19. Source: include/linux/mm.h.
@@ -135,8 +135,28 @@ extension KernelShape {
       [
         ("list", KernelShape.moduleList, .list), ("name", KernelShape.moduleName, .array(.char, 56)),
         ("kallsyms", moduleKallsyms, .pointer(to: "mod_kallsyms")),
+        ("sect_attrs", moduleKallsyms + 8, .pointer(to: "module_sect_attrs")),
         ("btf_data_size", moduleKallsyms + 40, .uint), ("btf_data", moduleKallsyms + 48, .voidPointer),
-      ])
+      ] + (hasPlainSections ? [("build_id", moduleKallsyms + 56, .array(.u8, 20))] : []))
+  }
+
+  /// Source: kernel/module/sysfs.c, include/linux/sysfs.h.
+  private var moduleSections: [KernelStructure] {
+    let group: (String, UInt64, KernelType) = ("grp", 0, .structure("attribute_group"))
+    let entry = hasPlainSections ? "bin_attribute" : "module_sect_attr"
+    let number: [(String, UInt64, KernelType)] = hasPlainSections ? [] : [("nsections", 40, .uint)]
+    let table = KernelStructure(
+      "module_sect_attrs", size: sectionsPlace,
+      [group] + number + [("attrs", sectionsPlace, .array(.structure(entry), 0))])
+    let old = KernelStructure(
+      "module_sect_attr", size: 72, [("battr", 0, .structure("bin_attribute")), ("address", 64, .ulong)])
+    return [table] + (hasPlainSections ? [] : [old]) + [
+      KernelStructure(
+        "bin_attribute", size: 64,
+        [("attr", 0, .structure("attribute")), ("size", 16, .ulong), ("private", 24, .voidPointer)]),
+      KernelStructure("attribute", size: 16, [("name", 0, .pointer(.const(.char))), ("mode", 8, .u16)]),
+      KernelStructure("attribute_group", size: 40, [("name", 0, .pointer(.const(.char)))]),
+    ]
   }
 
   private static let moduleParts = [

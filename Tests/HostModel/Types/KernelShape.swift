@@ -27,6 +27,12 @@ public struct KernelShape: Sendable {
   /// Modules keep their BTF, since 5.11.
   public let hasModuleTypes: Bool
 
+  /// `module_sect_attrs` has plain attributes, since 6.14; kernels of this kind are built with the modules' build ids.
+  var hasPlainSections: Bool { symbolForm == .entry }
+  /// Of `module_sect_attrs`: where its entries stand, and bytes of one.
+  var sectionsPlace: UInt64 { hasPlainSections ? 40 : 48 }
+  var sectionSize: UInt64 { hasPlainSections ? 64 : 72 }
+
   /// Functions that tell how memory management was built. Source: mm/memory-failure.c, migrate.c, rmap.c,
   /// migrate_device.c.
   var memoryFunctions: [String] {

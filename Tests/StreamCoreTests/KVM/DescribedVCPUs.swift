@@ -39,7 +39,7 @@ struct DescribedVCPUs {
   }
 
   func types() throws -> KVMTypes {
-    try #require(HostWord(info, BuiltMemory(host), isAsked: true).listed).types
+    try #require(HostWord(info, BuiltMemory(host)).listed).types
   }
 
   func kernel() throws -> LinuxKernel { try LinuxKernel(vmcoreinfo: info, memory: BuiltMemory(host)) }

@@ -14,7 +14,7 @@ import Testing
     let workers = Workers(count: 2)
     let scan = try HeadScan.run(
       dump, heads: LayoutSource.catalogue.heads, decoders: decoders, workers: workers, progress: .none)
-    let word = HostWord(dump.vmcoreinfo, memory, isAsked: false)
+    let word = try HostWord(dump.vmcoreinfo, memory, .init(isAsked: false))
     let finder = HostFinder(
       dump: dump, memory: memory, decoders: decoders, word: word, scan: scan, workers: workers)
     return (scan, try finder.judge([.catalogue]).host)

@@ -105,7 +105,7 @@ struct KVMRealDumpTests {
   /// Of the modules whose types are lost the one that is asked first is named, whatever order they are kept in.
   @Test func `the types that are lost are named the same in every run`() throws {
     let dump = try openHostDump(path: (KVMRealHost.folder ?? "") + "/new7/host-d31.lzo.kdump")
-    let word = HostWord(dump.vmcoreinfo, HostMemory(dump), isAsked: true)
+    let word = try HostWord(dump.vmcoreinfo, HostMemory(dump))
     #expect(word.why?.hasPrefix("types of kvm_intel: ") == true, "\(word.why ?? "-")")
     #expect(word.isBroken && word.regionFrames == nil)
   }

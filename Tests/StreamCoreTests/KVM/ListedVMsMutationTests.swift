@@ -55,8 +55,7 @@ import Testing
         let byte = host.memory.bytes(at: address, count: 1)[0]
         changes[address] = random.next() & 1 == 0 ? byte ^ UInt8(1 << (random.next() & 7)) : UInt8(random.next() & 0xff)
       }
-      let word = HostWord(
-        info, Mutated(pages, changes), isAsked: true)
+      let word = try HostWord(info, Mutated(pages, changes))
       guard let listed = word.listed, word.why == nil else { continue }
       let regions = Set(listed.claims.keys.map(\.rawValue))
       if regions == truth { whole += 1 }

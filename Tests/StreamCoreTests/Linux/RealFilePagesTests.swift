@@ -9,7 +9,7 @@ struct RealFilePagesTests {
   @Test(arguments: ["haswell", "nested", "stalled", "new7"])
   func theCacheHasWhatProcessesMap(name: String) throws {
     let dump = try openHostDump(path: (KVMRealHost.folder ?? "") + "/\(name)/host.lzo.kdump")
-    let word = HostWord(dump.vmcoreinfo, HostMemory(dump), isAsked: true)
+    let word = try HostWord(dump.vmcoreinfo, HostMemory(dump))
     let listed = try #require(word.listed)
     #expect(listed.vms.count >= 2)
     for vm in listed.vms {

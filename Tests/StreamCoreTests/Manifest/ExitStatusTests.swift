@@ -64,6 +64,8 @@ typealias Status = StreamCore.ExitStatus
         LayoutInputError.noLayout(path: "a", .missing(header: "id")),
         .badLayout(path: "a", why: #"the header line "id" is missing"#)
       ),
+      (SymbolFileError.unreadable(system), .input(.system(system))),
+      (SymbolFileError.refused(path: "a", why: "b"), .badSymbols(path: "a", why: "b")),
     ] as [(any Error, Failure)])
   func everyRoomsErrorComesToItsFailure(error: any Error, failure: Failure) {
     #expect(Failure(error) == failure)
@@ -91,7 +93,7 @@ typealias Status = StreamCore.ExitStatus
     .layout_refused: false, .map_incomplete: true, .map_too_large: true, .no_identity: false, .no_vmcoreinfo: false,
     .no_vmcs: true, .not_counted: false, .not_written: true, .other_vmcoreinfo: false, .unknown_registers: true,
     .unseen_vm: true,
-    .vmcsinfo: false, .vmx_abort: false,
+    .vmcsinfo: false, .vmx_abort: false, .symbols: false,
   ]
 
   @Test(arguments: WarningCode.allCases)

@@ -27,6 +27,8 @@ struct SplitRun {
     /// As `--layout` and `--vmcsinfo` give them.
     var layout: Layout?
     var vmcsinfo: VMCSInfo?
+    /// As `--symbols` gives them.
+    var symbols = SymbolFiles.none
   }
 
   init(_ recipe: String, _ options: Options = Options()) throws {
@@ -43,6 +45,7 @@ struct SplitRun {
     inspecting.isPlain = options.isPlain
     inspecting.scans = options.scans
     inspecting.isByContent = options.isByContent
+    inspecting.symbols = options.symbols
     inspection = try Inspection.run(path: path, inspecting)
     let format = try #require(guestDumpFormats.first { $0.name == options.format })
     let split = Split(

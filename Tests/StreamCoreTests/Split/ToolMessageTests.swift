@@ -73,4 +73,30 @@ import Testing
     let names = try FileManager.default.contentsOfDirectory(atPath: directory.path.path + "/out").sorted()
     #expect(names == ["guest-1.kdump", "manifest.json"])
   }
+
+  /// Files of another kernel end with 65, what cannot be opened with 66; the right ones are told of under -v.
+  @Test func symbolFilesAreNamedWithWhatTheyAre() throws {
+    let directory = try RecipeDirectory()
+    let host = try HostRecipe("host ram 24M symbols types\nguest a ram 0-2M nolinux").build()
+    let other = try HostRecipe("host ram 24M kernel 7.3 symbols types\nguest a ram 0-2M nolinux").build()
+    let dump = try directory.write(host.kdump(.lzo), as: "host")
+    let right = try directory.write(try #require(host.vmlinux).bytes, as: "vmlinux")
+    let wrong = try directory.write(try #require(other.vmlinux).bytes, as: "vmlinux-7.3")
+    let module = try directory.write(try #require(host.moduleFile("kvm")).bytes, as: "kvm.ko")
+    for (files, status, text) in [
+      ([wrong], 65, "vmcs-split: \(wrong): the vmlinux of another kernel: found build id "),
+      ([right, dump], 65, "vmcs-split: \(dump): a dump, which has no symbols; expected the vmlinux or a module"),
+      ([right, right], 65, "vmcs-split: \(right): given twice; give it once\n"),
+      (
+        [directory.path.path + "/none"], 66,
+        "vmcs-split: \(directory.path.path)/none: open: No such file or directory\n"
+      ),
+    ] {
+      let outcome = try BuiltTool().run(["list", dump, "--symbols"] + files, in: directory)
+      #expect(outcome.status == Int32(status) && outcome.messages.hasPrefix(text), "\(outcome.messages)")
+    }
+    let outcome = try BuiltTool().run(
+      ["list", dump, "-v", "--symbols", right, module, "--threads", "1"], in: directory)
+    #expect(outcome.status == 0 && !outcome.messages.contains("vmlinux"), "\(outcome.messages)")
+  }
 }

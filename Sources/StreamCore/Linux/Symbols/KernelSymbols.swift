@@ -3,7 +3,7 @@
 /// The tables are kept as they stand, some MB, and names are looked for in one pass over them; nothing is kept of a
 /// symbol that nobody asks for. They count only where they give the addresses that VMCOREINFO has too.
 /// Source: kernel/kallsyms.c; kernel/vmcore_info.c; Documentation/kvm.md §5.2, §9.
-struct KernelSymbols: Sendable {
+struct KernelSymbols: SymbolSource {
   /// How the tables were found.
   enum Way: Sendable, Equatable {
     /// VMCOREINFO says where they stand. Linux 6.0 and newer.
@@ -61,15 +61,6 @@ struct KernelSymbols: Sendable {
   func fault(of name: String) -> KernelReadFault? {
     let places = expected.contains(name) ? found[name] : names.find([name])[name]
     return places?.lazy.compactMap { addresses.fault(at: $0) }.first
-  }
-
-  /// The addresses of the names that have just one: none of per-CPU variables, and none of names that stand for several
-  /// things, which `values` has.
-  func addresses(of wanted: Set<String>) -> [String: VirtualAddress] {
-    values(of: wanted).compactMapValues { values in
-      guard values.count == 1, case .address(let address) = values[0] else { return nil }
-      return address
-    }
   }
 
   private func told(_ value: SymbolValue) -> SymbolValue {

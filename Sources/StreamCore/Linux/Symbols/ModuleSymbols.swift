@@ -1,7 +1,7 @@
 /// The symbols of one loaded module: its ELF symbol table as the kernel keeps it.
 /// Source: include/linux/module.h, struct mod_kallsyms; kernel/module/kallsyms.c; elf(5), Elf64_Sym;
 /// Documentation/kvm.md §5.4.
-struct ModuleSymbols: Sendable {
+struct ModuleSymbols: SymbolSource {
   /// Of one module; kvm has 5,000.
   static let symbolLimit = 1 << 20
   /// Bytes of all names at most.
@@ -73,14 +73,6 @@ struct ModuleSymbols: Sendable {
       if found[name]?.contains(told) != true { found[name, default: []].append(told) }
     }
     return found
-  }
-
-  /// The addresses of the names that have just one, none of per-CPU variables.
-  func addresses(of wanted: Set<String>) -> [String: VirtualAddress] {
-    values(of: wanted).compactMapValues { values in
-      guard values.count == 1, case .address(let address) = values[0] else { return nil }
-      return address
-    }
   }
 
   /// Letter `a` is per-CPU or absolute. Source: kernel/module/kallsyms.c, elf_type.

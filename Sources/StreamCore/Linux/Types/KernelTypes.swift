@@ -67,6 +67,17 @@ final class KernelTypes: Sendable {
     try ask { tables throws(TypeFault) in tables.faults }
   }
 
+  /// Takes in the types of a module whose own are missing.
+  /// - Parameter bytes: split on vmlinux's.
+  func fill(_ module: String, with bytes: [UInt8]) throws(TypeFault) {
+    try ask { tables throws(TypeFault) in try tables.fill(module, with: bytes) }
+  }
+
+  /// Whether a module's own types are there.
+  func hasTypes(of module: String) -> Bool {
+    (try? ask { tables throws(TypeFault) in tables.names.contains(module) }) ?? false
+  }
+
   /// Pages of types that were read.
   var pagesRead: Int {
     state.withLock { if case .there(let tables) = $0 { tables.pagesRead } else { 0 } }

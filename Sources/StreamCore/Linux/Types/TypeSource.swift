@@ -2,9 +2,9 @@
 /// Source: kernel/bpf/btf.c; Documentation/kvm.md §5.3, §5.4.
 struct TypeSource: Sendable {
   let kernel: LinuxKernel
-  /// `__start_BTF` and `__stop_BTF`.
-  var start: VirtualAddress
-  var stop: VirtualAddress
+  /// `__start_BTF` and `__stop_BTF`, where the kernel has them.
+  var start: VirtualAddress?
+  var stop: VirtualAddress?
   /// The variable `btf_vmlinux`, a pointer.
   var object: VirtualAddress?
   /// The list's head, `btf_modules`.
@@ -12,18 +12,12 @@ struct TypeSource: Sendable {
   /// Modules whose types are wanted, the first to be asked first.
   var wanted: [String]
   var leads: [String: [String]]
+  /// A vmlinux that was given.
+  var file: KernelFile?
 
   func open() throws(TypeFault) -> TypeTables {
-    let count = Int(clamping: stop.rawValue &- start.rawValue)
-    // A count that is out of range makes no room.
-    guard count <= BTFHeader.byteLimit else { throw .badTypes(of: "vmlinux", .tooLarge(bytes: count)) }
     let vmlinux: BTF
-    do throws(BTFFault) {
-      vmlinux = try BTF(BTFBytes(kernel, start, count: count)) { types, header in
-        guard let object, let pointer = try? kernel.integer(object, size: 8) else { return nil }
-        return BTFIndex(kernel, object: VirtualAddress(rawValue: pointer), blob: start, &types, header)
-      }
-    } catch { throw .badTypes(of: "vmlinux", error) }
+    if let filled = filled() { vmlinux = filled } else { vmlinux = try own() }
     guard let modules, !wanted.isEmpty else { return TypeTables(vmlinux: vmlinux, leads: leads) }
     let list = KernelListWalk(head: modules, kernel: kernel)
     var found = find(list, .known)
@@ -32,6 +26,56 @@ struct TypeSource: Sendable {
       if let offsets = ModuleTypeOffsets(&tables), offsets != .known { found = find(list, offsets) }
     }
     return tables(vmlinux, found, cut: list.cut)
+  }
+
+  /// Bytes of vmlinux's types in the dump.
+  private func size(_ start: VirtualAddress, _ stop: VirtualAddress) throws(TypeFault) -> Int {
+    let count = Int(clamping: stop.rawValue &- start.rawValue)
+    // A count that is out of range makes no room.
+    guard count <= BTFHeader.byteLimit else { throw .badTypes(of: "vmlinux", .tooLarge(bytes: count)) }
+    return count
+  }
+
+  private func own() throws(TypeFault) -> BTF {
+    guard let start, let stop else { throw .noTypes }
+    let count = try size(start, stop)
+    do throws(BTFFault) {
+      return try BTF(BTFBytes(kernel, start, count: count)) { types, header in
+        guard let object, let pointer = try? kernel.integer(object, size: 8) else { return nil }
+        return BTFIndex(kernel, object: VirtualAddress(rawValue: pointer), blob: start, &types, header)
+      }
+    } catch { throw .badTypes(of: "vmlinux", error) }
+  }
+
+  /// The types of the file, where the dump's own are not whole; `nil`: they are, or the file has none that can be used.
+  private func filled() -> BTF? {
+    // A read of the file that fails is kept by the file, and whoever ends the step throws it.
+    guard let file, let bytes = (try? file.file.typeBytes()) ?? nil, let why = damage(beside: bytes) else {
+      return nil
+    }
+    do throws(BTFFault) {
+      let types = try BTF(bytes)
+      file.log.note(file.file, gives: "types", because: why)
+      return types
+    } catch {
+      file.log.note(file.file, isLeftAsideFor: "its types (.BTF): \(error)")
+      return nil
+    }
+  }
+
+  /// What the dump's own types lack; `nil`: nothing.
+  private func damage(beside file: [UInt8]) -> String? {
+    guard let start, let stop else { return "\(TypeFault.noTypes)" }
+    let own: [UInt8]
+    do throws(TypeFault) {
+      let count = try size(start, stop)
+      do throws(KernelReadFault) { own = try kernel.read(start, count: count) } catch {
+        throw TypeFault.badTypes(of: "vmlinux", .unreadable(error))
+      }
+      do throws(BTFFault) { _ = try BTF(own) } catch { throw TypeFault.badTypes(of: "vmlinux", error) }
+    } catch { return "\(error)" }
+    guard own.count == file.count, let first = own.indices.first(where: { own[$0] != file[$0] }) else { return nil }
+    return "types of vmlinux: byte \(hex(UInt64(first))) differs from the file's"
   }
 
   private func tables(_ vmlinux: BTF, _ found: [String: Module], cut: KernelListWalk.Cut?) -> TypeTables {

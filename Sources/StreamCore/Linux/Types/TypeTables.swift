@@ -14,13 +14,13 @@ struct TypeTables: Sendable {
   /// vmlinux's, then modules'.
   private(set) var blobs: [BTF]
   /// Where the ids and the strings of each blob begin.
-  private let firsts: [BTF.Base]
+  private var firsts: [BTF.Base]
   /// Of each blob.
-  let names: [String]
+  private(set) var names: [String]
   /// The loaded modules that were asked for and found: their `struct module`.
   let modules: [String: VirtualAddress]
   /// Modules whose types are missing, and why.
-  let faults: [String: TypeFault]
+  private(set) var faults: [String: TypeFault]
   /// Where types can be found without a search, by their names: paths to a member that is of the type or points at it.
   private let leads: [String: [String]]
   private var known: [String: [TypeID]] = [:]
@@ -38,6 +38,19 @@ struct TypeTables: Sendable {
     self.modules = places
     self.faults = faults
     self.leads = leads
+  }
+
+  /// Takes in the types of a module whose own are missing.
+  /// - Parameter bytes: split on vmlinux's.
+  mutating func fill(_ module: String, with bytes: [UInt8]) throws(TypeFault) {
+    do throws(BTFFault) {
+      let types = try BTF(bytes, base: blobs[0].end)
+      firsts.append(BTF.Base(endID: types.firstID, endString: types.firstString))
+      blobs.append(types)
+      names.append(module)
+    } catch { throw .badTypes(of: module, error) }
+    faults[module] = nil
+    known = [:]
   }
 
   var pagesRead: Int { blobs.reduce(0) { $0 + $1.pagesRead } }

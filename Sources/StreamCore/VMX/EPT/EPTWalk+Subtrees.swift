@@ -22,63 +22,66 @@ extension EPTWalk {
   ) throws(E) -> MapCounts {
     var counts = MapCounts()
     guard !isRefused else { return counts }
-    var open: MapRun?
-    try visit(subtree, &counts, &open, body)
-    if let open { try body(open) }
+    var runs = JoinedRuns<MapRun>()
+    try visit(subtree, &counts, &runs, body)
+    try runs.flush(body)
     return counts
   }
 
   func walk<E: Error>(in frames: Range<UInt64>, _ body: (MapRun) throws(E) -> Void) throws(E) -> MapCounts {
     var counts = MapCounts()
     guard !isRefused else { return counts }
-    var open: MapRun?
+    var runs = JoinedRuns<MapRun>()
     try visit(
-      pointer.rootFrame, TablePosition(level: pointer.levels, gpaFrame: 0), in: frames, &counts, &open
+      pointer.rootFrame, TablePosition(level: pointer.levels, gpaFrame: 0), in: frames, &counts, &runs
     ) { (run) throws(E) in
       if let run = run.clipped(to: frames) { try body(run) }
     }
-    if let run = open?.clipped(to: frames) { try body(run) }
+    try runs.flush { (run) throws(E) in
+      if let run = run.clipped(to: frames) { try body(run) }
+    }
     return counts
   }
 
   /// What hangs below a table above level 1 and has to do with a range.
   private func visit<E: Error>(
     _ table: UInt64, _ position: TablePosition, in frames: Range<UInt64>, _ counts: inout MapCounts,
-    _ open: inout MapRun?, _ body: (MapRun) throws(E) -> Void
+    _ runs: inout JoinedRuns<MapRun>, _ body: (MapRun) throws(E) -> Void
   ) throws(E) {
     let span: UInt64 = 1 << UInt64(9 * (position.level - 1))
     for child in children(of: table, position) where child.gpaFrame < frames.upperBound {
       guard child.gpaFrame + span > frames.lowerBound else { continue }
       if child.level > 2, case .table(let frame) = EPTEntry(child).kind {
         let position = TablePosition(level: child.level - 1, gpaFrame: child.gpaFrame)
-        try visit(frame, position, in: frames, &counts, &open, body)
+        try visit(frame, position, in: frames, &counts, &runs, body)
       } else {
-        try visit(child, &counts, &open, body)
+        try visit(child, &counts, &runs, body)
       }
     }
   }
 
   private func visit<E: Error>(
-    _ subtree: MapSubtree, _ counts: inout MapCounts, _ open: inout MapRun?, _ body: (MapRun) throws(E) -> Void
+    _ subtree: MapSubtree, _ counts: inout MapCounts, _ runs: inout JoinedRuns<MapRun>,
+    _ body: (MapRun) throws(E) -> Void
   ) throws(E) {
     let entry = EPTEntry(subtree)
     switch entry.kind {
     case .leaf(let frame, let count):
       counts.add(entry, frames: count)
-      try Self.join(MapRun(gpaFrame: subtree.gpaFrame, hostFrame: frame, count: count), &open, body)
+      try runs.add(MapRun(gpaFrame: subtree.gpaFrame, hostFrame: frame, count: count), body)
     case .table(let frame) where subtree.level > 2:
       for child in children(of: frame, TablePosition(level: subtree.level - 1, gpaFrame: subtree.gpaFrame)) {
-        try visit(child, &counts, &open, body)
+        try visit(child, &counts, &runs, body)
       }
     case .table(let frame):
-      try visitLast(frame, gpaFrame: subtree.gpaFrame, &counts, &open, body)
+      try visitLast(frame, gpaFrame: subtree.gpaFrame, &counts, &runs, body)
     case .empty, .mmio, .misconfigured: break
     }
   }
 
   /// A level-1 table.
   private func visitLast<E: Error>(
-    _ table: UInt64, gpaFrame: UInt64, _ counts: inout MapCounts, _ open: inout MapRun?,
+    _ table: UInt64, gpaFrame: UInt64, _ counts: inout MapCounts, _ runs: inout JoinedRuns<MapRun>,
     _ body: (MapRun) throws(E) -> Void
   ) throws(E) {
     guard let page = counts.read(table, in: memory) else { return }
@@ -89,28 +92,12 @@ extension EPTWalk {
         case .leaf(let frame, let count):
           counts.add(entry, frames: count)
           let run = MapRun(gpaFrame: gpaFrame | UInt64(index), hostFrame: frame, count: count)
-          try Self.join(run, &open, body)
+          try runs.add(run, body)
         case .mmio: counts.mmio += 1
         case .misconfigured: counts.misconfigured += 1
         case .empty, .table: break
         }
       }
-    }
-  }
-
-  /// Lengthens the open run, or hands it over and opens the next.
-  private static func join<E: Error>(
-    _ run: MapRun, _ open: inout MapRun?, _ body: (MapRun) throws(E) -> Void
-  ) throws(E) {
-    guard var before = open else {
-      open = run
-      return
-    }
-    if before.join(run) {
-      open = before
-    } else {
-      try body(before)
-      open = run
     }
   }
 
