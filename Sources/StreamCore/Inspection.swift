@@ -43,6 +43,8 @@ public struct Inspection: Sendable {
     /// For what the host's dump lacks of its kernel's symbols and types.
     public var symbols = SymbolFiles.none
     var decoders = DecoderPool()
+    /// Tests look over its shoulder.
+    var open: @Sendable (ByteSource) throws(HostDumpError) -> any HostDump = openHostDump
 
     public init(
       _ purpose: Purpose, memory: MemoryBudget = MemoryBudget(), layout: Layout? = nil, vmcsinfo: VMCSInfo? = nil,

@@ -5,7 +5,7 @@ extension Inspection {
     let checkpoint = Checkpoint(source, workers, options.symbols.sources)
     let decoders = options.decoders
     // Open: HostDump.
-    let dump = try checkpoint.step { try openHostDump(source) }
+    let dump = try checkpoint.step { try options.open(source) }
     let memory = HostMemory(dump, decoders: decoders, cachedPages: options.memory.cachedPages)
     var findings = Findings(dump)
     let sources = LayoutSources(of: dump, layout: options.layout, vmcsinfo: options.vmcsinfo)
