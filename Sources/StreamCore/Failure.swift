@@ -19,6 +19,10 @@ public enum Failure: Error, Sendable, Equatable {
   case badAddress(guest: String, address: GPA, why: String)
   case cannotCreate(SystemError)
   case exists(path: String)
+  /// An output of this name would replace the input.
+  case outputIsInput(path: String)
+  /// Another run writes into the output directory.
+  case directoryInUse(path: String)
   /// Reading or writing failed midway.
   case io(SystemError)
   /// A guest's dump cannot be finished; the text names it.
@@ -32,7 +36,7 @@ public enum Failure: Error, Sendable, Equatable {
     case .input, .noLayout, .unsupportedHost, .nothingStored: .unusableInput
     case .noGuest: .noGuest
     case .noSuchGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .badAddress: .wrongUsage
-    case .cannotCreate, .exists: .cannotCreate
+    case .cannotCreate, .exists, .outputIsInput, .directoryInUse: .cannotCreate
     case .io, .output: .ioFailed
     case .cancelled: .interrupted(signal: signal)
     }
@@ -71,6 +75,8 @@ extension Failure {
     switch error {
     case .cannotCreate(let error): self = .cannotCreate(error)
     case .exists(let path): self = .exists(path: path)
+    case .isInput(let path): self = .outputIsInput(path: path)
+    case .inUse(let path): self = .directoryInUse(path: path)
     case .system(let error): self = .io(error)
     }
   }

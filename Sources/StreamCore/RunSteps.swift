@@ -42,10 +42,11 @@ extension Inspection {
 extension Split {
   /// The second half: from the guests to their dumps. Every output gets its name at the very end, the manifest last.
   func run(_ wanted: [Guest], _ workers: Workers, _ progress: Progress) throws -> Manifest {
-    let checkpoint = Checkpoint(inspection.dump.input.source, workers)
+    let input = inspection.dump.input.source
+    let checkpoint = Checkpoint(input, workers)
     let stored = try stored(of: wanted)
-    let output = OutputDirectory(path: directory, force: force)
-    try output.prepare(files: stored.map(fileName) + [OutputDirectory.manifestName])
+    let output = try OutputDirectory(path: directory, force: force)
+    try output.refuse(stored.map(fileName) + [OutputDirectory.manifestName], input: input.identities)
     // Open the outputs: GuestDump. Plan and extract: Extraction.
     let outputs = try workers.map(stored) { try open($0, in: output, among: stored.count) }
     let extraction = try checkpoint.step { try self.extraction(of: stored, into: outputs, workers) }

@@ -57,9 +57,9 @@ public struct Split: Sendable {
   /// - Parameter count: guests that share the writers' memory.
   func open(_ guest: Guest, in output: OutputDirectory, among count: Int) throws -> GuestOutput {
     let image = GuestImage(of: guest, codec: outputCodec)
-    let path = output.path(of: fileName(guest))
     return GuestOutput(
-      owner: guest.mapped.group.index, writer: try format.open(image, path, memory.writers / count))
+      owner: guest.mapped.group.index,
+      writer: try format.open(image, fileName(guest), output.place, memory.writers / count))
   }
 
   func extraction(of guests: [Guest], into outputs: [GuestOutput], _ workers: Workers) throws -> Extraction {

@@ -25,8 +25,8 @@ struct CommonOptions: ParsableArguments {
   @Flag(help: "Print one JSON document, and nothing else on standard output.")
   var json = false
 
-  @Flag(name: .shortAndLong, help: "More: counters, sources, evidence, near misses.")
-  var verbose = false
+  @Flag(name: .shortAndLong, help: "More: counters, sources, evidence; -vv: registers and near misses, too.")
+  var verbose: Int
 
   @Flag(name: .shortAndLong, help: "No warnings and no summary.")
   var quiet = false
@@ -50,7 +50,7 @@ struct CommonOptions: ParsableArguments {
       throw ValidationError(
         "several dumps are one split set, which is not read yet; join it with: makedumpfile --reassemble PART... WHOLE")
     }
-    if verbose && quiet { throw ValidationError("-v and -q exclude each other") }
+    if verbose > 0 && quiet { throw ValidationError("-v and -q exclude each other") }
   }
 
   /// The options as the library takes them; reads the layout file.
@@ -66,7 +66,7 @@ struct CommonOptions: ParsableArguments {
     return options
   }
 
-  var showsProgress: Bool { !noProgress && !quiet && Terminal.errorIsTerminal }
+  func beginProgress() -> Progress { noProgress || quiet ? .none : Terminal.beginProgress() }
 }
 
 /// Runs a command's body with progress and signals in place, and turns whatever it throws into one line and an exit
@@ -74,19 +74,13 @@ struct CommonOptions: ParsableArguments {
 func runCommand(
   _ options: CommonOptions, _ body: (Workers, Progress) throws -> ExitStatus
 ) throws {
-  let cancellation = Cancellation()
-  let signals = Interruption.watch(cancellation)
-  defer { withExtendedLifetime(signals) {} }
-  let bar = options.showsProgress ? ProgressBar() : nil
+  let cancellation = Cancellation(followsSignals: true)
   let status: ExitStatus
   do {
-    status = try body(
-      Workers(count: options.threads, cancellation: cancellation), bar?.progress ?? Progress.none)
+    status = try body(Workers(count: options.threads, cancellation: cancellation), options.beginProgress())
   } catch {
-    bar?.clear()
     throw report(error)
   }
-  bar?.clear()
   if status != .complete { throw ExitCode(status.code) }
 }
 
@@ -98,5 +92,5 @@ func report(_ error: any Error) -> any Error {
     return ExitCode(ExitStatus.defect.code)
   }
   Terminal.error("vmcs-split: \(explain(failure))")
-  return ExitCode(failure.exitStatus(signal: Interruption.signal).code)
+  return ExitCode(failure.exitStatus(signal: NotedSignals.first).code)
 }

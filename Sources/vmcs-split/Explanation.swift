@@ -28,7 +28,10 @@ func explain(_ failure: Failure) -> String {
   case .badAddress(let guest, let address, let why): return "\(guest): GPA \(address): \(why)"
   case .cannotCreate(let error): return error.description
   case .exists(let path): return "\(path): exists already; --force replaces it"
+  case .outputIsInput(let path): return "\(path): this is the input; give another --output"
+  case .directoryInUse(let path):
+    return "\(path): another run of vmcs-split writes into this directory; wait for it, or give another --output"
   case .output(let text): return text
-  case .cancelled: return "interrupted; temporary files are removed"
+  case .cancelled: return "interrupted; nothing half-done is left behind"
   }
 }

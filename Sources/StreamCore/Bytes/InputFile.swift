@@ -31,7 +31,7 @@ final class InputFile: Sendable {
     self.path = path
     self.faults = faults
     // O_NONBLOCK: a FIFO without a writer is refused below instead of hanging here; to files it means nothing.
-    descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    descriptor = retried { unsafe open(PathText.terminated(path), O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     var end: off_t = -1
     do throws(SystemError) {
       if descriptor < 0 { throw SystemError(call: "open", path: path, code: errno) }
@@ -61,6 +61,9 @@ final class InputFile: Sendable {
     default: throw SystemError(call: "open", path: path, code: ENOTBLK)
     }
   }
+
+  /// Which file this is, whatever it is called.
+  var identity: FileIdentity? { FileIdentity(descriptor: descriptor) }
 
   /// `lend` copies nothing.
   var isMapped: Bool { mapping != nil }

@@ -1,22 +1,40 @@
-/// The directory that the outputs go to.
+/// The directory that the outputs go to, kept from other runs as long as this one works.
 struct OutputDirectory {
   static let manifestName = "manifest.json"
-  let path: String
+  let place: OutputPlace
   let force: Bool
 
-  func path(of name: String) -> String { path.hasSuffix("/") ? path + name : path + "/" + name }
+  /// Creates the directory, mode 0700, and those above it, and takes it for this run. Nothing else is written before.
+  /// - Parameters:
+  ///   - path: as the user gave it.
+  ///   - force: files that are there already are replaced.
+  init(path: String, force: Bool) throws(OutputError) {
+    self.force = force
+    let isOurs: Bool
+    do throws(SystemError) {
+      try FileSystem.makeDirectories(path, mode: 0o700)
+      place = try OutputPlace(path: path)
+      isOurs = try place.lock()
+    } catch {
+      throw .cannotCreate(error)
+    }
+    guard isOurs else { throw .inUse(path: path) }
+  }
 
-  /// Creates the directory, mode 0700, and refuses files that are there already unless `force`.
-  func prepare(files: [String]) throws(OutputError) {
-    do throws(SystemError) { try FileSystem.makeDirectory(path, mode: 0o700) } catch { throw .cannotCreate(error) }
-    guard !force else { return }
-    for name in files where FileSystem.exists(self.path(of: name)) { throw .exists(path: self.path(of: name)) }
+  /// Refuses files that are the input, and without `force` those that are there already.
+  func refuse(_ files: [String], input: Set<FileIdentity>) throws(OutputError) {
+    for name in files {
+      if let identity = place.identity(of: name), input.contains(identity) {
+        throw .isInput(path: place.path(of: name))
+      }
+      if !force, place.has(name) { throw .exists(path: place.path(of: name)) }
+    }
   }
 
   /// Gives the dumps their names, and at the very end the manifest its own. What can fail or take long comes before the
   /// first name, and a wish to stop counts until then: after it the run completes.
   func commit(_ dumps: [CompletedDump], _ manifest: Manifest, _ workers: Workers) throws {
-    let file = try OutputFile(path: path(of: Self.manifestName))
+    let file = try OutputFile(Self.manifestName, in: place)
     // Syncing waits for the disk: several files do that side by side.
     try workers.forEach(dumps.count + 1) { _, index in
       if index > 0 { return try dumps[index - 1].sync() }
