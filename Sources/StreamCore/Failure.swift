@@ -16,7 +16,10 @@ public enum Failure: Error, Sendable, Equatable {
   case badLayout(path: String, why: String)
   /// A file or directory that holds no VMCSINFO, and why.
   case badVMCSInfo(path: String, why: String)
+  /// A page that was asked for and cannot be had, and why.
   case badAddress(guest: String, address: GPA, why: String)
+  /// Several dumps, each whole.
+  case severalDumps(count: Int)
   case cannotCreate(SystemError)
   case exists(path: String)
   /// An output of this name would replace the input.
@@ -35,7 +38,8 @@ public enum Failure: Error, Sendable, Equatable {
     case .input(.system): .cannotOpen
     case .input, .noLayout, .unsupportedHost, .nothingStored: .unusableInput
     case .noGuest: .noGuest
-    case .noSuchGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .badAddress: .wrongUsage
+    case .noSuchGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .severalDumps: .wrongUsage
+    case .badAddress: .incomplete
     case .cannotCreate, .exists, .outputIsInput, .directoryInUse: .cannotCreate
     case .io, .output: .ioFailed
     case .cancelled: .interrupted(signal: signal)

@@ -4,7 +4,10 @@ import StreamCore
 
 /// What every command that reads a dump takes.
 struct CommonOptions: ParsableArguments {
-  @Argument(help: ArgumentHelp("The host's crash dump: kdump-compressed or an ELF core.", valueName: "dump"))
+  @Argument(
+    help: ArgumentHelp(
+      "The host's crash dump: kdump-compressed or an ELF core; - is standard input, when that is a file.",
+      valueName: "dump"))
   var dumps: [String]
 
   @Option(help: ArgumentHelp("A layout of the VMCS in the form that 'layout show' prints.", valueName: "file"))
@@ -46,10 +49,6 @@ struct CommonOptions: ParsableArguments {
   func validate() throws {
     guard (1...1024).contains(threads) else { throw ValidationError("--threads takes 1 to 1024, not \(threads)") }
     _ = try MemorySize(parsing: memory)
-    guard dumps.count == 1 else {
-      throw ValidationError(
-        "several dumps are one split set, which is not read yet; join it with: makedumpfile --reassemble PART... WHOLE")
-    }
     if verbose > 0 && quiet { throw ValidationError("-v and -q exclude each other") }
   }
 

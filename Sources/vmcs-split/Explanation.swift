@@ -26,6 +26,7 @@ func explain(_ failure: Failure) -> String {
   case .badLayout(let path, let why): return "\(path): not a layout: \(why)"
   case .badVMCSInfo(let path, let why): return "\(path): not a VMCSINFO: expected \(VMCSInfo.forms), found \(why)"
   case .badAddress(let guest, let address, let why): return "\(guest): GPA \(address): \(why)"
+  case .severalDumps(let count): return "\(count) dumps were given, each whole: one at a time"
   case .cannotCreate(let error): return error.description
   case .exists(let path): return "\(path): exists already; --force replaces it"
   case .outputIsInput(let path): return "\(path): this is the input; give another --output"

@@ -12,7 +12,8 @@ extension SystemError: CustomStringConvertible {
   public var remedy: String? {
     switch code {
     case EISDIR: "name a file in it"
-    case ESPIPE, ENOTBLK: "it cannot be read at any place: copy it to a file first"
+    case ESPIPE: "a pipe cannot be read at any place: write it to a regular file first"
+    case ENOTBLK: "what is needed is a regular file or a block device"
     default: nil
     }
   }

@@ -100,7 +100,16 @@ import Testing
     #expect(dump.remarks == [.oddity("header_version \(version) is unknown, read as 6")])
   }
 
-  @Test(arguments: [0, -4096, 4095, 8192, 1 << 30, Int32.max])
+  @Test(arguments: [8192, 16_384, 65_536] as [Int32])
+  func row13OtherPageSizes(size: Int32) throws {
+    #expect(
+      try refusal { $0.bytes.store(size, at: 428) }
+        == .unsupported(
+          file: "dump", format: "a kdump of a machine with pages of \(size) bytes",
+          remedy: "only x86_64 hosts run VMX guests"))
+  }
+
+  @Test(arguments: [0, -4096, 4095, 8191, 1 << 30, Int32.max])
   func row11To13OtherBlockSizes(size: Int32) throws {
     #expect(
       try refusal { $0.bytes.store(size, at: 428) } == format(428, "block_size", "4096", "\(size)"))
