@@ -50,9 +50,12 @@ void clinux_remove_hidden_at_end(int directory, unsigned count) {
   atomic_store(&hidden_directory, directory);
 }
 
-static void on_signal(int number) {
-  int none = 0;
-  if (atomic_compare_exchange_strong(&noted, &none, number)) return;
+/* The way out where nothing can be waited for: hidden files go, and one line says why. */
+static _Noreturn void end_at_once(int status, const char *text) {
+  static atomic_int ending;
+  if (atomic_exchange(&ending, 1) != 0) {
+    for (;;) pause(); /* Another thread says it. */
+  }
   int directory = atomic_load(&hidden_directory);
   unsigned count = directory < 0 ? 0 : atomic_load(&hidden_count);
   for (unsigned serial = 1; serial <= count; serial++) {
@@ -60,9 +63,18 @@ static void on_signal(int number) {
     clinux_hidden_name(serial, name);
     unlinkat(directory, name, 0);
   }
-  static const char text[] = "vmcs-split: ended at once by a second signal; no half file carries a name\n";
-  (void)!write(STDERR_FILENO, text, sizeof text - 1);
-  _exit(128 + number);
+  (void)!write(STDERR_FILENO, text, strlen(text));
+  _exit(status);
+}
+
+static void on_signal(int number) {
+  int none = 0;
+  if (atomic_compare_exchange_strong(&noted, &none, number)) return;
+  end_at_once(128 + number, "vmcs-split: ended at once by a second signal; no half file carries a name\n");
+}
+
+void clinux_end_without_memory(void) {
+  end_at_once(74, "vmcs-split: out of memory; give the process more address space, or a smaller --memory and fewer --threads\n");
 }
 
 static void handle(int number, void (*handler)(int)) {

@@ -24,6 +24,8 @@ public enum Failure: Error, Sendable, Equatable {
   case exists(path: String)
   /// An output of this name would replace the input.
   case outputIsInput(path: String)
+  /// The output directory holds the guests of another input.
+  case otherInput(path: String)
   /// Another run writes into the output directory.
   case directoryInUse(path: String)
   /// Reading or writing failed midway.
@@ -40,7 +42,7 @@ public enum Failure: Error, Sendable, Equatable {
     case .noGuest: .noGuest
     case .noSuchGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .severalDumps: .wrongUsage
     case .badAddress: .incomplete
-    case .cannotCreate, .exists, .outputIsInput, .directoryInUse: .cannotCreate
+    case .cannotCreate, .exists, .outputIsInput, .otherInput, .directoryInUse: .cannotCreate
     case .io, .output: .ioFailed
     case .cancelled: .interrupted(signal: signal)
     }
@@ -80,6 +82,7 @@ extension Failure {
     case .cannotCreate(let error): self = .cannotCreate(error)
     case .exists(let path): self = .exists(path: path)
     case .isInput(let path): self = .outputIsInput(path: path)
+    case .otherInput(let path): self = .otherInput(path: path)
     case .inUse(let path): self = .directoryInUse(path: path)
     case .system(let error): self = .io(error)
     }

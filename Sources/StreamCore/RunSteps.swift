@@ -42,11 +42,9 @@ extension Inspection {
 extension Split {
   /// The second half: from the guests to their dumps. Every output gets its name at the very end, the manifest last.
   func run(_ wanted: [Guest], _ workers: Workers, _ progress: Progress) throws -> Manifest {
-    let input = inspection.dump.input.source
-    let checkpoint = Checkpoint(input, workers)
+    let checkpoint = Checkpoint(inspection.dump.input.source, workers)
     let stored = try stored(of: wanted)
-    let output = try OutputDirectory(path: directory, force: force)
-    try output.refuse(stored.map(fileName) + [OutputDirectory.manifestName], input: input.identities)
+    let (output, before) = try outputDirectory(for: stored)
     // Open the outputs: GuestDump. Plan and extract: Extraction.
     let outputs = try workers.map(stored) { try open($0, in: output, among: stored.count) }
     let extraction = try checkpoint.step { try self.extraction(of: stored, into: outputs, workers) }
@@ -55,7 +53,7 @@ extension Split {
     // Finish: GuestDump, Manifest.
     let dumps = try checkpoint.step { try workers.map(outputs) { try $0.writer.complete() } }
     let manifest = manifest(outcome, of: stored, among: wanted, dumps.map(\.summary))
-    try output.commit(dumps, manifest, workers)
+    try output.commit(dumps, manifest, after: before, workers)
     return manifest
   }
 }

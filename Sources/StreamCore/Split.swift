@@ -52,6 +52,13 @@ public struct Split: Sendable {
     return stored
   }
 
+  /// Where the outputs go, taken for this run, and what it goes on with there.
+  func outputDirectory(for stored: [Guest]) throws -> (OutputDirectory, OutputDirectory.Before) {
+    let output = try OutputDirectory(path: directory, force: force)
+    let input = inspection.dump.input.source.identities
+    return (output, try output.refuse(stored.map(fileName), inspection.manifest(), input: input))
+  }
+
   func fileName(_ guest: Guest) -> String { "\(guest.name).\(format.fileExtension)" }
 
   /// - Parameter count: guests that share the writers' memory.

@@ -30,6 +30,8 @@ func explain(_ failure: Failure) -> String {
   case .cannotCreate(let error): return error.description
   case .exists(let path): return "\(path): exists already; --force replaces it"
   case .outputIsInput(let path): return "\(path): this is the input; give another --output"
+  case .otherInput(let path):
+    return "\(path): this is of another input, or no manifest of this version; --force replaces it and its guests"
   case .directoryInUse(let path):
     return "\(path): another run of vmcs-split writes into this directory; wait for it, or give another --output"
   case .output(let text): return text

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CProcess
 import StreamCore
 
 /// Where the program begins and ends: arguments in, an exit status out.
@@ -6,6 +7,7 @@ import StreamCore
 struct Main {
   static func main() {
     ProcessSurroundings.settle()
+    cprocess_settle_memory()
     Terminal.exit(run(ProcessArguments.all))
   }
 

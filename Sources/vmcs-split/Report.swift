@@ -28,9 +28,20 @@ struct Report {
     printDetails()
   }
 
+  /// Warnings, and why the run ends with 1 when it does: that line comes with -q, too.
   private func warn() {
-    guard !options.quiet else { return }
-    for warning in manifest.warnings { Terminal.error("warning: \(warning.text)") }
+    if !options.quiet {
+      for warning in manifest.warnings { Terminal.error("warning: \(warning.text)") }
+    }
+    guard manifest.exitStatus == .incomplete else { return }
+    let absent = manifest.guests.reduce(0) { $0 + $1.absentCount }
+    let bad = manifest.guests.reduce(0) { $0 + $1.badPages.count }
+    let codes = Set(manifest.warnings.filter(\.code.isLoss).map(\.code.rawValue)).sorted()
+    var parts: [String] = []
+    if absent > 0 { parts.append("\(absent) guest pages are not in the dump") }
+    if bad > 0 { parts.append("\(bad) are damaged") }
+    if !codes.isEmpty { parts.append("warnings of loss: \(codes.joined(separator: ", "))") }
+    Terminal.error("vmcs-split: incomplete: \(parts.joined(separator: "; ")); the manifest says what")
   }
 
   private var inputLine: String {

@@ -9,6 +9,9 @@ void clinux_note_signals(void);
 /* The signal that was noted first; 0: none. */
 int clinux_noted_signal(void);
 
+/* Ends the process at once, status 74, with a line that says that there is no memory, after it removed the hidden files. */
+_Noreturn void clinux_end_without_memory(void);
+
 /* A hidden file's name, ended by NUL: of this process and this number, 1 and up. */
 enum { CLINUX_HIDDEN_NAME_SIZE = 64 };
 void clinux_hidden_name(unsigned serial, char name[CLINUX_HIDDEN_NAME_SIZE]);

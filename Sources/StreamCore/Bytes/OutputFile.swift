@@ -10,6 +10,8 @@ enum OutputError: Error, Equatable, Sendable {
   case exists(path: String)
   /// The file of this name is the input.
   case isInput(path: String)
+  /// The manifest of this name is of another input.
+  case otherInput(path: String)
   /// Another run writes into this directory.
   case inUse(path: String)
   case system(SystemError)

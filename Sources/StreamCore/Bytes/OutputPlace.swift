@@ -240,6 +240,12 @@ final class OutputPlace: Sendable {
     return unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0
   }
 
+  /// The bytes of a file here, at most 256 MiB of them.
+  func content(of name: String) throws(SystemError) -> [UInt8] {
+    let file = try InputFile(path: path(of: name), mapped: false)
+    return try file.read(at: 0, count: Int(min(file.size, 256 << 20)))
+  }
+
   /// Which file carries a name here, links followed; `nil`: none.
   func identity(of name: String) -> FileIdentity? { FileIdentity(descriptor, name) }
 }

@@ -17,6 +17,12 @@ public enum ProcessSurroundings {
     return width < 0 ? nil : width == 0 ? 80 : Int(width)
   }
 
+  /// The commit that the program was built from, or "unknown".
+  public static var commit: String {
+    // Safe: the text ends with a NUL and is never changed.
+    unsafe String(cString: clinux_commit())
+  }
+
   public static func variable(_ name: String) -> String? {
     guard let value = unsafe getenv(name) else { return nil }
     // Safe: it ends with a NUL, and nobody here changes the environment.

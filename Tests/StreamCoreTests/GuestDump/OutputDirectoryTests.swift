@@ -71,16 +71,19 @@ import Testing
     #expect(scratch.names == [])
   }
 
-  /// What cannot be had is known before any other has a name.
-  @Test(arguments: [1, 3])
-  func aManifestWhoseNameIsTakenLeavesNoName(threads: Int) throws {
-    let output = try output()
-    let dumps = try dumps(in: output)
-    try Data().write(to: scratch.path.appending(path: "manifest.json"))
-    let name = OutputDirectory.manifestName
-    #expect(throws: OutputError.exists(path: scratch.file(name))) { try output.refuse([name], input: []) }
-    withExtendedLifetime(dumps) {}
-    #expect(named == [name])
+  @Test(arguments: ["", "{}", "{\"schema\": \"vmcs-split-manifest-1\"}", "[", "\u{0}"])
+  func whatIsNoManifestOfThisInputIsReplacedOnlyByForce(text: String) throws {
+    let path = scratch.file("manifest.json")
+    try Data(text.utf8).write(to: URL(filePath: path))
+    do {
+      let output = try output()
+      #expect(throws: OutputError.otherInput(path: path)) { try output.refuse(["a"], manifest, input: []) }
+    }
+    let output = try OutputDirectory(path: scratch.path.path, force: true)
+    let before = try output.refuse(["a"], manifest, input: [])
+    #expect(!before.isContinued)
+    try output.commit([], manifest, after: before, Workers(count: 1))
+    #expect(try Data(contentsOf: URL(filePath: path)) == Data(try manifest.json()))
   }
 
   @Test(arguments: [false, true])
@@ -93,16 +96,16 @@ import Testing
     let source = ByteSource(try InputFile(path: input))
     for name in ["input", "link", "hard"] {
       #expect(throws: OutputError.isInput(path: scratch.file(name))) {
-        try output.refuse([name], input: source.identities)
+        try output.refuse([name], manifest, input: source.identities)
       }
     }
-    try output.refuse(["other"], input: source.identities)
+    _ = try output.refuse(["other"], manifest, input: source.identities)
   }
 
   @Test func aLinkThatLeadsNowhereIsATakenName() throws {
     try FileManager.default.createSymbolicLink(atPath: scratch.file("link"), withDestinationPath: scratch.file("none"))
     let output = try output()
-    #expect(throws: OutputError.exists(path: scratch.file("link"))) { try output.refuse(["link"], input: []) }
+    #expect(throws: OutputError.exists(path: scratch.file("link"))) { try output.refuse(["link"], manifest, input: []) }
   }
 
   @Test func aSecondRunIntoTheDirectoryIsRefused() throws {
