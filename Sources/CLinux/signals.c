@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 static atomic_int noted;
+static atomic_int has_spoken;
 static atomic_int hidden_directory = -1;
 static atomic_uint hidden_count;
 
@@ -63,7 +64,7 @@ static _Noreturn void end_at_once(int status, const char *text) {
     clinux_hidden_name(serial, name);
     unlinkat(directory, name, 0);
   }
-  (void)!write(STDERR_FILENO, text, strlen(text));
+  if (atomic_load(&has_spoken) == 0) (void)!write(STDERR_FILENO, text, strlen(text));
   _exit(status);
 }
 
@@ -90,5 +91,7 @@ void clinux_note_signals(void) {
   handle(SIGPIPE, SIG_IGN);
   handle(SIGXFSZ, SIG_IGN);
 }
+
+void clinux_why_is_said(void) { atomic_store(&has_spoken, 1); }
 
 int clinux_noted_signal(void) { return atomic_load(&noted); }

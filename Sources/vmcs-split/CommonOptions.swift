@@ -86,6 +86,7 @@ func runCommand(
 /// Prints an error's line; what it returns is the exit status to throw.
 func report(_ error: any Error) -> any Error {
   if error is ExitCode || error is ValidationError || error is CleanExit { return error }
+  NotedSignals.whyIsSaid()
   guard let failure = Failure(error) else {
     Terminal.error("vmcs-split: a defect in vmcs-split, please report it: \(error)")
     return ExitCode(ExitStatus.defect.code)

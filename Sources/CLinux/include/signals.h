@@ -9,6 +9,8 @@ void clinux_note_signals(void);
 /* The signal that was noted first; 0: none. */
 int clinux_noted_signal(void);
 
+/* The line that says why the process ends is about to be written: a second signal need not say it. */
+void clinux_why_is_said(void);
 /* Ends the process at once, status 74, with a line that says that there is no memory, after it removed the hidden files. */
 _Noreturn void clinux_end_without_memory(void);
 

@@ -6,6 +6,9 @@ public enum NotedSignals {
   /// would become too large are errors of the write. Call it once, early.
   public static func watch() { clinux_note_signals() }
 
+  /// Call it before the line that says why the program ends: a second signal then ends it without a line of its own.
+  public static func whyIsSaid() { clinux_why_is_said() }
+
   /// The signal that was noted, 0 when none was.
   public static var first: Int32 { clinux_noted_signal() }
 }

@@ -38,7 +38,7 @@ final class OutputPlace: Sendable {
       guard descriptor >= 0 else { throw SystemError(call: "open", path: path, code: errno) }
       way = try Self.tryOut(ways, in: descriptor, path)
     } catch {
-      if descriptor >= 0 { _ = close(descriptor) }
+      // Now that nothing is missing, `deinit` closes it.
       way = .hidden
       throw error
     }

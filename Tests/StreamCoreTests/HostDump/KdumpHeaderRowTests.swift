@@ -362,6 +362,18 @@ import Testing
     #expect(dump.remarks == [.oddity("3 VMCOREINFO notes: the first that is VMCOREINFO counts")])
   }
 
+  /// A kernel that was left by kexec may have left its note, before the running one's or behind it.
+  @Test(arguments: [true, false])
+  func row57TheTextOfTheKernelThatCrashed(isFirst: Bool) throws {
+    let crashed = ElfNotes.note(
+      name: "VMCOREINFO", type: 0, descriptor: Array("OSRELEASE=6.1.0-crashed\nCRASHTIME=1700000000\n".utf8))
+    let old = ElfNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array("OSRELEASE=3.10.0-old\n".utf8))
+    let notes = isFirst ? crashed + old : old + crashed
+    let dump = try OpenedDump(KdumpSample(notes: notes, ownText: []).bytes).dump
+    #expect(dump.vmcoreinfo?.osrelease == "6.1.0-crashed")
+    #expect(dump.remarks == [.oddity("2 VMCOREINFO notes: the one that the kernel which crashed wrote counts")])
+  }
+
   @Test(arguments: [(0, 20), (15, 5), (0, 1 << 50)] as [(UInt64, UInt64)])
   func row58To61PartOfASplitSet(start: UInt64, end: UInt64) throws {
     let error = try refusal { sample in
