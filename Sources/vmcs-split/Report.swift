@@ -13,14 +13,14 @@ struct Report {
   }
 
   func printList() throws {
-    warn()
+    warn("--json")
     if options.json { return Terminal.document(String(decoding: try manifest.json(), as: UTF8.self)) }
     Terminal.out(inputLine + "\n" + guestTable + "\n" + vcpuTable)
     printDetails()
   }
 
   func printSplit(directory: String) throws {
-    warn()
+    warn("the manifest")
     if options.json { return Terminal.document(String(decoding: try manifest.json(), as: UTF8.self)) }
     if options.quiet { return }
     Terminal.out(inputLine + "\n" + outputTable)
@@ -29,7 +29,8 @@ struct Report {
   }
 
   /// Warnings, and why the run ends with 1 when it does: that line comes with -q, too.
-  private func warn() {
+  /// - Parameter place: where the rest stands.
+  private func warn(_ place: String) {
     if !options.quiet {
       for warning in manifest.warnings { Terminal.error("warning: \(warning.text)") }
     }
@@ -41,7 +42,7 @@ struct Report {
     if absent > 0 { parts.append("\(absent) guest pages are not in the dump") }
     if bad > 0 { parts.append("\(bad) are damaged") }
     if !codes.isEmpty { parts.append("warnings of loss: \(codes.joined(separator: ", "))") }
-    Terminal.error("vmcs-split: incomplete: \(parts.joined(separator: "; ")); the manifest says what")
+    Terminal.error("vmcs-split: incomplete: \(parts.joined(separator: "; ")); \(place) says what")
   }
 
   private var inputLine: String {
