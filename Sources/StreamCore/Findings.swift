@@ -65,6 +65,19 @@ struct Findings: Sendable {
     guard let listed = word.listed else { return }
     if let damage = listed.damage { warn(.vm_list, "the host kernel's list of VMs is damaged: \(damage)") }
     for vm in listed.vms {
+      switch vm.memory {
+      case .failure(let fault):
+        warn(
+          .lost_slots,
+          "the host kernel's VM at \(vm.kvm): its memory is what EPT maps, which may not be all of it: \(fault)")
+      case .success(let memory):
+        if let gap = memory.gap {
+          warn(
+            .lost_slots,
+            "the host kernel's VM at \(vm.kvm): outside of \(memory.slots.count) memory slots its memory is what EPT "
+              + "maps, which may not be all of it: \(gap)")
+        }
+      }
       for fault in vm.faults { warn(.lost_vm, "the host kernel's VM at \(vm.kvm): \(fault)") }
       if vm.faults.isEmpty, vm.vcpus.isEmpty { warn(.no_vcpu, "the host kernel's VM at \(vm.kvm) has no vCPU yet") }
     }
@@ -86,6 +99,11 @@ struct Findings: Sendable {
   }
 
   mutating func note(_ guests: [Guest], _ mapping: GuestMapping.Result, _ claims: Claims.Result) {
+    if let tables = mapping.unreadTables {
+      warn(
+        .not_counted,
+        "the guests' pages are not counted: they stand in some \(tables) page tables; --scan counts them")
+    }
     for (region, reason) in claims.dropped {
       warn(.forged, "the guest of VMCS \(region) is not written: \(reason)")
     }
@@ -107,6 +125,11 @@ struct Findings: Sendable {
     }
   }
 
+  private mutating func note(_ oddity: MapCounts.Oddity, of guest: Guest, _ what: String) {
+    guard let first = oddity.first else { return }
+    warn(.map_differs, "\(guest.name): \(oddity.count) pages, the first at GPA \(first), \(what)")
+  }
+
   private mutating func note(_ guest: Guest) {
     let counts = guest.map.counts
     if counts.isIncomplete {
@@ -115,7 +138,10 @@ struct Findings: Sendable {
         "\(guest.name): its EPT is incomplete: \(counts.absentTables) tables absent, \(counts.badTables) damaged, "
           + "\(counts.misconfigured) entries misconfigured, \(counts.loops + counts.shared) refused")
     }
-    if guest.identity == nil, guest.map.presentPages > 0 {
+    note(counts.outside, of: guest, "that its EPT maps lie outside its memory slots and are left out")
+    note(counts.unbacked, of: guest, "that its EPT maps are not in the page tables of its VMM")
+    note(counts.differing, of: guest, "are other frames in its EPT than in the page tables of its VMM: EPT's are taken")
+    if guest.identity == nil, guest.map.heldPages > 0 || !guest.map.isCounted {
       warn(
         .no_identity,
         "\(guest.name): no Linux kernel's VMCOREINFO agrees with its vCPUs: crash opens its dump by the CPU notes if Linux "
@@ -182,11 +208,25 @@ extension Inspection {
       id: guest.id, name: guest.name, eptp: guest.roots.map { .init($0.rawValue) },
       vcpus: guest.vcpus.enumerated().map { entry($1, index: $0) },
       ram: guest.map.ram.map { .init(start: .init($0.lowerBound), end: .init($0.upperBound)) },
+      slots: guest.slots?.map(Self.entry),
       pages: .init(
-        ept: guest.map.knownPages, completed: 0, zero: nil, device: guest.map.devicePages,
+        known: guest.map.isCounted ? guest.map.knownPages : nil, ept: pages(guest, by: .tables),
+        slots: guest.slots.flatMap { _ in pages(guest, by: .slots) },
+        pageCache: guest.slots.flatMap { _ in pages(guest, by: .pageCache) }, untouched: guest.map.untouchedPages,
+        zero: nil, device: guest.map.devicePages,
         absent: Dictionary(uniqueKeysWithValues: guest.map.absent.map { ($0.key.rawValue, $0.value) })),
       badPages: .init(count: 0, runs: []), checked: nil, osrelease: guest.identity?.vmcoreinfo.osrelease, output: nil,
       evidence: guest.evidence + identityLines(guest))
+  }
+
+  private static func pages(_ guest: Guest, by source: MapSource) -> UInt64? {
+    guest.map.isCounted ? guest.map.sources[source] ?? 0 : nil
+  }
+
+  private static func entry(_ slot: MemorySlot) -> Manifest.Slot {
+    Manifest.Slot(
+      gpa: .init(slot.frames.lowerBound << 12), bytes: UInt64(slot.frames.count) << 12, hva: .init(slot.hva),
+      flags: .init(slot.flags))
   }
 
   private static func identityLines(_ guest: Guest) -> [String] {
@@ -207,8 +247,9 @@ extension Inspection {
       index: index, apicId: vcpu.kvm?.apicID, vmcs: (vcpu.region?.rawValue).map { .init($0) },
       vcpuId: vcpu.kvm?.vcpuID, exitReason: vcpu.exitReason,
       mpState: vcpu.kvm?.mpState?.name,
-      hostCpu: vcpu.kvm?.hostCPU, registers: registers(vcpu.registers), unknown: vcpu.registers.unknown,
-      sources: sources)
+      hostCpu: vcpu.kvm?.hostCPU, registers: registers(vcpu.registers),
+      fpu: vcpu.registers.fpu.map(Manifest.FPU.init), unknown: vcpu.registers.unknown,
+      reasons: vcpu.registers.reasons.isEmpty ? nil : vcpu.registers.reasons, sources: sources)
   }
 
   private static func registers(_ state: RegisterState) -> [String: Manifest.RegisterEntry] {
@@ -231,6 +272,20 @@ extension Inspection {
   }
 }
 
+extension Manifest.FPU {
+  fileprivate init(_ fpu: Sourced<FPUState>) {
+    let state = fpu.value
+    func text(_ bytes: some Collection<UInt8>) -> String {
+      "0x" + bytes.reversed().map { String(UInt16($0) | 0x100, radix: 16).dropFirst() }.joined()
+    }
+    let vectors = (0..<FPUState.vectorCount).map { text(state.vector($0)) }
+    self.init(
+      source: fpu.source.rawValue, fcw: .init(state.fcw), fsw: .init(state.fsw), ftw: .init(state.ftw),
+      mxcsr: .init(state.mxcsr), st: (0..<8).map { text(state.st($0)) },
+      xmm: state.upperYMM == nil ? vectors : nil, ymm: state.upperYMM == nil ? nil : vectors)
+  }
+}
+
 extension Split {
   /// The manifest of what was written.
   /// - Parameter summaries: of the guests in `stored`, in their order.
@@ -245,7 +300,7 @@ extension Split {
         "\(guest.name): vCPU 0's CR3 does not map its kernel: drgn 0.3 needs --format elf to read virtual addresses"
       manifest.warnings.append(.init(code: .first_cr3, text: text))
     }
-    for guest in wanted where guest.map.presentPages == 0 {
+    for guest in wanted where guest.map.heldPages == 0 {
       let text = "\(guest.name): none of its \(guest.map.knownPages) pages is in the host dump: not written"
       manifest.warnings.append(.init(code: .not_written, text: text))
     }

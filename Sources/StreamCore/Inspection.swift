@@ -54,10 +54,15 @@ public struct Inspection: Sendable {
       self.progress = progress
     }
 
+    /// Tables that are read at most to count pages for a list: those of 32 GiB in pages of 4 KiB, EPT's and the VMMs'.
+    /// Tests give others.
+    var tableLimit: UInt64 = 1 << 15
+
     var mapStorage: MapStorage {
       MapStorage(
         extents: purpose == .split ? ExtentStore(capacity: memory.extents) : nil, keepsPages: purpose != .list,
-        limit: purpose == .list ? Int(clamping: memory.total / 4) : memory.maps)
+        limit: purpose == .list ? Int(clamping: memory.total / 4) : memory.maps,
+        tableLimit: purpose == .list && !scans ? tableLimit : nil)
     }
   }
 
@@ -115,6 +120,7 @@ public struct Inspection: Sendable {
       guard guest.map.known.contains(address.frame) else {
         throw Failure.badAddress(guest: guest.name, address: address, why: "a device is mapped there, no RAM")
       }
+      if guest.mapped.mapper.zeroFrames.contains(hostFrame) { return .zero }
       switch memory.page(hostFrame) {
       case .page(let page): return page
       case .absent:

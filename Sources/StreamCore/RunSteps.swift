@@ -27,8 +27,11 @@ extension Inspection {
     // Group, map, identify: Guest.
     let storage = options.mapStorage
     let mapping = try checkpoint.step {
-      try GuestMapping(dump: dump, memory: memory, storage: storage, workers: workers, progress: options.progress)
-        .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)
+      try GuestMapping(
+        dump: dump, memory: memory, storage: storage, zeroFrames: word.zeroFrames, workers: workers,
+        progress: options.progress
+      )
+      .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)
     }
     let claims = Claims.settle(mapping.guests)
     let guests = try checkpoint.step { try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, workers) }

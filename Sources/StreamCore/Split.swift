@@ -42,9 +42,9 @@ public struct Split: Sendable {
     return inspection.guests.filter { ids.contains($0.id) }
   }
 
-  /// Those of the guests of which the dump holds at least a page.
+  /// Those of the guests of which the dump holds at least a page, the kernel's zero pages apart.
   func stored(of wanted: [Guest]) throws(Failure) -> [Guest] {
-    let stored = wanted.filter { $0.map.presentPages > 0 }
+    let stored = wanted.filter { $0.map.heldPages > 0 }
     guard !stored.isEmpty else {
       throw .nothingStored(
         pages: wanted.reduce(0) { $0 + $1.map.knownPages }, dumpLevel: inspection.dump.summary.dumpLevel)
@@ -75,7 +75,8 @@ public struct Split: Sendable {
     let plan = try ExtractionPlan(
       guests.map(\.mapped), kept: inspection.extents, capacity: memory.extents, memory: again, workers: workers)
     return Extraction(
-      dump: dump, plan: plan, outputs: outputs, target: outputCodec,
+      dump: dump, zeroFrames: guests.first?.mapped.mapper.zeroFrames ?? FrameBitmap(), plan: plan, outputs: outputs,
+      target: outputCodec,
       keepsStored: codec == nil && outputCodec == dump.summary.codec ?? .raw && format.storesAnyCodec,
       verifies: verifies || inspection.isPlain, memory: memory.steps, decoders: inspection.decoders)
   }

@@ -62,7 +62,7 @@ struct Report {
       ["GUEST", "NAME", "VCPUS", "RAM", "PAGES", "IN DUMP", "KERNEL"], rightAligned: [0, 2, 3, 4, 5], keys: 2)
     for guest in manifest.guests {
       table.add([
-        "\(guest.id)", guest.name, "\(guest.vcpus.count)", Size.text(guest.ramBytes), "\(guest.pages.ept)",
+        "\(guest.id)", guest.name, "\(guest.vcpus.count)", Size.text(guest.ramBytes), count(guest.pages.known),
         guest.storedShare, guest.osrelease.map(PathText.printable) ?? "-",
       ])
     }
@@ -76,7 +76,7 @@ struct Report {
       keys: 2)
     for guest in manifest.guests {
       table.add([
-        "\(guest.id)", guest.name, "\(guest.vcpus.count)", "\(guest.pages.ept)",
+        "\(guest.id)", guest.name, "\(guest.vcpus.count)", count(guest.pages.known),
         guest.pages.zero.map { "\($0)" } ?? "-", "\(guest.absentCount)", "\(guest.badPages.count)",
         guest.output?.file ?? "not written",
         guest.output.map { Size.text($0.bytes) } ?? "-",
@@ -154,10 +154,25 @@ struct Report {
           if let rights = entry.accessRights { value += " ar \(hex(rights.value))" }
           table.add(["\(guest.id)", "\(vcpu.index)", name, value, entry.source])
         }
-        for name in vcpu.unknown { table.add(["\(guest.id)", "\(vcpu.index)", name, "unknown", "-"]) }
+        for (name, value) in vcpu.fpu?.rows ?? [] {
+          table.add(["\(guest.id)", "\(vcpu.index)", name, value, vcpu.fpu?.source ?? "-"])
+        }
+        for name in vcpu.unknown {
+          table.add(["\(guest.id)", "\(vcpu.index)", name, "unknown", vcpu.reasons?[name] ?? "-"])
+        }
       }
     }
     return table.text(width: Terminal.outputWidth)
+  }
+
+  private func count(_ pages: UInt64?) -> String { pages.map { "\($0)" } ?? "-" }
+}
+
+extension Manifest.FPU {
+  fileprivate var rows: [(name: String, value: String)] {
+    let words = [("fcw", fcw), ("fsw", fsw), ("ftw", ftw), ("mxcsr", mxcsr)].map { ($0, hex($1.value)) }
+    let sets = [("st", st), ("xmm", xmm ?? []), ("ymm", ymm ?? [])]
+    return words + sets.flatMap { name, values in values.enumerated().map { ("\(name)\($0)", $1) } }
   }
 }
 
@@ -166,9 +181,9 @@ extension Manifest.Guest {
   fileprivate var absentCount: UInt64 { pages.absent.values.reduce(0, +) }
   /// Share of the mapped pages whose bytes the dump holds.
   fileprivate var storedShare: String {
-    guard pages.ept > 0 else { return "-" }
-    let stored = pages.ept - min(pages.ept, absentCount)
-    let tenths = stored * 1000 / pages.ept
+    guard let known = pages.known, known > 0 else { return "-" }
+    let stored = known - min(known, absentCount)
+    let tenths = stored * 1000 / known
     return "\(tenths / 10).\(tenths % 10) %"
   }
 }

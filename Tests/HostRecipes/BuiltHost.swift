@@ -91,7 +91,9 @@ package struct BuiltGuest: Sendable {
     case hvaOnly
     /// Mapped, and left out of the dump.
     case filtered
-    case swapped, untouched, device
+    /// Only the VMM's page tables map it, on the kernel's zero page.
+    case zeroPage
+    case swapped, hwpoison, devicePrivate, userfault, untouched, device
     /// No RAM of this guest.
     case none
   }
@@ -106,14 +108,22 @@ package struct BuiltGuest: Sendable {
   package func status(_ gfn: UInt64) -> Status {
     if spec.devices.contains(where: { $0.range.contains(gfn << 12) }) { return .device }
     guard image.space.isRAM(gfn) else { return .none }
-    guard let frame = backing.frame(gfn) else { return image.has(gfn, .swapped) ? .swapped : .untouched }
+    guard let frame = backing.frame(gfn) else {
+      return Self.frameless.first { image.has(gfn, $0.0) }?.1 ?? .untouched
+    }
     if dropped.contains(where: { $0.contains(frame) }) { return .filtered }
-    return image.has(gfn, .hvaOnly) ? .hvaOnly : .mapped
+    return image.has(gfn, .hvaOnly, .protNone, .migrating) ? .hvaOnly : .mapped
   }
+
+  private static let frameless: [(GuestRange, Status)] = [
+    (.swapped, .swapped), (.zeroPage, .zeroPage), (.hwpoison, .hwpoison), (.devicePrivate, .devicePrivate),
+    (.userfault, .userfault),
+  ]
 
   /// The bytes that a guest dump must hold for a guest frame; `nil` when it can hold none.
   package func page(_ gfn: UInt64) -> [UInt8]? {
     switch status(gfn) {
+    case .zeroPage: [UInt8](repeating: 0, count: 4096)
     case .mapped, .hvaOnly: backing.frame(gfn).map { memory.page($0) }
     default: nil
     }

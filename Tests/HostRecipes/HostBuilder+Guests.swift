@@ -57,7 +57,7 @@ extension HostBuilder {
           gfn += size
           continue
         }
-        guard !image.has(gfn, .untouched, .swapped) else {
+        guard !image.lacksFrames(gfn..<gfn + 1) else {
           gfn += 1
           continue
         }
@@ -117,7 +117,7 @@ extension HostBuilder {
     let root = try space.allocate(spec.hasPTI ? 2 : 1, alignment: spec.hasPTI ? 2 : 1) << 12
     let process = PageTables(root: root, levels: kernel.tables.levels)
     let slots = try mapMemory(index, ept: &ept, process: process)
-    for device in image.spec.devices {
+    for device in image.spec.devices + image.spec.strays {
       for page in 0..<UInt64(device.range.count) >> 12 {
         try ept.map(
           device.range.lowerBound + page << 12, to: (device.frame + page) << 12, leaf: .device, in: &space)
@@ -141,7 +141,7 @@ extension HostBuilder {
     guest.kvm = kvm
     guest.processTables = process
     guest.eptPointer = ept.pointer
-    guest.hostVirtual = slots.map { ($0.gfn, $0.pages, $0.hva) }
+    guest.hostVirtual = slots.prefix(image.space.ram.count).map { ($0.gfn, $0.pages, $0.hva) }
     let apicAccess = try space.allocatePage()
     let tscOffset = ~space.random.below(1 << 44)
     for (number, vcpu) in image.spec.vcpus.enumerated() {
@@ -208,12 +208,23 @@ extension HostBuilder {
         }
         if let frame = backing.frame(gfn) {
           let leaf: EPTBits.Leaf = merged[index].contains(gfn) ? .readOnly : .memory
-          if !image.has(gfn, .hvaOnly) { try ept.map(address, to: frame << 12, leaf: leaf, in: &space) }
-          try process.map(
-            address &+ delta, to: frame << 12, flags: PageTables.Flags.userData, in: &space)
-        } else if image.has(gfn, .swapped) {
-          // A swap entry: not present, type 0, offset in inverted form above bit 9.
-          try process.setEntry(~(gfn << 14) & 0x07ff_ffff_ffff_fe00, for: address &+ delta, in: &space)
+          if !image.has(gfn, .hvaOnly, .protNone, .migrating) {
+            try ept.map(address, to: frame << 12, leaf: leaf, in: &space)
+          }
+          if image.has(gfn, .protNone) {
+            try process.setEntry(ProcessEntry.protectionNone(frame), for: address &+ delta, in: &space)
+          } else if image.has(gfn, .migrating) {
+            let type = ProcessEntry.types(of: shape).migration
+            try process.setEntry(ProcessEntry.swap(type: type, offset: frame), for: address &+ delta, in: &space)
+          } else {
+            try process.map(
+              address &+ delta, to: frame << 12, flags: PageTables.Flags.userData, in: &space)
+          }
+        } else if image.has(gfn, .zeroPage) {
+          let place = kernel.image + BuiltKernel.DataPlace.zeroPage
+          try process.map(address &+ delta, to: place, flags: PageTables.Flags.userData & ~2, in: &space)
+        } else if let entry = entry(of: gfn, image) {
+          try process.setEntry(entry, for: address &+ delta, in: &space)
         }
         gfn += 1
       }
@@ -221,7 +232,30 @@ extension HostBuilder {
         KVMMemslots.Slot(gfn: run.lowerBound, pages: UInt64(run.count), hva: hva, id: UInt16(number)))
       hva += UInt64(run.count) << 12 + 1 << 30
     }
+    // The VMM maps a device's memory, which VFIO gives it, and has a slot for it.
+    for device in image.spec.devices {
+      hva = (hva + 0x3fff_ffff) & ~0x3fff_ffff
+      let pages = UInt64(device.range.count) >> 12
+      for page in 0..<pages {
+        try process.map(
+          hva + page << 12, to: (device.frame + page) << 12, flags: PageTables.Flags.userData, in: &space)
+      }
+      let id = UInt16(slots.count)
+      slots.append(KVMMemslots.Slot(gfn: device.range.lowerBound >> 12, pages: pages, hva: hva, id: id))
+      hva += pages << 12
+    }
     return slots
+  }
+
+  /// What stands in the VMM's page tables for a page that is not in memory.
+  private func entry(of gfn: UInt64, _ image: RecipeGuestImage) -> UInt64? {
+    let types = ProcessEntry.types(of: shape)
+    if image.has(gfn, .swapped) { return ProcessEntry.swap(type: 0, offset: gfn) }
+    if image.has(gfn, .hwpoison) { return ProcessEntry.swap(type: types.hwpoison, offset: gfn) }
+    if image.has(gfn, .devicePrivate) { return ProcessEntry.swap(type: types.device, offset: gfn) }
+    // Kernels without markers have nothing in its place.
+    if image.has(gfn, .userfault) { return types.marker.map { ProcessEntry.swap(type: $0, offset: 1) } }
+    return nil
   }
 
   /// What a SIGKILL leaves: regions and `vcpu_vmx` without their VM, unmapped `struct kvm` and stacks, an EPT root of
@@ -250,7 +284,9 @@ extension HostBuilder {
 
 extension RecipeGuestImage {
   /// Whether some of these frames have no page in the host.
-  package func lacksFrames(_ frames: Range<UInt64>) -> Bool { overlaps(frames) { $0 == .untouched || $0 == .swapped } }
+  package func lacksFrames(_ frames: Range<UInt64>) -> Bool {
+    overlaps(frames) { GuestRange.withoutFrame.contains($0) }
+  }
 
   /// Whether some of these frames are mapped in an unusual way, so that a large page cannot be.
   package func isSpecial(_ frames: Range<UInt64>) -> Bool { overlaps(frames) { $0 != .filter && $0 != .zero } }

@@ -20,7 +20,8 @@ import HostModel
 /// Host lines: `hole RANGE`, `drop RANGE` (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE COUNT`, `no
 /// vmcoreinfo`, `no legacy-hole`, `forge GUEST VCPU …` (in page cache).
 /// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`,
-/// `zero-share`. Guest lines: `vcpu`, `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`, `fake
+/// `zero-share`. Guest lines: `vcpu`, `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`, `stray RANGE at HPA` (EPT
+/// maps it, no slot has it), `fake
 /// GPA GUEST VCPU`, `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`,
 /// `ept-flood LEVEL TABLES HPA` (tables full of leaves to HPA), `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
 /// Words of a forgery: `maps host|loop|shared|GUEST`, `complete` (vCPU, VM and page tables of its own), `true-vm` (a
@@ -144,6 +145,10 @@ package struct HostRecipe: Sendable {
       let window = 0xe0_0000_0000 + UInt64(last) << 32 + range.lowerBound & 0xffff_f000
       let address = words.take("at") ? try words.number("HPA") : window
       spec.guests[last].devices.append((range, address >> 12))
+    case "stray":
+      let range = try words.range("stray")
+      guard words.take("at") else { throw words.mistake("stray: 'at HPA' is missing") }
+      spec.guests[last].strays.append((range, try words.number("HPA") >> 12))
     case "fake":
       let gpa = try words.number("GPA")
       let guest = try words.word("guest")

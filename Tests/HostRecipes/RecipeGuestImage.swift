@@ -42,8 +42,10 @@ package struct RecipeGuestImage: Sendable {
     for (kind, range) in spec.ranges {
       let frames = range.lowerBound >> 12..<range.upperBound >> 12
       switch kind {
-      case .filter, .hvaOnly: space.avoid(frames)
-      case .untouched, .swapped, .zero: space.reserve(frames)
+      case .filter, .hvaOnly, .protNone, .migrating: space.avoid(frames)
+      case .zero: space.reserve(frames)
+      case let kind where GuestRange.withoutFrame.contains(kind): space.reserve(frames)
+      default: break
       }
     }
     for device in spec.devices { space.reserve(device.range.lowerBound >> 12..<device.range.upperBound >> 12) }
@@ -78,7 +80,10 @@ package struct RecipeGuestImage: Sendable {
 extension RecipeGuestImage {
   /// Ends every page that is the guest's own to fill with words that name the guest.
   fileprivate mutating func hideSecrets(_ owner: UInt64) {
-    for frame in space.ram.joined() where !space.isUsed(frame) && !has(frame, .untouched, .swapped, .zero) {
+    for frame in space.ram.joined()
+    where !space.isUsed(frame) && !has(frame, .zero)
+      && !GuestRange.withoutFrame.contains(where: { has(frame, $0) })
+    {
       RecipeSecret.write(owner: owner, frame: frame, to: &space.memory)
     }
   }

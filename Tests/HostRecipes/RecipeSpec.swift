@@ -77,6 +77,8 @@ package struct GuestSpec: Sendable {
   /// Guest-physical ranges with something particular.
   package var ranges: [(kind: GuestRange, range: Range<UInt64>)] = []
   package var devices: [(range: Range<UInt64>, frame: UInt64)] = []
+  /// What EPT maps beside all slots.
+  package var strays: [(range: Range<UInt64>, frame: UInt64)] = []
   package var fakes: [FakeSpec] = []
   package var forgeries: [ForgerySpec] = []
   package var flood: FloodSpec?
@@ -109,10 +111,25 @@ package enum GuestRange: String, Sendable, CaseIterable {
   case hvaOnly = "hva-only"
   /// The VMM's page tables hold swap entries, EPT nothing.
   case swapped
+  /// As hva-only, by an entry without the present bit: on its way to another node.
+  case protNone = "prot-none"
+  /// As hva-only, by an entry that says that the page is being moved.
+  case migrating
+  /// As hva-only, on the kernel's zero page.
+  case zeroPage = "zero-page"
+  /// Entries that say why there is no page: lost by the memory, in a device's memory, not come yet.
+  case hwpoison
+  case devicePrivate = "device-private"
+  case userfault
   /// Mapped as usual; the host dump leaves the frames out.
   case filter
   /// Pages of zeros.
   case zero
+
+  /// Those whose guest frames have no frame of their own.
+  package static let withoutFrame: [GuestRange] = [
+    .untouched, .swapped, .zeroPage, .hwpoison, .devicePrivate, .userfault,
+  ]
 }
 
 package struct VCPUSpec: Sendable {

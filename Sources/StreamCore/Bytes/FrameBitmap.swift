@@ -16,7 +16,8 @@ struct FrameBitmap: Sendable, Equatable {
   /// Frames before each slot's chunk, and within it before each step; set by `freeze()`.
   private var before: [UInt64] = []
   private var steps: [UInt16] = []
-  private var frozen = false
+  /// The directory is that of the words; of an empty set there is none.
+  private var frozen = true
   private(set) var count: UInt64 = 0
 
   /// Bytes of memory that the bits and the directory take, for the accounting of `--memory`.

@@ -14,33 +14,43 @@ struct ExtractedStep: Sendable {
   private(set) var results: [Result] = []
   private(set) var transcoded: UInt64 = 0
   private(set) var passedUnread: UInt64 = 0
-  /// Index in `results` by frame of the step; -1: not wanted.
+  /// Index in `results` by frame of the step.
   private var resultOfFrame: [Int]
+  private static let unwanted = -1
+  /// Wanted, and not come by yet.
+  private static let wanted = -2
 
   init(step: PlanSteps.Step) {
     self.step = step
-    resultOfFrame = Array(repeating: -1, count: step.frames.count)
+    resultOfFrame = Array(repeating: Self.unwanted, count: step.frames.count)
   }
 
   /// Reads what is wanted, once each, in file order.
-  mutating func fill(from dump: any HostDump, _ transfer: PageTransfer) throws {
+  /// - Parameter zeroFrames: whose content is known without a look.
+  mutating func fill(from dump: any HostDump, zeroFrames: FrameBitmap, _ transfer: PageTransfer) throws {
     let base = step.frames.lowerBound
     for extent in step.extents {
-      for frame in extent.host..<extent.host + extent.count { resultOfFrame[Int(frame - base)] = 0 }
+      for frame in extent.host..<extent.host + extent.count { resultOfFrame[Int(frame - base)] = Self.wanted }
+    }
+    zeroFrames.forEachRun(in: step.frames) { run in
+      for frame in run where resultOfFrame[Int(frame - base)] == Self.wanted {
+        resultOfFrame[Int(frame - base)] = results.count
+        results.append(.zero)
+      }
     }
     let source = dump.input.source
     if transfer.decodesInPlace {
-      payload = [UInt8](unwritten: resultOfFrame.reduce(0) { $0 + ($1 == 0 ? pageSize : 0) })
+      payload = [UInt8](unwritten: resultOfFrame.reduce(0) { $0 + ($1 == Self.wanted ? pageSize : 0) })
     }
     try dump.visit(
       step.frames,
       page: { page in
-        guard resultOfFrame[Int(page.frame - base)] == 0 else { return }
+        guard resultOfFrame[Int(page.frame - base)] == Self.wanted else { return }
         resultOfFrame[Int(page.frame - base)] = results.count
         results.append(try transfer.transfer(page, of: source, into: &payload))
       },
       fault: { fault in
-        guard resultOfFrame[Int(fault.frame - base)] == 0 else { return }
+        guard resultOfFrame[Int(fault.frame - base)] == Self.wanted else { return }
         resultOfFrame[Int(fault.frame - base)] = results.count
         results.append(.fault(fault))
       })

@@ -10,6 +10,8 @@ struct GuestOutput: Sendable {
 /// passed through as stored or transcoded, and goes to every guest that maps it.
 struct Extraction {
   let dump: any HostDump
+  /// Host frames that are the kernel's zero pages.
+  let zeroFrames: FrameBitmap
   let plan: ExtractionPlan
   let outputs: [GuestOutput]
   let target: PageCodec
@@ -65,7 +67,8 @@ struct Extraction {
           try decoders.borrow { decoder in
             try encoders.borrow { encoder in
               var extracted = ExtractedStep(step: steps.step(index))
-              try extracted.fill(from: dump, PageTransfer(self, decoder, encoder, zero))
+              try extracted.fill(
+                from: dump, zeroFrames: zeroFrames, PageTransfer(self, decoder, encoder, zero))
               return extracted
             }
           }

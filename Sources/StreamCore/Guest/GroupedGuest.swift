@@ -10,6 +10,8 @@ struct GroupedGuest: Sendable {
   let evidence: [String]
   /// Host frames, ascending, which that evidence stands in: none of them may be a guest's memory.
   let evidenceFrames: [UInt64]
+  /// Its memory by its slots, where the host's kernel tells.
+  var memory: VMMemory?
 
   /// Of its regions, for people who must be told of a guest that has no name.
   var lowestRegion: HPA { Self.lowestRegion(vcpus) }
@@ -26,7 +28,7 @@ struct GroupedGuest: Sendable {
     return ordered.enumerated().map { index, vm in
       GroupedGuest(
         index: index, vcpus: Self.ordered(vm.vcpus), roots: roots(vm.vcpus), evidence: vm.evidence,
-        evidenceFrames: vm.evidenceFrames)
+        evidenceFrames: vm.evidenceFrames, memory: vm.memory)
     }
   }
 

@@ -12,6 +12,8 @@ struct Guest: Sendable {
   var vcpus: [VCPU] { mapped.group.vcpus }
   var roots: [any SecondLevelRoot] { mapped.group.roots }
   var evidence: [String] { mapped.group.evidence }
+  /// Its memory slots, where the host's kernel tells.
+  var slots: [MemorySlot]? { mapped.group.memory?.slots }
   var map: GuestMap { mapped.map }
   /// Its memory through its second-level map.
   var memory: GuestMemory { mapped.mapper.memory }

@@ -7,6 +7,8 @@ struct GuestMapper: Sendable {
   let memory: GuestMemory
   /// Host frames, ascending, that are no RAM of the guest although its map has them.
   let excluded: [UInt64]
+  /// The host kernel's zero pages: what they hold is known, whether or not the dump has them.
+  let zeroFrames: FrameBitmap
 
   /// What a map is looked through for while it is made.
   struct Watch: Sendable {
@@ -54,7 +56,9 @@ struct GuestMapper: Sendable {
           }
           if size > limit { throw TooLarge(limit: limit) }
         }
-        let counts = try walk.walk(subtrees[item]) { run in try take(run, watch, into: &found) }
+        let counts = try walk.walk(
+          subtrees[item], absent: { frames, reason in try found.add(absent: frames, reason) }
+        ) { run in try take(run, watch, into: &found) }
         try found.end(counts)
       }
       map.workers = max(map.workers, used)
@@ -76,7 +80,8 @@ struct GuestMapper: Sendable {
 
   /// The same, its tables read through another view of the host's memory.
   func reading(from host: any PhysicalMemory) -> GuestMapper {
-    GuestMapper(dump: dump, memory: memory.reading(from: host), excluded: excluded)
+    GuestMapper(
+      dump: dump, memory: memory.reading(from: host), excluded: excluded, zeroFrames: zeroFrames)
   }
 
   /// Walks all roots again and hands over the extents, in no order, whose host and guest frames lie in the ranges and
@@ -98,7 +103,7 @@ struct GuestMapper: Sendable {
             let piece = MapRun(gpaFrame: extent.guest, hostFrame: extent.host, count: extent.count)
             try common(piece, with: supplement) { run in
               try forEachPresence(of: run) { piece, presence in
-                if presence == .stored { try extents.add(piece, owner: owner) }
+                if presence.isHeld { try extents.add(piece, owner: owner) }
               }
             }
           }
@@ -109,7 +114,27 @@ struct GuestMapper: Sendable {
   }
 
   /// The parts of a run that differ in what the dump has of them.
-  private func forEachPresence(of run: MapRun, _ body: (MapRun, Presence) throws -> Void) rethrows {
+  private func forEachPresence(of run: MapRun, _ body: (MapRun, Backing) throws -> Void) rethrows {
+    guard zeroFrames.count > 0 else { return try forEachStored(of: run, body) }
+    if run.count == 1 {
+      return zeroFrames.contains(run.hostFrame) ? try body(run, .zero) : try forEachStored(of: run, body)
+    }
+    let zeros = zeroFrames.rank(run.hostFrame + run.count) - zeroFrames.rank(run.hostFrame)
+    guard zeros > 0 else { return try forEachStored(of: run, body) }
+    if zeros == run.count { return try body(run, .zero) }
+    var start = run.hostFrame
+    while start < run.hostFrame + run.count {
+      let (isZero, end) = zeroFrames.sameRun(from: start, limit: run.hostFrame + run.count)
+      var piece = run
+      piece.gpaFrame += start - run.hostFrame
+      piece.hostFrame = start
+      piece.count = end - start
+      if isZero { try body(piece, .zero) } else { try forEachStored(of: piece, body) }
+      start = end
+    }
+  }
+
+  private func forEachStored(of run: MapRun, _ body: (MapRun, Backing) throws -> Void) rethrows {
     let isCut = excluded.contains { $0 >= run.hostFrame && $0 - run.hostFrame < run.count }
     var start: UInt64 = 0
     while start < run.count {
@@ -126,7 +151,11 @@ struct GuestMapper: Sendable {
         presence = same.presence
         end = max(end, same.end - run.hostFrame)
       }
-      try body(MapRun(gpaFrame: run.gpaFrame + start, hostFrame: frame, count: end - start), presence)
+      var piece = run
+      piece.gpaFrame += start
+      piece.hostFrame = frame
+      piece.count = end - start
+      try body(piece, .dump(presence))
       start = end
     }
   }
@@ -148,10 +177,24 @@ struct GuestMapper: Sendable {
     while start < run.count {
       let (isIn, end) = frames.sameRun(from: run.gpaFrame + start, limit: run.gpaFrame + run.count)
       let count = end - run.gpaFrame - start
-      try body(MapRun(gpaFrame: run.gpaFrame + start, hostFrame: run.hostFrame + start, count: count), isIn)
+      var piece = run
+      piece.gpaFrame += start
+      piece.hostFrame += start
+      piece.count = count
+      try body(piece, isIn)
       start += count
     }
   }
+}
+
+/// What stands behind a run of guest frames.
+private enum Backing: Equatable {
+  /// The host kernel's zero page.
+  case zero
+  case dump(Presence)
+
+  /// Its bytes can be had.
+  var isHeld: Bool { self == .zero || self == .dump(.stored) }
 }
 
 /// What a worker finds in one subtree.
@@ -170,9 +213,18 @@ private struct Found {
     self.merge = merge
   }
 
-  mutating func add(_ run: MapRun, _ presence: Presence) throws {
-    part.add(run, presence)
-    if presence == .stored { try extents?.add(run, owner: owner) }
+  mutating func add(_ run: MapRun, _ backing: Backing) throws {
+    part.add(run, backing)
+    if backing.isHeld { try extents?.add(run, owner: owner) }
+    try mergeIfFull()
+  }
+
+  mutating func add(absent frames: Range<UInt64>, _ reason: AbsentReason) throws {
+    part.add(absent: frames, reason)
+    try mergeIfFull()
+  }
+
+  private mutating func mergeIfFull() throws {
     guard part.byteCount >= Part.room else { return }
     try merge(part)
     part = Part()
@@ -192,13 +244,16 @@ private struct Part: Sendable {
   var present = FrameBitmap()
   /// Mapped RAM whose bytes the dump does not hold.
   var missing = FrameBitmap()
-  var devicePages: UInt64 = 0
+  /// Mapped frames that are no RAM.
+  var devices = FrameBitmap()
   var absent: [AbsentReason: UInt64] = [:]
+  var sources: [MapSource: UInt64] = [:]
+  var zeroPages: UInt64 = 0
   var reached: Set<UInt64> = []
   var places: [UInt64] = []
   var counts = MapCounts()
 
-  var byteCount: Int { present.byteCount + missing.byteCount }
+  var byteCount: Int { present.byteCount + missing.byteCount + devices.byteCount }
 
   mutating func look(at run: MapRun, _ watch: GuestMapper.Watch) {
     if run.count == 1 {
@@ -223,25 +278,34 @@ private struct Part: Sendable {
     if places.count >= 2 * VMCoreInfoSearch.keptPlaces { places = VMCoreInfoSearch.kept(places) }
   }
 
-  mutating func add(_ run: MapRun, _ presence: Presence) {
+  mutating func add(_ run: MapRun, _ backing: Backing) {
     let frames = run.gpaFrame..<run.gpaFrame + run.count
-    switch presence {
-    case .unknown: devicePages += run.count
-    case .stored: present.insert(frames)
-    case .filtered:
-      absent[.filtered, default: 0] += run.count
-      missing.insert(frames)
-    case .notStored:
-      absent[.not_stored, default: 0] += run.count
-      missing.insert(frames)
+    switch backing {
+    case .dump(.unknown):
+      devices.insert(frames)
+      return
+    case .zero:
+      zeroPages += run.count
+      present.insert(frames)
+    case .dump(.stored): present.insert(frames)
+    case .dump(.filtered): add(absent: frames, .filtered)
+    case .dump(.notStored): add(absent: frames, .not_stored)
     }
+    sources[run.source, default: 0] += run.count
+  }
+
+  mutating func add(absent frames: Range<UInt64>, _ reason: AbsentReason) {
+    absent[reason, default: 0] += UInt64(frames.count)
+    missing.insert(frames)
   }
 
   mutating func add(_ other: Part) {
     present.formUnion(other.present)
     missing.formUnion(other.missing)
-    devicePages += other.devicePages
+    devices.formUnion(other.devices)
     absent.merge(other.absent, uniquingKeysWith: +)
+    sources.merge(other.sources, uniquingKeysWith: +)
+    zeroPages += other.zeroPages
     reached.formUnion(other.reached)
     places = VMCoreInfoSearch.kept(places + other.places)
     counts.add(other.counts)
@@ -252,8 +316,10 @@ extension GuestMap {
   fileprivate mutating func add(_ part: Part, supplement: Bool) {
     supplements.append(supplement ? part.present : FrameBitmap())
     present.formUnion(part.present)
-    devicePages += part.devicePages
+    devices.formUnion(part.devices)
     absent.merge(part.absent, uniquingKeysWith: +)
+    sources.merge(part.sources, uniquingKeysWith: +)
+    zeroPages += part.zeroPages
     reached += part.reached.sorted()
     places += part.places
     counts.add(part.counts)

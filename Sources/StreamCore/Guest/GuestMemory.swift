@@ -4,8 +4,14 @@ struct GuestMemory: PhysicalMemory {
   /// One a root, the one that counts where two disagree first.
   let maps: [any SecondLevelMap]
 
-  init(host: any PhysicalMemory, roots: [any SecondLevelRoot]) {
-    self.init(host: host, maps: roots.map { $0.map(in: host) })
+  /// - Parameter slots: of the guest and its VMM, where the host's kernel tells them; then they say what memory there is.
+  init(host: any PhysicalMemory, roots: [any SecondLevelRoot], slots: VMMemory? = nil) {
+    let tables = roots.map { $0.map(in: host) }
+    guard let slots else {
+      self.init(host: host, maps: tables)
+      return
+    }
+    self.init(host: host, maps: [SlotMap(slots, tables: tables)])
   }
 
   private init(host: any PhysicalMemory, maps: [any SecondLevelMap]) {
@@ -17,6 +23,9 @@ struct GuestMemory: PhysicalMemory {
   func reading(from host: any PhysicalMemory) -> GuestMemory {
     GuestMemory(host: host, maps: maps.map { $0.reading(from: host) })
   }
+
+  /// Tables that must be read to know every page, about.
+  var unreadTables: UInt64 { maps.reduce(0) { $0 &+ $1.unreadTables } }
 
   /// The host frame behind a guest frame: the first root that maps it counts.
   func hostFrame(_ guestFrame: UInt64) -> UInt64? {

@@ -14,6 +14,9 @@ struct MapStorage: Sendable {
   var keepsPages: Bool
   /// For the bitmaps, bytes: of all guests where they are kept, else of each.
   var limit: Int
+  /// Tables of all guests' maps that are read at most to count their pages; with more they are not counted. `nil`: they
+  /// are counted whatever it takes.
+  var tableLimit: UInt64?
 }
 
 /// Maps the memory of guests, one after the other, each with all workers.
@@ -21,11 +24,15 @@ struct GuestMapping {
   let dump: any HostDump
   let memory: HostMemory
   let storage: MapStorage
+  /// Host frames that are the kernel's zero pages.
+  let zeroFrames: FrameBitmap
   let workers: Workers
   let progress: Progress
 
   struct Result: Sendable {
     var guests: [MappedGuest] = []
+    /// Tables that were left unread, so that no guest's pages are counted.
+    var unreadTables: UInt64?
     /// Guests whose maps need more memory than there was left for them, bytes.
     var tooLarge: [(region: HPA, limit: Int)] = []
   }
@@ -33,21 +40,44 @@ struct GuestMapping {
   /// - Parameter vmcoreinfo: host frames whose pages begin as VMCOREINFO does.
   func run(_ groups: [GroupedGuest], vmcoreinfo: FrameBitmap) throws -> Result {
     progress.begin(.map, total: UInt64(groups.count))
+    let mappers = groups.map { group in
+      GuestMapper(
+        dump: dump, memory: GuestMemory(host: memory, roots: group.roots, slots: group.memory),
+        excluded: Set(group.vcpus.flatMap(\.reservedFrames)).sorted(), zeroFrames: zeroFrames)
+    }
+    let tables = mappers.reduce(0) { $0 &+ $1.memory.unreadTables }
+    // Without slots there is no other word for where the guest's RAM is.
+    if let limit = storage.tableLimit, tables > limit, groups.allSatisfy({ $0.memory?.isWhole == true }) {
+      return uncounted(groups, mappers, tables)
+    }
     let watch = GuestMapper.Watch(evidence: groups.flatMap(\.evidenceFrames), vmcoreinfo: vmcoreinfo)
     var result = Result()
     var taken = 0
-    for group in groups {
-      let mapper = GuestMapper(
-        dump: dump, memory: GuestMemory(host: memory, roots: group.roots),
-        excluded: Set(group.vcpus.flatMap(\.reservedFrames)).sorted())
+    for (group, mapper) in zip(groups, mappers) {
       do {
         var map = try mapper.map(
           watch, keeping: storage.extents, owner: group.index, limit: max(0, storage.limit - taken), workers: workers)
+        if let memory = group.memory, memory.isWhole { map.note(memory.slots) }
         if storage.keepsPages { taken += map.byteCount } else { map.dropPages() }
         result.guests.append(MappedGuest(group: group, mapper: mapper, map: map))
       } catch let error as GuestMapper.TooLarge {
         result.tooLarge.append((group.lowestRegion, error.limit))
       }
+      progress.advance(1)
+    }
+    return result
+  }
+
+  /// The guests by their slots alone.
+  private func uncounted(_ groups: [GroupedGuest], _ mappers: [GuestMapper], _ tables: UInt64) -> Result {
+    var result = Result()
+    result.unreadTables = tables
+    for (group, mapper) in zip(groups, mappers) {
+      var map = GuestMap()
+      map.isCounted = false
+      map.freeze(absent: FrameBitmap())
+      map.note(group.memory?.slots ?? [])
+      result.guests.append(MappedGuest(group: group, mapper: mapper, map: map))
       progress.advance(1)
     }
     return result

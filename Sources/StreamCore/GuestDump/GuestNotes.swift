@@ -1,13 +1,19 @@
 /// The ELF notes of a guest's dump, in QEMU's order: NT_PRSTATUS for each vCPU, QEMU's CPU state for each vCPU,
-/// VMCOREINFO. What is unknown is zero here, for want of another way. Source: Documentation/elf.md §1.4,
-/// target/i386/arch_dump.c of QEMU.
+/// VMCOREINFO. What is unknown is zero here, for want of another way. A vCPU whose FPU is known has two notes more, right
+/// behind its NT_PRSTATUS, for readers take what follows one as the same CPU's: NT_PRFPREG and NT_X86_XSTATE. Source:
+/// Documentation/elf.md §1.4, target/i386/arch_dump.c of QEMU, include/uapi/linux/elf.h.
 struct GuestNotes: Sendable, Equatable {
   private(set) var bytes: [UInt8] = []
   /// Where in `bytes` the text of VMCOREINFO stands.
   private(set) var vmcoreinfo: Range<Int>?
 
   init(vcpus: [RegisterState], vmcoreinfo text: [UInt8]?) {
-    for (index, state) in vcpus.enumerated() { append("CORE", type: 1, Self.prstatus(state, index: index)) }
+    for (index, state) in vcpus.enumerated() {
+      append("CORE", type: 1, Self.prstatus(state, index: index))
+      guard let fpu = state.fpu?.value else { continue }
+      append("CORE", type: 2, fpu.legacy)
+      append("LINUX", type: 0x202, fpu.xsave)
+    }
     for state in vcpus { append("QEMU", type: 0, Self.qemu(state)) }
     if let text { vmcoreinfo = append("VMCOREINFO", type: 0, text) }
   }
@@ -33,6 +39,7 @@ struct GuestNotes: Sendable, Equatable {
   private static let prstatusSize = 336
   private static let processOffset = 32
   private static let registersOffset = 112
+  private static let hasFPUOffset = 328
   /// `pr_reg` up to the selectors; `nil` is orig_rax, which no vCPU has.
   private static let lowRegisters: [Register?] = [
     .r15, .r14, .r13, .r12, .rbp, .rbx, .r11, .r10, .r9, .r8, .rax, .rcx, .rdx, .rsi, .rdi, nil, .rip,
@@ -50,6 +57,7 @@ struct GuestNotes: Sendable, Equatable {
         selector(.ds), selector(.es), selector(.fs), selector(.gs),
       ]
     for (place, value) in values.enumerated() { note.store(value, at: registersOffset + 8 * place) }
+    if state.fpu != nil { note.store(UInt32(1), at: hasFPUOffset) }
     return note
   }
 

@@ -17,10 +17,13 @@ struct FoundHost: Sendable {
 }
 
 extension JudgedHost {
-  /// - Parameter refused: sources of layouts that were tried before.
-  func found(refused: [String]) -> FoundHost {
+  /// - Parameters:
+  ///   - refused: sources of layouts that were tried before.
+  ///   - listed: the VMs of the kernel's own list.
+  func found(refused: [String], listed: ListedVMs?) -> FoundHost {
     var host = FoundHost(
-      layout: layout, vms: vms(), unseen: unseen, unreadable: evidence.unreadable.map { ($0, "\($1)") }, defunct: [],
+      layout: layout, vms: vms(listed), unseen: unseen, unreadable: evidence.unreadable.map { ($0, "\($1)") },
+      defunct: [],
       nearMisses: search.nearMisses.map { "\($0.address): \($0.layout): \($0.fault)" }, aborted: [], refused: refused)
     for (address, fault) in rejected {
       if fault.isDeath {
@@ -28,6 +31,10 @@ extension JudgedHost {
       } else {
         host.nearMisses.append("\(address): \(layout.layout.id): no host evidence: \(fault)")
       }
+    }
+    for vcpu in host.vms.flatMap(\.vcpus) {
+      guard let root = vcpu.staleRoot, let region = vcpu.region else { continue }
+      host.nearMisses.append("\(region): its EPTP \(hex(root)) is not what KVM has in use: its tables are not read")
     }
     for region in regions {
       if case .success(let proof) = evidence.evidence(for: region.address), case .nested(let vcpu) = proof.role {

@@ -7,6 +7,8 @@ struct HostWord: Sendable {
   private(set) var head: VirtualAddress?
   /// The VMs of its list, where its types are known, too.
   private(set) var listed: ListedVMs?
+  /// Frames of the kernel's zero pages, where its symbols tell.
+  private(set) var zeroFrames = FrameBitmap()
   /// Why its VMs, or their regions, have to be found by content; `nil`: they need not.
   private(set) var why: String?
   /// The kernel describes itself, and the dump has that damaged or not all of it.
@@ -42,16 +44,23 @@ struct HostWord: Sendable {
     }
   }
 
+  /// Of all rooms, so that one pass over the kernel's names finds them.
+  private static let symbols = DescribedKernel.memorySymbols.union(FilePages.symbols).union(UserReturnMSRs.symbols)
+    .union(["vm_list", "init_task"])
+
   private mutating func ask(_ info: VMCoreInfo) throws {
     guard let own = try kernel?.get() else { return }
     let described = try DescribedKernel(
-      own, info, modules: KVMTypes.modules, expecting: ["vm_list", "init_task"], leads: KVMTypes.leads)
+      own, info, modules: KVMTypes.modules,
+      expecting: Self.symbols, leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 })
+    zeroFrames = described.zeroFrames
     let head = try described.symbol("vm_list", of: "kvm")
     self.head = head
-    let types = try KVMTypes(described.types)
-    var listed = ListedVMs(head: head, types, kernel: own)
+    let types = try KVMTypes(described)
+    let processes = ProcessKnowledge(described)
+    var listed = ListedVMs(head: head, types, kernel: own, processes: processes)
     if listed.gap != nil, let open = try? OpenVMs(described, types) {
-      listed = ListedVMs(head: head, types, kernel: own, open: open)
+      listed = ListedVMs(head: head, types, kernel: own, processes: processes, open: open)
     }
     self.listed = listed
     guard types.vcpu == nil else { return }

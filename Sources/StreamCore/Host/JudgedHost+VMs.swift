@@ -1,7 +1,10 @@
 extension JudgedHost {
   /// The VMs of which a region is proven, each with all vCPUs that its table names; a vmcs02 is no vCPU of its own.
-  func vms() -> [ProvenVM] {
+  /// - Parameter listed: by the kernel's own list, with their memory.
+  func vms(_ listed: ListedVMs?) -> [ProvenVM] {
     let loadsEFER = VMCSRegion.hostLoadsEFER(regions)
+    let listedVMs = Dictionary(
+      (listed?.vms ?? []).map { ($0.kvm, $0) }, uniquingKeysWith: { first, _ in first })
     let regionAt = Dictionary(regions.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
     var proofs: [VirtualAddress: VCPUEvidence] = [:]
     for region in regions {
@@ -11,15 +14,38 @@ extension JudgedHost {
     return evidence.kvms.compactMap { kvm in
       let own = kvm.vcpus.compactMap { proofs[$0.address] }
       guard !own.isEmpty else { return nil }
+      var memory = try? listedVMs[kvm.address]?.memory.get()
+      let roots = Dictionary(
+        (listedVMs[kvm.address]?.vcpus ?? []).map { ($0.pointer.address, $0.roots) },
+        uniquingKeysWith: { first, _ in first })
       let vcpus = kvm.vcpus.map { pointer -> VCPU in
         let address = proofs[pointer.address]?.region ?? evidence.region(of: pointer.address)
         var vcpu = vcpu(address.flatMap { regionAt[$0] }, index: pointer.index, loadsEFER)
+        if memory != nil, let live = roots[pointer.address] ?? nil, let root = vcpu.root,
+          !live.contains(HPA(frame: root.rootFrame))
+        {
+          // The tables may be freed, and another's by now; the slots know all of the memory.
+          vcpu.root = nil
+          vcpu.staleRoot = root.rawValue
+        }
         if vcpu.region == nil, let address, kernel.memory.page(address.frame).page != nil { vcpu.refused = address }
         return vcpu
       }
+      if listed == nil { memory = shapedMemory(of: kvm, vcpus, regionAt) }
       return ProvenVM(
-        kvm: kvm.address, vcpus: vcpus, evidence: lines(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted())
+        kvm: kvm.address, vcpus: vcpus, evidence: lines(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted(),
+        memory: memory)
     }
+  }
+
+  /// The memory of a VM whose kernel has no types.
+  private func shapedMemory(of kvm: KVMObject, _ vcpus: [VCPU], _ regionAt: [HPA: VMCSRegion]) -> VMMemory? {
+    guard let root = vcpus.lazy.compactMap({ $0.region.flatMap { regionAt[$0]?[.HOST_CR3] } }).first else { return nil }
+    var seen: Set<UInt64> = []
+    let tables = vcpus.compactMap(\.root).filter { seen.insert($0.rootFrame).inserted }.map {
+      $0.map(in: kernel.memory)
+    }
+    return VMMemory(byShapeOf: kvm.address, root: HPA(rawValue: root), tables: tables, kernel: kernel)
   }
 
   /// VMs that the host kernel lists and that no region in the dump belongs to.

@@ -8,4 +8,6 @@ struct ProvenVM: Sendable {
   let evidence: [String]
   /// Host frames, ascending, which that evidence stands in: none of them may be a guest's memory.
   let evidenceFrames: [UInt64]
+  /// Its memory by its slots, where the host's kernel tells; else its second-level map is all there is.
+  var memory: VMMemory?
 }

@@ -15,6 +15,8 @@ struct VCPU: Sendable {
   var exitReason: String?
   /// The second-level map that the processor uses for it.
   var root: (any SecondLevelRoot)?
+  /// The one that its region names, where the host kernel has another in use or none by now.
+  var staleRoot: UInt64?
   /// Host frames that this map has and that are no RAM of the guest: the APIC access page.
   var reservedFrames: [UInt64] = []
 }

@@ -13,7 +13,7 @@ struct KernelXArray: Sendable {
 
   struct Entry: Sendable, Equatable {
     var index: UInt64
-    /// Indexes that the entry stands for, above 1 in a node above the last level.
+    /// Indexes that the entry stands for: above 1 in a node above the last level, and where siblings follow.
     var count: UInt64
     var value: Value
   }
@@ -54,9 +54,13 @@ struct KernelXArray: Sendable {
   /// - Parameters:
   ///   - array: the `struct xarray`.
   ///   - head: its xa_head, as it stands.
+  ///   - indexes: entries that have none of these are left out.
   ///   - limit: entries at most; nodes are bounded by it too.
-  init(_ array: VirtualAddress, head: UInt64, kernel: LinuxKernel, limit: Int = limit) {
-    var walk = Walk(kernel: kernel, array: array, entriesLeft: limit, nodesLeft: limit)
+  init(
+    _ array: VirtualAddress, head: UInt64, kernel: LinuxKernel, indexes: ClosedRange<UInt64> = 0...UInt64.max,
+    limit: Int = limit
+  ) {
+    var walk = Walk(kernel: kernel, array: array, indexes: indexes, entriesLeft: limit, nodesLeft: limit)
     if let node = Self.node(head) {
       walk.node(node, parent: 0, offset: 0, shift: nil, index: 0)
     } else {
@@ -72,9 +76,15 @@ struct KernelXArray: Sendable {
     entry & 3 == 2 && entry > 4096 && entry < 0 &- 4096 ? entry - 2 : nil
   }
 
+  /// The slot of the entry that a slot belongs to, too. Source: xa_is_sibling.
+  private static func sibling(_ entry: UInt64) -> UInt64? {
+    entry & 3 == 2 && entry >> 2 < slots - 1 ? entry >> 2 : nil
+  }
+
   private struct Walk {
     let kernel: LinuxKernel
     let array: VirtualAddress
+    let indexes: ClosedRange<UInt64>
     var entriesLeft: Int
     var nodesLeft: Int
     var entries: [Entry] = []
@@ -96,13 +106,15 @@ struct KernelXArray: Sendable {
         bytes.load(KernelXArray.arrayOffset, as: UInt64.self) == array.rawValue
       else { return gap(index, .noNode(address)) }
       nodes.append(VirtualAddress(rawValue: address))
-      for slot in 0..<KernelXArray.slots {
+      for slot in slots(of: bytes, shift: UInt64(shift), index: index) {
         guard let value: UInt64 = bytes.load(KernelXArray.slotsOffset + Int(8 * slot)), value != 0 else { continue }
         // At the top level of 64-bit indexes only 16 slots have one.
         let (distance, overflow) = slot.multipliedReportingOverflow(by: 1 << UInt64(shift))
         guard !overflow else { continue }
         let at = index &+ distance
-        if let child = KernelXArray.node(value) {
+        if let head = KernelXArray.sibling(value) {
+          extend(index &+ head << UInt64(shift), at: at, by: 1 << UInt64(shift))
+        } else if let child = KernelXArray.node(value) {
           guard shift > 0 else { gap(at, .noNode(child)); continue }
           node(child, parent: address, offset: UInt8(slot), shift: shift - KernelXArray.shift, index: at)
         } else {
@@ -111,7 +123,27 @@ struct KernelXArray: Sendable {
       }
     }
 
-    /// Skips retry and zero entries, and the siblings of an entry that has several slots.
+    /// The slots of a node that have to do with the indexes that are wanted, from the one on that the first belongs to.
+    private func slots(of bytes: [UInt8], shift: UInt64, index: UInt64) -> Range<UInt64> {
+      guard indexes.upperBound >= index else { return 0..<0 }
+      let last = min(KernelXArray.slots - 1, (indexes.upperBound - index) >> shift)
+      var first = indexes.lowerBound > index ? (indexes.lowerBound - index) >> shift : 0
+      guard first <= last else { return 0..<0 }
+      if let value: UInt64 = bytes.load(KernelXArray.slotsOffset + Int(8 * first)) {
+        first = min(first, KernelXArray.sibling(value) ?? first)
+      }
+      return first..<last + 1
+    }
+
+    /// A slot that belongs to the entry at an index, if that is the one before.
+    private mutating func extend(_ index: UInt64, at: UInt64, by count: UInt64) {
+      guard let last = entries.indices.last, entries[last].index == index, index &+ entries[last].count == at else {
+        return
+      }
+      entries[last].count &+= count
+    }
+
+    /// Skips retry and zero entries.
     mutating func entry(_ value: UInt64, index: UInt64, count: UInt64) {
       guard value != 0, value & 3 != 2 else { return }
       guard entriesLeft > 0 else { return gap(index, .limit) }

@@ -82,6 +82,8 @@ public struct Manifest: Encodable, Sendable {
     public var eptp: [HexString]
     public var vcpus: [VCPU]
     public var ram: [Range]
+    /// Memory slots of the user's, ROM among them; left out where the host's kernel does not tell them.
+    public var slots: [Slot]?
     public var pages: Pages
     public var badPages: BadPages
     /// "descriptors": stored bytes were passed through unread; "pages": every page was decoded.
@@ -102,7 +104,10 @@ public struct Manifest: Encodable, Sendable {
     public var mpState: String?
     public var hostCpu: Int?
     public var registers: [String: RegisterEntry]
+    public var fpu: FPU?
     public var unknown: [String]
+    /// Why, by the names in `unknown`; not of everything there.
+    public var reasons: [String: String]?
     /// Where the values beside the registers come from.
     public var sources: [String: String]
   }
@@ -116,16 +121,48 @@ public struct Manifest: Encodable, Sendable {
     public var accessRights: HexString?
   }
 
+  /// The x87, SSE and AVX registers.
+  public struct FPU: Encodable, Sendable {
+    public var source: String
+    public var fcw: HexString
+    public var fsw: HexString
+    /// Abridged: a bit for each register that is not empty.
+    public var ftw: HexString
+    public var mxcsr: HexString
+    /// ST0 to ST7, 80 bits each as "0x…".
+    public var st: [String]
+    /// XMM0 to XMM15, 128 bits each, or YMM0 to YMM15, 256 bits each, as "0x…".
+    public var xmm: [String]?
+    public var ymm: [String]?
+  }
+
   /// A range of guest-physical addresses; `end` is one past the last byte.
   public struct Range: Encodable, Sendable {
     public var start: HexString
     public var end: HexString
   }
 
+  /// A run of guest memory and where the VMM has it.
+  public struct Slot: Encodable, Sendable {
+    public var gpa: HexString
+    public var bytes: UInt64
+    public var hva: HexString
+    /// As the VMM gave them to KVM: 1 log of dirty pages, 2 read-only.
+    public var flags: HexString
+  }
+
+  /// Counts of 4 KiB pages. Where they are not counted, those that are read from a map are left out.
   public struct Pages: Encodable, Sendable {
-    /// RAM pages that EPT maps.
-    public var ept: UInt64
-    public var completed: UInt64
+    /// All pages of RAM and ROM that the guest has, absent ones too.
+    public var known: UInt64?
+    /// Of these, pages that EPT maps.
+    public var ept: UInt64?
+    /// Of these, pages that EPT does not map and the page tables of the VMM do; left out without memory slots.
+    public var slots: UInt64?
+    /// Of these, pages that only the page cache of a file has that the VMM maps.
+    public var pageCache: UInt64?
+    /// Pages of the slots that the guest does not have, as nobody ever touched them.
+    public var untouched: UInt64?
     /// Pages that hold nothing but zeros; known only once pages were read.
     public var zero: UInt64?
     public var device: UInt64

@@ -16,8 +16,12 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   case input
   /// A layout that was given, or a VMCSINFO, leads to no proven region.
   case layout_refused
+  /// The memory slots of a VM cannot be read.
+  case lost_slots
   /// A VM of the host kernel's list, or a vCPU of it, cannot be followed to its region.
   case lost_vm
+  /// A guest's second-level map says otherwise than its memory slots and its VMM's page tables.
+  case map_differs
   /// A guest's second-level map could not be read whole.
   case map_incomplete
   /// A guest's map does not fit into the memory that it may take.
@@ -30,6 +34,8 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   case no_vmcoreinfo
   /// The dump was filtered by a program that may have taken pages of the kernel for free ones.
   case lost_kernel_pages
+  /// Guests have so many pages that they are not counted for a list.
+  case not_counted
   /// The dump does not hold a vCPU's VMCS.
   case no_vmcs
   /// The dump holds no page of a guest.
@@ -50,12 +56,13 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   /// Whether something is missing or damaged, which the exit status tells; the others only tell.
   public var isLoss: Bool {
     switch self {
-    case .bad_pages, .damaged_input, .forged, .incomplete, .lost_kernel_pages, .lost_vm, .map_incomplete,
+    case .bad_pages, .damaged_input, .forged, .incomplete, .lost_kernel_pages, .lost_slots, .lost_vm, .map_incomplete,
       .map_too_large, .no_vmcs,
       .not_written,
       .unknown_registers, .unseen_vm, .vm_list:
       true
-    case .by_content, .first_cr3, .input, .layout_refused, .no_identity, .no_vcpu, .no_vmcoreinfo, .other_vmcoreinfo,
+    case .by_content, .first_cr3, .input, .layout_refused, .map_differs, .no_identity, .no_vcpu, .no_vmcoreinfo,
+      .not_counted, .other_vmcoreinfo,
       .vmcsinfo, .vmx_abort:
       false
     }

@@ -21,6 +21,28 @@ struct MapCounts: Sendable, Equatable {
   /// Tables that the memory does not hold, and tables whose stored bytes are damaged.
   var absentTables: UInt64 = 0
   var badTables: UInt64 = 0
+  /// Frames that the tables map outside the guest's memory slots.
+  var outside = Oddity()
+  /// Frames that the tables map in a slot, and for which the VMM's page tables have none, or another.
+  var unbacked = Oddity()
+  var differing = Oddity()
+
+  /// Frames that are odd in one way: how many, and the first of them.
+  struct Oddity: Sendable, Equatable {
+    private(set) var count: UInt64 = 0
+    private(set) var first: GPA?
+
+    mutating func note(_ frame: UInt64, _ count: UInt64) {
+      guard count > 0 else { return }
+      self.count &+= count
+      first = min(first ?? GPA(frame: frame), GPA(frame: frame))
+    }
+
+    mutating func add(_ other: Oddity) {
+      count &+= other.count
+      if let place = other.first { first = min(first ?? place, place) }
+    }
+  }
 
   /// Whether a part of the guest's map could not be read or was refused.
   var isIncomplete: Bool { loops + shared + misconfigured + absentTables + badTables > 0 }
@@ -36,6 +58,9 @@ struct MapCounts: Sendable, Equatable {
     shared &+= other.shared
     absentTables &+= other.absentTables
     badTables &+= other.badTables
+    outside.add(other.outside)
+    unbacked.add(other.unbacked)
+    differing.add(other.differing)
   }
 
   /// The table's page, or `nil` with the reason counted.

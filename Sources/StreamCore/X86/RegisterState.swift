@@ -22,9 +22,13 @@ struct Sourced<Value: Sendable & Equatable>: Sendable, Equatable {
 /// The registers of a vCPU that are plain numbers, named as users write them.
 enum Register: String, Sendable, CaseIterable, Codable {
   case rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
-  case rip, rflags, cr0, cr2, cr3, cr4, cr8, efer, dr7, pat
+  case rip, rflags, cr0, cr2, cr3, cr4, cr8, efer, pat
+  case dr0, dr1, dr2, dr3, dr6, dr7
+  case xcr0, xss
   case kernel_gs_base
   case sysenter_cs, sysenter_esp, sysenter_eip
+  /// The MSRs of SYSCALL, and the one that RDTSCP and RDPID read.
+  case star, lstar, cstar, fmask, tsc_aux
 
   /// The general registers in the order of KVM's `arch.regs`, which is the processor's own numbering.
   static let general: [Register] = [
@@ -61,6 +65,9 @@ struct RegisterState: Sendable, Equatable {
   var segments: [SegmentRegister: Sourced<Segment>] = [:]
   var gdtr: Sourced<DescriptorTable>?
   var idtr: Sourced<DescriptorTable>?
+  var fpu: Sourced<FPUState>?
+  /// Why something is unknown, by its name in `unknown`; not of everything that is.
+  var reasons: [String: String] = [:]
 
   subscript(_ register: Register) -> UInt64? { registers[register]?.value }
 
@@ -69,5 +76,6 @@ struct RegisterState: Sendable, Equatable {
     Register.allCases.filter { registers[$0] == nil }.map(\.rawValue)
       + SegmentRegister.allCases.filter { segments[$0] == nil }.map(\.rawValue)
       + (gdtr == nil ? ["gdtr"] : []) + (idtr == nil ? ["idtr"] : [])
+      + (fpu == nil ? ["fpu"] : [])
   }
 }

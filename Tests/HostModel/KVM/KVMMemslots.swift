@@ -19,25 +19,27 @@ public enum KVMMemslots {
   static func build<Space: FrameSpace>(
     _ slots: [Slot], kernel: BuiltKernel, slab: inout KernelSlab, in space: inout Space
   ) throws(Space.Failure) -> UInt64 {
-    try subtree(slots.sorted { $0.gfn < $1.gfn }[...], kernel: kernel, slab: &slab, in: &space)
+    try subtree(slots.sorted { $0.gfn < $1.gfn }[...], under: 0, kernel: kernel, slab: &slab, in: &space)
   }
 
   private static func subtree<Space: FrameSpace>(
-    _ slots: ArraySlice<Slot>, kernel: BuiltKernel, slab: inout KernelSlab, in space: inout Space
+    _ slots: ArraySlice<Slot>, under parent: UInt64, kernel: BuiltKernel, slab: inout KernelSlab, in space: inout Space
   ) throws(Space.Failure) -> UInt64 {
     guard !slots.isEmpty else { return 0 }
     let middle = slots.startIndex + slots.count / 2
     let slot = slots[middle]
     let place = try slab.allocate(in: &space)
-    let right = try subtree(slots[(middle + 1)...], kernel: kernel, slab: &slab, in: &space)
-    let left = try subtree(slots[..<middle], kernel: kernel, slab: &slab, in: &space)
+    let own = kernel.virtual(place + 128)
+    let right = try subtree(slots[(middle + 1)...], under: own, kernel: kernel, slab: &slab, in: &space)
+    let left = try subtree(slots[..<middle], under: own, kernel: kernel, slab: &slab, in: &space)
+    space.memory.store(parent | 1, at: place + 128)
     space.memory.store(right, at: place + 128 + 8)
     space.memory.store(left, at: place + 128 + 16)
     space.memory.store(slot.gfn, at: place + 176)
     space.memory.store(slot.pages, at: place + 184)
     space.memory.store(slot.hva, at: place + 248)
     space.memory.store(UInt64(slot.id), at: place + 260, width: 2)
-    return kernel.virtual(place + 128)
+    return own
   }
 
   /// `struct kvm_memslots` since 5.17, bytes.

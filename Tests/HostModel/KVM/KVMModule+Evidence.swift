@@ -8,6 +8,7 @@ extension KVMModule {
       name: "qemu-system-x86_64", pid: pid,
       arguments: ["qemu-system-x86_64", "-name", "guest=\(name),debug-threads=on", "-machine", "q35,accel=kvm"])
     process.threads = vcpus.map { ("CPU \($0.vcpuID)/KVM", pid + 3 + UInt64($0.vcpuID), $0.stack.virtual) }
+    process.running = Set(vcpus.filter { $0.state == .running }.map { pid + 3 + UInt64($0.vcpuID) })
     process.files =
       [(module.machineOperations, kvm.virtual)] + vcpus.map { (module.vcpuOperations, kernel.virtual($0.vcpuAddress)) }
     return process
@@ -27,11 +28,13 @@ extension KVMModule {
     space.memory.store(vcpu.state == .running ? 1 : 0, at: place + shape.stateLoaded, width: 1)
     guard shape.vcpu.hasFPState else { return }
     let state = try space.allocate(2) << 12
-    space.memory.store(kernel.virtual(state), at: place + shape.xcr0 - 8)
+    space.memory.store(kernel.virtual(state), at: place + shape.fpstate)
     space.memory.store(7, at: place + shape.fpuPlace)
     space.memory.store(0x340_0000_0340, at: state)
     space.memory.store(7, at: state + 8)
     space.memory.store(7, at: state + 16)
+    // is_valloc, is_guest; in_use: whose thread is in KVM_RUN.
+    space.memory.store(vcpu.state == .stopped || vcpu.state == .neverRun ? 3 : 0xb, at: state + 32, width: 4)
     let area = state + 64
     space.memory.store(0x37f, at: area, width: 2)
     space.memory.store(0x1f80, at: area + 24, width: 4)

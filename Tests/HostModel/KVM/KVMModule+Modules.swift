@@ -3,11 +3,15 @@ extension KVMModule {
   /// - Parameters:
   ///   - data: virtual address of its page of data.
   ///   - text: of its page of text.
-  static func symbols(data: UInt64, text: UInt64) -> [KernelSymbol] {
-    [
+  static func symbols(data: UInt64, text: UInt64, hasReturnList: Bool) -> [KernelSymbol] {
+    let list = [
+      KernelSymbol("d", "kvm_uret_msrs_list", data + returnList),
+      KernelSymbol("D", "kvm_nr_uret_msrs", data + returnCount),
+    ]
+    return [
       KernelSymbol("D", "vm_list", data + listPlace), KernelSymbol("d", "kvm_vm_fops", data + 0x400),
       KernelSymbol("d", "kvm_vcpu_fops", data + 0x600), KernelSymbol("t", "vmx_vmexit", text + exitPlace),
-    ]
+    ] + (hasReturnList ? list : [])
   }
 
   /// `f_op` of the files that stand for a VM and for its vCPUs.
@@ -44,7 +48,8 @@ extension KVMModule {
   }
 
   private func symbols(of module: String, kernel: BuiltKernel) -> [KernelSymbol] {
-    let all = KVMModule.symbols(data: listPage.virtual, text: vmexit - KVMModule.exitPlace)
+    let all = KVMModule.symbols(
+      data: listPage.virtual, text: vmexit - KVMModule.exitPlace, hasReturnList: shape.hasReturnList)
     switch module {
     case "kvm": return all.filter { $0.name != "vmx_vmexit" }
     case "kvm_intel":

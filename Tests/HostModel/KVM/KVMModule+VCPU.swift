@@ -108,15 +108,14 @@ extension KVMModule {
     return page
   }
 
-  /// A `struct kvm_lapic` that names its vCPU (144) and its register page (168), where Debian's 6.1 has them: measured
-  /// on a real dump.
+  /// A `struct kvm_lapic` that names its vCPU and its register page.
   private mutating func apicObject<Space: FrameSpace>(
     _ registers: UInt64, vcpu: UInt64, kernel: BuiltKernel, in space: inout Space
   ) throws(Space.Failure) -> UInt64 {
     let object = try slotSlab.allocate(in: &space)
     space.memory.store(0xfee0_0000, at: object)
-    space.memory.store(kernel.virtual(vcpu), at: object + 144)
-    space.memory.store(kernel.virtual(registers), at: object + 168)
+    space.memory.store(kernel.virtual(vcpu), at: object + shape.lapicVCPU)
+    space.memory.store(kernel.virtual(registers), at: object + shape.lapicRegisters)
     return object
   }
 }

@@ -4,6 +4,13 @@ public struct KVMModule: Sendable {
   /// Where the list head of all VMs stands in its page of module data.
   static let listPlace: UInt64 = 0x2c0
 
+  /// Where `kvm_uret_msrs_list` and `kvm_nr_uret_msrs` stand there, and what they hold on a processor that has them all.
+  public static let returnList: UInt64 = 0x800
+  static let returnCount: UInt64 = 0x840
+  static let returnMSRs: [UInt64] = [
+    0xc000_0084, 0xc000_0082, 0xc000_0083, 0xc000_0080, 0xc000_0103, 0xc000_0081, 0x122,
+  ]
+
   /// Where `vmx_vmexit` stands in its page of module text.
   static let exitPlace: UInt64 = 0x3ae
 
@@ -77,6 +84,13 @@ public struct KVMModule: Sendable {
     }
     vmreadBitmap = try bitmapPage(clear: 19, in: &space)
     vmwriteBitmap = try bitmapPage(clear: 12, in: &space)
+    if shape.hasReturnList {
+      for (place, number) in KVMModule.returnMSRs.enumerated() {
+        space.memory.store(number, at: listPage.physical(KVMModule.returnList + UInt64(place) * 4), width: 4)
+      }
+      space.memory.store(
+        UInt64(KVMModule.returnMSRs.count), at: listPage.physical(KVMModule.returnCount), width: 4)
+    }
     structures.append(BuiltStructure("vm_list", at: listPage.physical(KVMModule.listPlace), size: 16))
     for (cpu, area) in kernel.perCPU.enumerated() {
       structures.append(BuiltStructure("current_vmcs", of: "CPU \(cpu)", at: area + PerCPU.currentVMCS, size: 8))

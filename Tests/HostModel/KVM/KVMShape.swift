@@ -102,6 +102,14 @@ public struct KVMShape: Sendable {
   public var apicBase: UInt64 { registers + apicBaseGap }
   public var apic: UInt64 { apicBase + 8 }
   public var mpState: UInt64 { apic + 60 }
+  /// `arch.cr8` comes before `hflags` and `efer`, with the PKRU words between them since 5.8.
+  public var cr8: UInt64 { efer - (eferGap == 208 ? 16 : 24) }
+  /// `arch.ia32_xss`; where it stands before 7.3 is 6.1's, of others assumed.
+  public var xss: UInt64 { maskSize == 8 ? xcr0 + 16 : registers + 344 }
+  /// `arch.switch_db_regs`.
+  public var debugSwitch: UInt64 { debugRegisters - 8 }
+  /// `arch.guest_fpu.fpstate`.
+  public var fpstate: UInt64 { xcr0 - 8 }
 
   public var kvmVCPUSize: UInt64 { rflags - vcpu.rflagsGap }
   public var nestedPlace: UInt64 { segmentCache + vcpu.nestedGap }
@@ -111,6 +119,12 @@ public struct KVMShape: Sendable {
   /// Bytes of `struct kvm` as the types tell it.
   public var kvmSize: UInt64 { (max(userspacePID + 8, (kvm.statsID ?? 0) + 48) + 7) / 8 * 8 }
   var arraySlots: ArraySlots { ArraySlots(isFlexible: name != "4.18") }
+
+  /// kvm has `kvm_uret_msrs_list`, and kvm_intel keeps the guest's values in its order, since 5.13.
+  public var hasReturnList: Bool { name != "4.18" && name != "5.10" }
+  /// Of `struct kvm_lapic`.
+  public var lapicVCPU: UInt64 { maskSize == 8 ? 160 : 144 }
+  public var lapicRegisters: UInt64 { maskSize == 8 ? 184 : 168 }
 
   /// Whether the product knows every distance of this one, so that it can tell KERNEL_GS_BASE. Documentation/kvm.md §6.
   public var isMeasured: Bool { kvm.isXArray }

@@ -25,22 +25,25 @@ struct VCPUWriter {
       (KVMShape.vcpuIndex, UInt64(number), 4),
       (shape.mpState, cpu.state == .halted ? 3 : cpu.state == .neverRun ? 1 : 0, 4),
       (shape.apicBase, 0xfee0_0800 | (isXAPIC ? 0 : 0x400) | (number == 0 ? 0x100 : 0), 8),
-      (shape.xcr0, cpu.state == .neverRun ? 1 : 7, 8), (shape.kernelGSBase, cpu.truth["kernel_gs_base"], 8),
-      (shape.debugRegisters + 32, 0xffff_0ff0, 8), (shape.debugRegisters + 40, cpu.truth["dr7"], 8),
+      (shape.xcr0, cpu.truth["xcr0"], 8), (shape.xss, cpu.truth["xss"], 8),
+      (shape.kernelGSBase, cpu.truth["kernel_gs_base"], 8),
+      (shape.debugRegisters + 32, cpu.truth["dr6"], 8), (shape.debugRegisters + 40, cpu.truth["dr7"], 8),
       (shape.loadedVMCS, kernel.virtual(place + shape.vmcs01), 8),
     ]
     for (offset, value, width) in words { space.memory.store(value, at: place + offset, width: width) }
+    for index in 0..<4 as Range<UInt64> {
+      space.memory.store(cpu.truth["dr\(index)"], at: place + shape.debugRegisters + index * 8)
+    }
     // guest_uret_msrs: SYSCALL_MASK, LSTAR, CSTAR, EFER, TSC_AUX, STAR, TSX_CTRL, 24 bytes each, data at 8.
-    let systemCall = cpu.isLongMode ? cpu.truth["rip"] & ~0xfff | 0x40 : 0
-    let data: [UInt64] = [0x257fd5, systemCall, 0, cpu.truth["efer"], UInt64(number), 0x0023_0010_0000_0000, 0]
+    let names = ["fmask", "lstar", "cstar", "efer", "tsc_aux", "star", "tsx_ctrl"]
     var entries = place + shape.returnMSRs
     if shape.hasMSRPage {
       let page = try space.allocatePage()
       space.memory.store(kernel.virtual(page), at: entries)
       entries = page
     }
-    for (slot, value) in data.enumerated() {
-      space.memory.store(value, at: entries + UInt64(slot) * 24 + 8)
+    for (slot, name) in names.enumerated() {
+      space.memory.store(cpu.truth[name], at: entries + UInt64(slot) * 24 + 8)
     }
   }
 

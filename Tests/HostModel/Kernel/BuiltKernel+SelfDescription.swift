@@ -7,9 +7,14 @@ extension BuiltKernel {
     public static let moduleTypes: UInt64 = 0x10_2010
     public static let pageOffsetBase: UInt64 = 0x10_2040
     public static let vmallocBase: UInt64 = 0x10_2048
+    /// `zero_pfn` and `huge_zero_pfn`.
+    public static let zeroPFN: UInt64 = 0x10_2050
+    public static let hugeZeroPFN: UInt64 = 0x10_2058
     /// A page of KVM's data and one of its text, when it is built in.
     public static let kvmData: UInt64 = 0x10_4000
     public static let kvmText: UInt64 = 0x10_5000
+    /// `empty_zero_page`.
+    public static let zeroPage: UInt64 = 0x10_6000
     /// `__per_cpu_offset`, up to 8192 CPUs.
     public static let perCPUOffsets: UInt64 = 0x11_0000
     /// `__per_cpu_start` of kernels that link per-CPU areas at addresses of the image.
@@ -41,6 +46,9 @@ extension BuiltKernel {
     }
     space.memory.store(directMap, at: image + DataPlace.pageOffsetBase)
     space.memory.store(vmallocStart, at: image + DataPlace.vmallocBase)
+    space.memory.store((image + DataPlace.zeroPage) >> 12, at: image + DataPlace.zeroPFN)
+    // No huge one was made yet.
+    space.memory.store(~0, at: image + DataPlace.hugeZeroPFN)
     for head in [DataPlace.modules, DataPlace.moduleTypes] {
       space.memory.store(stext + head, at: image + head)
       space.memory.store(stext + head, at: image + head + 8)
@@ -101,13 +109,21 @@ extension BuiltKernel {
       ("D", "init_task", DataPlace.initTask), ("d", "modules", DataPlace.modules),
       ("d", "btf_modules", DataPlace.moduleTypes), ("D", "page_offset_base", DataPlace.pageOffsetBase),
       ("D", "vmalloc_base", DataPlace.vmallocBase), ("R", "__per_cpu_offset", DataPlace.perCPUOffsets),
+      ("D", "zero_pfn", DataPlace.zeroPFN), ("D", "huge_zero_pfn", DataPlace.hugeZeroPFN),
+      ("B", "empty_zero_page", DataPlace.zeroPage),
     ]
     var all = places.map { KernelSymbol($0, $1, stext + $2) }
+    for (index, name) in own.shape.memoryFunctions.enumerated() {
+      all.append(KernelSymbol("T", name, stext + 0xf_9000 + UInt64(index) * 64))
+    }
     if !own.types.isEmpty {
       all.append(KernelSymbol("R", "__start_BTF", stext + DataPlace.types))
       all.append(KernelSymbol("R", "__stop_BTF", stext + DataPlace.types + UInt64(own.types.count)))
     }
-    if own.isKVMBuiltIn { all += KVMModule.symbols(data: stext + DataPlace.kvmData, text: stext + DataPlace.kvmText) }
+    if own.isKVMBuiltIn {
+      all += KVMModule.symbols(
+        data: stext + DataPlace.kvmData, text: stext + DataPlace.kvmText, hasReturnList: own.shape.hasModuleTypes)
+    }
     return all
   }
 

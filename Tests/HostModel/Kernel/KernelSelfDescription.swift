@@ -34,7 +34,7 @@ public struct KernelSelfDescription: Sendable {
     // The youngest first, as the list has them.
     modules =
       isKVMBuiltIn
-      ? others : [module("kvm_intel", kvm.intelStructures), module("kvm", KVMShape.moduleStructures)] + others
+      ? others : [module("kvm_intel", kvm.intelStructures), module("kvm", kvm.moduleStructures)] + others
   }
 
   /// Structures that nobody needs: so that numbers of types and places of strings are not all small.

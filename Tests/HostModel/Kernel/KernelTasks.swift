@@ -9,6 +9,8 @@ public struct ProcessDescription: Sendable {
   public var threads: [(name: String, pid: UInt64, stack: UInt64)]
   /// What its file descriptors from 3 on lead to: `f_op` and `private_data`.
   public var files: [(operations: UInt64, data: UInt64)] = []
+  /// Its threads that stand on a CPU.
+  public var running: Set<UInt64> = []
 
   public init(
     name: String, pid: UInt64, arguments: [String], threads: [(name: String, pid: UInt64, stack: UInt64)] = []
@@ -85,7 +87,7 @@ public struct KernelTasks: Sendable {
     for (number, thread) in ([main] + process.threads).enumerated() {
       let task = number == 0 ? leader : try tasks.allocate(in: &space)
       let pid = try pids.allocate(in: &space)
-      write(thread, process: process, at: task, pid: pid, in: &space.memory)
+      write(thread, process: process, at: task, pid: pid, kernel: kernel, in: &space.memory)
       let pointers: [(UInt64, UInt64)] = [
         (shape.mm, memory), (shape.mm + 8, memory), (shape.leader, leader), (shape.threadPID, pid),
         (shape.signal, signal), (shape.files, table),
@@ -111,12 +113,16 @@ public struct KernelTasks: Sendable {
 
   private func write(
     _ thread: (name: String, pid: UInt64, stack: UInt64), process: ProcessDescription, at task: UInt64, pid: UInt64,
-    in memory: inout SparseMemory
+    kernel: BuiltKernel, in memory: inout SparseMemory
   ) {
     memory.write(thread.name.utf8.prefix(15), at: task + shape.comm)
     memory.store(thread.pid, at: task + shape.pid, width: 4)
     memory.store(process.pid, at: task + shape.tgid, width: 4)
     memory.store(thread.stack, at: task + KernelShape.stack)
+    memory.store(process.running.contains(thread.pid) ? 1 : 0, at: task + KernelShape.onCPU, width: 4)
+    // PIDTYPE_PID comes first.
+    memory.store(kernel.virtual(task + shape.pidLinks), at: pid + KernelShape.pidTasks)
+    memory.store(kernel.virtual(pid + KernelShape.pidTasks), at: task + shape.pidLinks + 8)
     memory.store(1, at: pid, width: 4)
     memory.store(thread.pid, at: pid + KernelShape.pidNumbers, width: 4)
   }

@@ -107,7 +107,7 @@ public struct BTFWriter: Sendable {
       count: structure.members.count, flag: hasBits)
     for member in structure.members {
       // With the flag, the top 8 bits are a bit-field's size and the others the offset.
-      let offset = UInt32(member.offset) * 8 | (member.bits ?? 0) << 24
+      let offset = UInt32(member.offset) * 8 + member.bit | (member.bits ?? 0) << 24
       for word in [string(member.name), id(of: member.type), offset] { bytes += LittleEndian.bytes(word) }
     }
     return bytes

@@ -1,14 +1,19 @@
 extension KVMShape {
   /// What the BTF of kvm adds. Source: arch/x86/kvm/lapic.h.
-  public static let moduleStructures = [
-    KernelStructure(
-      "kvm_lapic", size: 296,
-      [("base_address", 0, .ulong), ("vcpu", 144, .pointer(to: "kvm_vcpu")), ("regs", 168, .voidPointer)])
-  ]
+  public var moduleStructures: [KernelStructure] {
+    [
+      KernelStructure(
+        "kvm_lapic", size: 320,
+        [
+          ("base_address", 0, .ulong), ("vcpu", lapicVCPU, .pointer(to: "kvm_vcpu")),
+          ("regs", lapicRegisters, .voidPointer),
+        ])
+    ]
+  }
 
   /// What the BTF of kvm_intel adds. Source: arch/x86/kvm/vmx/vmx.h, vmcs.h and posted_intr.h of the release.
   public var intelStructures: [KernelStructure] {
-    var all = [vcpuVMX, loadedVMCSStructure, loadedState, nested] + KVMShape.moduleStructures + areas
+    var all = [vcpuVMX, loadedVMCSStructure, loadedState, nested] + moduleStructures + areas
     if vcpu.vt != nil { all.append(vt) }
     return all
   }

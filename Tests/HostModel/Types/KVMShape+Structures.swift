@@ -89,14 +89,15 @@ extension KVMShape {
     members += [
       ("regs_avail", available, mask), ("regs_dirty", dirty, mask), ("cr0", cr0, .ulong),
       ("cr0_guest_owned_bits", cr0Owned, .ulong), ("cr2", cr2, .ulong), ("cr3", cr3, .ulong), ("cr4", cr4, .ulong),
-      ("cr4_guest_owned_bits", cr4Owned, .ulong), ("efer", efer, .u64), ("apic_base", apicBase, .u64),
-      ("apic", apic, .pointer(to: "kvm_lapic")), ("mp_state", mpState, .sint),
+      ("cr4_guest_owned_bits", cr4Owned, .ulong), ("cr8", cr8, .ulong), ("efer", efer, .u64),
+      ("apic_base", apicBase, .u64), ("apic", apic, .pointer(to: "kvm_lapic")), ("mp_state", mpState, .sint),
       ("mmu", registers + vcpu.mmu, .pointer(to: "kvm_mmu")),
       ("root_mmu", registers + vcpu.mmu + 8, .structure("kvm_mmu")),
     ]
     if vcpu.hasFPState { members.append(("guest_fpu", fpuPlace, .structure("fpu_guest"))) }
     members += [
-      ("xcr0", xcr0, .u64), ("db", debugRegisters, .array(.ulong, 4)), ("dr6", debugRegisters + 32, .ulong),
+      ("xcr0", xcr0, .u64), ("ia32_xss", xss, .u64), ("switch_db_regs", debugSwitch, .uint),
+      ("db", debugRegisters, .array(.ulong, 4)), ("dr6", debugRegisters + 32, .ulong),
       ("dr7", debugRegisters + 40, .ulong),
     ]
     return KernelStructure(
@@ -123,10 +124,13 @@ extension KVMShape {
         [("xfeatures", 0, .u64), ("fpstate", xcr0 - 8 - fpuPlace, .pointer(to: "fpstate"))]),
       KernelStructure(
         "fpstate", size: 4160,
-        [
+        members: [
           ("size", 0, .uint), ("user_size", 4, .uint), ("xfeatures", 8, .u64), ("user_xfeatures", 16, .u64),
           ("xfd", 24, .u64), ("regs", 64, .structure("fpregs_state")),
-        ]),
+        ].map { KernelMember($0, $1, $2) }
+          + ["is_valloc", "is_guest", "is_confidential", "in_use"].enumerated().map {
+            KernelMember($1, 32, .uint, bits: 1, at: UInt32($0))
+          }),
       KernelStructure(
         "fpregs_state", size: 4096, [("xsave", 0, .structure("xregs_state")), ("__padding", 0, .array(.u8, 4096))],
         isUnion: true),

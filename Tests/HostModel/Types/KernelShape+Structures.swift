@@ -3,9 +3,14 @@ extension KernelShape {
   /// Source: include/linux/types.h, rbtree_types.h, xarray.h, maple_tree.h, sched.h, mm_types.h, sched/signal.h, pid.h,
   /// fdtable.h, fs.h and module.h, kernel/bpf/btf.c of Linux 6.1.
   public var structures: [KernelStructure] {
-    KernelShape.lists + KernelShape.trees + [task, memory] + KernelShape.processes + [file, module]
+    (isMaple ? [KernelShape.zapDetails] : []) + KernelShape.lists + KernelShape.trees + [task, memory]
+      + KernelShape.processes + [file, module]
       + KernelShape.moduleParts
   }
+
+  /// As since 5.19. Source: include/linux/mm.h.
+  private static let zapDetails = KernelStructure(
+    "zap_details", size: 16, [("even_cows", 8, .typedef("bool", .u8)), ("zap_flags", 12, .uint)])
 
   private static let lists = [
     KernelStructure(
@@ -66,12 +71,14 @@ extension KernelShape {
 
   private var task: KernelStructure {
     let members: [(String, UInt64, KernelType)] = [
-      ("stack", KernelShape.stack, .voidPointer), ("tasks", tasks, .list), ("mm", mm, .pointer(to: "mm_struct")),
+      ("stack", KernelShape.stack, .voidPointer), ("on_cpu", KernelShape.onCPU, .sint), ("tasks", tasks, .list),
+      ("mm", mm, .pointer(to: "mm_struct")),
       ("active_mm", mm + 8, .pointer(to: "mm_struct")),
     ]
     let later: [(String, UInt64, KernelType)] = [
       ("pid", pid, .pidNumber), ("tgid", tgid, .pidNumber), ("group_leader", leader, .pointer(to: "task_struct")),
-      ("thread_pid", threadPID, .pointer(to: "pid")), ("thread_node", threadNode, .list),
+      ("thread_pid", threadPID, .pointer(to: "pid")), ("pid_links", pidLinks, .array(.structure("hlist_node"), 4)),
+      ("thread_node", threadNode, .list),
       ("comm", comm, .array(.char, 16)), ("files", files, .pointer(to: "files_struct")),
       ("signal", signal, .pointer(to: "signal_struct")),
     ]

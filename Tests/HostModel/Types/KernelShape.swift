@@ -27,17 +27,30 @@ public struct KernelShape: Sendable {
   /// Modules keep their BTF, since 5.11.
   public let hasModuleTypes: Bool
 
+  /// Functions that tell how memory management was built. Source: mm/memory-failure.c, migrate.c, rmap.c,
+  /// migrate_device.c.
+  var memoryFunctions: [String] {
+    var names = ["memory_failure", "migrate_pages"]
+    // By age: 4.18, 5.10, then those with modules' types.
+    if pid == 2216 { names.append("migrate_vma") } else { names.append("migrate_vma_setup") }
+    if hasModuleTypes { names.append(hasEntryForm ? "make_device_exclusive" : "make_device_exclusive_range") }
+    return names
+  }
+  private var hasEntryForm: Bool { symbolForm == .entry }
+
   // struct task_struct
   var tgid: UInt64 { pid + 4 }
   var tasks: UInt64 { pid - 144 }
   var mm: UInt64 { pid - 64 }
   var leader: UInt64 { pid + 64 }
   var threadPID: UInt64 { pid + 104 }
+  var pidLinks: UInt64 { pid + 112 }
   var threadNode: UInt64 { pid + 192 }
   var files: UInt64 { comm + 48 }
   var signal: UInt64 { comm + 72 }
   public var taskSize: UInt64 { (comm + 1536 + 63) / 64 * 64 }
   static let stack: UInt64 = 32
+  static let onCPU: UInt64 = 52
   public static let memorySize: UInt64 = 1600
   // struct signal_struct
   static let threadHead: UInt64 = 16

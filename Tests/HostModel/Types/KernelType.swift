@@ -35,14 +35,17 @@ public struct KernelMember: Hashable, Sendable {
   public let name: String
   public let offset: UInt64
   public let type: KernelType
-  /// Of a bit-field, whose first bit is the lowest one at `offset`.
+  /// Of a bit-field.
   public var bits: UInt32?
+  /// Of a bit-field: its first bit in the byte at `offset`.
+  public var bit: UInt32 = 0
 
-  public init(_ name: String, _ offset: UInt64, _ type: KernelType, bits: UInt32? = nil) {
+  public init(_ name: String, _ offset: UInt64, _ type: KernelType, bits: UInt32? = nil, at bit: UInt32 = 0) {
     self.name = name
     self.offset = offset
     self.type = type
     self.bits = bits
+    self.bit = bit
   }
 }
 

@@ -33,8 +33,27 @@ struct GuestCPU: Sendable {
         plainState(program, random: &random)
       }
     }
-    truth["dr7"] = 0x400
     truth["pat"] = 0x0007_0406_0007_0406
+    setDebugRegisters()
+    setSystemCall(number: index)
+  }
+
+  private mutating func setDebugRegisters() {
+    truth["dr6"] = 0xffff_0ff0
+    truth["dr7"] = 0x400
+    for number in 0..<4 as Range<UInt64> {
+      truth["dr\(number)"] = state == .neverRun ? 0 : SplitMix64.mix(truth["rip"] + number) & ~7
+    }
+  }
+
+  private mutating func setSystemCall(number: Int) {
+    truth["xcr0"] = state == .neverRun ? 1 : 7
+    truth["xss"] = 0
+    truth["fmask"] = 0x257fd5
+    truth["star"] = 0x0023_0010_0000_0000
+    truth["lstar"] = isLongMode ? truth["rip"] & ~0xfff | 0x40 : 0
+    truth["cstar"] = isLongMode ? truth["rip"] & ~0xfff | 0x1c0 : 0
+    truth["tsc_aux"] = UInt64(number)
   }
 
   private mutating func fillGeneral(_ random: inout SplitMix64) {

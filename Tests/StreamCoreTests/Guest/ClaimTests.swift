@@ -16,7 +16,8 @@ import Testing
       map.reached = frames
       let group = GroupedGuest(
         index: index, vcpus: [], roots: [], evidence: [], evidenceFrames: [UInt64(index + 1) * 10])
-      let mapper = GuestMapper(dump: dump, memory: GuestMemory(host: NoMemory(), roots: []), excluded: [])
+      let mapper = GuestMapper(
+        dump: dump, memory: GuestMemory(host: NoMemory(), roots: []), excluded: [], zeroFrames: FrameBitmap())
       return MappedGuest(group: group, mapper: mapper, map: map)
     }
     let claims = Claims.settle(guests)

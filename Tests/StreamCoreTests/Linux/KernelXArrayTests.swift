@@ -53,8 +53,13 @@ import Testing
     #expect(
       found.entries == [
         Self.pointer(0, 1), Entry(index: 3, count: 1, value: .value(4)), Self.pointer(63, 2), Self.pointer(324, 3),
-        Self.pointer(512, 4, count: 64),
+        Self.pointer(512, 4, count: 192),
       ])
+    // A part of it, from within a large entry on.
+    let part = KernelXArray(Self.array, head: head, kernel: try space.kernel(), indexes: 320...600)
+    #expect(part.entries == [Self.pointer(324, 3), Self.pointer(512, 4, count: 128)])
+    let within = KernelXArray(Self.array, head: head, kernel: try space.kernel(), indexes: 600...700)
+    #expect(within.entries == [Self.pointer(512, 4, count: 192)])
     #expect(try Self.walk(space, head, limit: 2).gaps.map(\.reason) == [.limit])
     #expect(try Self.walk(space, head, limit: 2).entries.count == 2)
   }

@@ -89,10 +89,12 @@ typealias Status = StreamCore.ExitStatus
 
   /// Every code of a warning, and whether it means loss: a new one must be put here.
   private static let losses: [WarningCode: Bool] = [
-    .by_content: false, .lost_kernel_pages: true, .lost_vm: true, .no_vcpu: false, .vm_list: true,
+    .by_content: false, .lost_kernel_pages: true, .lost_slots: true, .lost_vm: true, .map_differs: false,
+    .no_vcpu: false, .vm_list: true,
     .bad_pages: true, .damaged_input: true, .first_cr3: false, .forged: true, .incomplete: true, .input: false,
     .layout_refused: false, .map_incomplete: true, .map_too_large: true, .no_identity: false, .no_vmcoreinfo: false,
-    .no_vmcs: true, .not_written: true, .other_vmcoreinfo: false, .unknown_registers: true, .unseen_vm: true,
+    .no_vmcs: true, .not_counted: false, .not_written: true, .other_vmcoreinfo: false, .unknown_registers: true,
+    .unseen_vm: true,
     .vmcsinfo: false, .vmx_abort: false,
   ]
 

@@ -131,7 +131,7 @@ import Testing
     let layout = try #require(LayoutCatalogue.layout(id: "vmware-nested"))
     let state = PageBuilder.guest(layout).region.registerState(hostLoadsEFER: true)
     #expect(state.registers == [.rip: Sourced(0xffff_ffff_8100_1234, .vmcs)])
-    #expect(state.unknown.count == Register.allCases.count - 1 + 8 + 2)
+    #expect(state.unknown.count == Register.allCases.count - 1 + 8 + 3)
   }
 }
 

@@ -59,11 +59,14 @@ struct HostOrder: Sendable {
   var codec = "lzo"
   var guestSize: String?
   var sharesData = false
+  /// The kernel describes itself, so that nothing needs to be looked for.
+  var describes = false
 
   var arguments: [String] {
     var arguments = ["--size", "\(gigabytes)G", "--guests", "\(guests)", "--backing", backing, "--codec", codec]
     if let guestSize { arguments += ["--guest-size", guestSize] }
     if sharesData { arguments.append("--shared-data") }
+    if describes { arguments.append("--describe") }
     return arguments
   }
 
@@ -75,7 +78,9 @@ struct HostOrder: Sendable {
     }
   }
 
-  var title: String { "generated \(gigabytes) GiB, \(codec), \(guests) guests, \(backingText)" }
+  var title: String {
+    "generated \(gigabytes) GiB, \(codec), \(guests) guests, \(backingText)" + (describes ? ", described" : "")
+  }
 
   /// Makes the dump, lends it, and removes it.
   /// - Parameters:

@@ -3,7 +3,7 @@ import Foundation
 
 /// What can be measured, in the order of the results.
 enum RaceKind: String, CaseIterable, ExpressibleByArgument, Sendable {
-  case haswell, generated, growth, transcode, python, scale
+  case haswell, generated, described, growth, transcode, python, scale
 }
 
 /// Runs the races of a kind. One input lies in the scratch directory at a time, or two that are measured in turns.
@@ -30,6 +30,12 @@ struct Races {
     case .generated:
       return try ["lzo", "snappy", "zlib", "zstd"].map { codec in
         try HostOrder(gigabytes: 4, codec: codec).with(programs, workspace, peers)
+      }
+    case .described:
+      return try HostOrder(gigabytes: 4, describes: true).with(programs, workspace) { input in
+        try input.readIn(programs, workspace)
+        let race = DescribedRace(input: input, programs: programs)
+        return [section(try runner.run(race.prepare(), rounds: rounds))]
       }
     case .growth:
       return [

@@ -1,6 +1,7 @@
 import Foundation
 
-/// `list` of a host of 1 TiB with 64 guests, as a sparse dump: all bitmaps and descriptors, little data.
+/// `list` of a host of 1 TiB with 64 guests whose kernel describes itself, as a sparse dump: all bitmaps and descriptors,
+/// little data. Beside it `list --scan`, which looks at every page and counts those of the guests.
 struct ScaleRace {
   let programs: Programs
   let workspace: Workspace
@@ -8,42 +9,35 @@ struct ScaleRace {
   let rounds: Int
 
   private static let order = HostOrder(
-    gigabytes: 1024, guests: 64, backing: "half", guestSize: "928G", sharesData: true)
+    gigabytes: 1024, guests: 64, backing: "half", guestSize: "928G", sharesData: true, describes: true)
   private static let diskSpeed = 2e9
 
   func run() throws -> Section {
     try Self.order.with(programs, workspace) { input in
-      let arguments = ["list", input.path]
-      let counters = RunCounters.parse(
-        try workspace.run(
-          Command(program: programs.vmcsSplit, arguments: arguments + ["--json"]), for: "counters"
-        ).output)
-      let race = Race(
-        title: Self.order.title, facts: [],
-        entries: [
-          .ready(
-            Contender(
-              name: "list", meaning: "`vmcs-split list DUMP`",
-              commands: [Command(program: programs.vmcsSplit, arguments: arguments)], product: .text(quoted: false),
-              isWatched: true))
-        ], comparisons: [])
-      let samples = try runner.run(race, rounds: rounds).samples["list"] ?? []
+      let contenders = DescribedRace.contenders(input, programs, isWatched: true)
+      let race = Race(title: Self.order.title, facts: [], entries: contenders.map { .ready($0) }, comparisons: [])
+      let samples = try runner.run(race, rounds: rounds).samples
+      let tables = try contenders.map { contender in
+        let command = Command(
+          program: programs.vmcsSplit, arguments: (contender.commands.first?.arguments ?? []) + ["--json"])
+        let counters = RunCounters.parse(try workspace.run(command, for: "counters").output)
+        return table(contender.name, samples[contender.name] ?? [], counters).text
+      }
       return Section(
         title: "scale: \(Self.order.title)",
-        parts: [
-          table(samples, counters).text,
+        parts: tables + [
           """
           - \(input.origin); the file has \(try input.size()) bytes.
           - Guests own 928 GiB; their EPT pages and descriptors are all distinct, ordinary pages share stored pages.
           - Requested: the sum of the `bytes_…` counters of `list --json`.
-          """,
+          """
         ])
     }
   }
 
-  private func table(_ samples: [Sample], _ counters: [String: Int]) -> MarkdownTable {
+  private func table(_ name: String, _ samples: [Sample], _ counters: [String: Int]) -> MarkdownTable {
     let requested = Double(RunCounters.requested(counters))
-    var table = MarkdownTable(header: ["vmcs-split list", "median", "smallest", "largest"])
+    var table = MarkdownTable(header: ["vmcs-split \(name)", "median", "smallest", "largest"])
     func add(_ name: String, _ places: Int, _ values: [Double]) {
       guard let spread = Spread(of: values) else { return }
       table.rows.append([name] + [spread.median, spread.smallest, spread.largest].map { Report.digits($0, places) })

@@ -7,10 +7,18 @@ struct ListedVM: Sendable {
   private(set) var faults: [ListedVMFault] = []
   /// Frames that its vCPUs rest on: those of its own that were looked at, and its table's nodes.
   private(set) var frames: [UInt64] = []
+  /// Its slots and its VMM's page tables.
+  let memory: Result<VMMemory, VMMemoryFault>
 
   /// - Parameter open: vCPUs of this VM that processes hold open.
-  init(at address: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, open: [VCPUPointer] = []) {
+  init(
+    at address: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, processes: ProcessKnowledge,
+    open: [VCPUPointer] = []
+  ) {
     kvm = address
+    memory = types.slots.mapError(VMMemoryFault.types).flatMap { slots in
+      Result { () throws(VMMemoryFault) in try VMMemory(of: address, slots, kernel: kernel, processes: processes) }
+    }
     let online = (try? kernel.integer(address &+ types.onlineVCPUs, size: 4)).flatMap { Int(exactly: $0) }
     var pointers: [VCPUPointer]
     switch types.table {
@@ -96,6 +104,8 @@ struct ListedVCPU: Sendable {
   /// The region of its guest's own guest, where it has one.
   private(set) var nested: HPA?
   private(set) var fault: Fault?
+  /// The roots of its second-level map that KVM has in use; `nil` where that cannot be told.
+  private(set) var roots: Set<HPA>?
 
   /// Why a vCPU is not followed.
   enum Fault: Sendable, Equatable {
@@ -121,9 +131,23 @@ struct ListedVCPU: Sendable {
     }
     region = kernel.page(named: value)
     if region == nil { fault = .noVMCS(value) }
+    roots = Self.roots(of: pointer.address, types, kernel)
     if let place = types.vmcs02, let value = kernel.u64((pointer.address &+ place).rawValue) {
       nested = kernel.page(named: value)
     }
+  }
+}
+
+extension ListedVCPU {
+  private static func roots(of vcpu: VirtualAddress, _ types: KVMTypes, _ kernel: LinuxKernel) -> Set<HPA>? {
+    guard !types.roots.isEmpty else { return nil }
+    var roots: Set<HPA> = []
+    for place in types.roots {
+      guard let value = kernel.u64((vcpu &+ place).rawValue) else { return nil }
+      // INVALID_PAGE is all ones.
+      if value != .max { roots.insert(HPA(rawValue: value & LinuxKernel.frameMask)) }
+    }
+    return roots
   }
 }
 
@@ -159,7 +183,7 @@ extension ListedVMFault: CustomStringConvertible {
 
 extension LinuxKernel {
   /// The page that a direct-map address names.
-  fileprivate func page(named value: UInt64) -> HPA? {
+  func page(named value: UInt64) -> HPA? {
     value != 0 && value & 0xfff == 0 ? physical(ofDirectMap: value) : nil
   }
 }

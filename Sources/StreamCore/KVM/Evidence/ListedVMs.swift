@@ -21,7 +21,10 @@ struct ListedVMs: Sendable {
   /// - Parameters:
   ///   - head: `vm_list`.
   ///   - open: the VMs that processes hold open, for what the list's own structures do not tell.
-  init(head: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, open: OpenVMs? = nil) {
+  init(
+    head: VirtualAddress, _ types: KVMTypes, kernel: LinuxKernel, processes: ProcessKnowledge,
+    open: OpenVMs? = nil
+  ) {
     self.types = types
     let walk = KernelListWalk(head: head, kernel: kernel)
     damage = walk.damage(head: head)
@@ -30,7 +33,9 @@ struct ListedVMs: Sendable {
     vmList = VMList(list: KernelList(head: head, nodes: nodes), offset: Int(clamping: types.list))
     var members = vmList.members
     if let open, case .open = damage { members += open.kvms.subtracting(members).sorted() }
-    vms = members.map { ListedVM(at: $0, types, kernel: kernel, open: open?.vcpus[$0] ?? []) }
+    vms = members.map {
+      ListedVM(at: $0, types, kernel: kernel, processes: processes, open: open?.vcpus[$0] ?? [])
+    }
     claim()
   }
 

@@ -11,9 +11,15 @@ struct ArchByTypes: ArchSource {
 
   func arch(of vcpus: [VCPUObject], _ shape: VCPUShape, in kernel: LinuxKernel) -> ArchShape? {
     guard var arch = types.arch else { return nil }
-    // Its type costs a search of all types; its bytes tell as much.
+    guard let apic = arch.apic else { return arch }
+    // Where the VMCS names the APIC's page its bytes tell as much as its type, and cost less.
     let vote = ArchVote(kernel: kernel, objects: vcpus, shape: shape)
-    arch.lapicRegs = arch.apic.flatMap { vote.lapicRegs(arch.regs, apic: $0) }
+    arch.lapicRegs = vote.lapicRegs(arch.regs, apic: apic)
+    let has = vcpus.contains { $0.bytes.u64($0.start &+ arch.regs &+ apic) ?? 0 != 0 }
+    if arch.lapicRegs == nil, has, let places = types.state.lapic?.places() {
+      arch.lapicRegs = places.registers
+      arch.lapicVCPU = places.vcpu
+    }
     return arch
   }
 }

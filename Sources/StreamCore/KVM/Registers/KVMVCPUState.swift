@@ -11,4 +11,6 @@ struct KVMVCPUState: Sendable, Equatable {
   var mpState: MPState?
   /// The host CPU that the vCPU last ran on.
   var hostCPU: Int?
+  /// What only the kernel's types lead to.
+  var typed = TypedVCPUState()
 }

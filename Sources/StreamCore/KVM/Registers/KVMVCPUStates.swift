@@ -3,11 +3,13 @@ struct KVMVCPUStates: Sendable {
   private let kernel: LinuxKernel
   private let shape: VCPUShape?
   private let arch: ArchShape?
+  private let types: VCPUStateTypes?
   private let objects: [HPA: VCPUObject]
 
   init(evidence: HostEvidence, regions: [RegionFacts]) {
     kernel = evidence.kernel
     shape = evidence.shape
+    types = evidence.types?.state
     var found: [(VCPUEvidence, RegionFacts)] = []
     for region in regions {
       if case .success(let proof) = evidence.evidence(for: region.address) { found.append((proof, region)) }
@@ -38,13 +40,14 @@ struct KVMVCPUStates: Sendable {
     guard let object = objects[region] else { return nil }
     var state = KVMVCPUState()
     state.hostCPU = object.evidence.cpu.flatMap { $0 >= 0 ? Int($0) : nil }
+    // Where the pointer to the VMCS in use is not known, only a vCPU without a nested guest can be told.
+    let isActive = object.evidence.isActive ?? (object.evidence.role == .vmcs01 && object.isLone)
+    state.typed = TypedVCPUState(of: object.evidence.vcpu, types, isActive: isActive, kernel: kernel)
     guard let arch else { return state }
     let start = object.start
     let regs = start + arch.regs
     state.vcpuID = arch.vcpuID.flatMap { object.bytes.u32(start &+ $0) }
     if let place = arch.mpState { state.mpState = object.bytes.u32(regs + place).flatMap(MPState.init(rawValue:)) }
-    // Where the pointer to the VMCS in use is not known, only a vCPU without a nested guest can be told.
-    let isActive = object.evidence.isActive ?? (object.evidence.role == .vmcs01 && object.isLone)
     if isActive, let active = object.active {
       state.registers = KVMRegisters(in: object.bytes, start: start, arch, region: active)
       if let base = arch.kernelGSBase.flatMap({ object.bytes.u64(start &+ $0) }),
@@ -61,8 +64,11 @@ struct KVMVCPUStates: Sendable {
   private func readAPIC(of object: VCPUObject, _ arch: ArchShape, isActive: Bool, into state: inout KVMVCPUState) {
     guard let place = arch.apic, let inner = arch.lapicRegs, let basePlace = arch.apicBase,
       let base = object.bytes.u64(object.start + arch.regs + basePlace),
-      let pointer = object.bytes.u64(object.start + arch.regs + place),
-      let lapic = kernel.physical(ofDirectMap: pointer),
+      let pointer = object.bytes.u64(object.start + arch.regs + place)
+    else { return }
+    if pointer == 0 { state.typed.useOwnCR8() }
+    guard let lapic = kernel.physical(ofDirectMap: pointer),
+      arch.lapicVCPU.map({ kernel.memory.u64(lapic.rawValue &+ $0) == object.evidence.vcpu.rawValue }) ?? true,
       let registers = kernel.memory.u64(lapic.rawValue &+ inner).flatMap(kernel.physical(ofDirectMap:)),
       registers.pageOffset == 0, object.own.virtualAPIC.map({ $0 == registers.rawValue }) ?? true,
       let page = kernel.memory.page(registers.frame).page

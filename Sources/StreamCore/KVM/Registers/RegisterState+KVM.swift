@@ -20,6 +20,10 @@ extension RegisterState {
     }
     if let base = vcpu.kernelGSBase { merged.registers[.kernel_gs_base] = Sourced(base, .kvm) }
     if let priority = vcpu.cr8 { merged.registers[.cr8] = Sourced(priority, .derived) }
+    for (register, value) in vcpu.typed.registers { merged.registers[register] = Sourced(value, .kvm) }
+    merged.fpu = vcpu.typed.fpu.map { Sourced($0, .kvm) }
+    let unknown = Set(merged.unknown)
+    merged.reasons = vcpu.typed.reasons.filter { unknown.contains($0.key) }
     return merged
   }
 }

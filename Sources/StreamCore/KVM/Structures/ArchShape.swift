@@ -19,6 +19,8 @@ struct ArchShape: Equatable, Sendable {
   var apicBase: UInt64?
   var apic: UInt64?
   var lapicRegs: UInt64?
+  /// From the start of the `kvm_lapic` to its `vcpu`, where that has to name the vCPU.
+  var lapicVCPU: UInt64?
   /// From `arch.regs` to `arch.mp_state`.
   var mpState: UInt64?
   /// From the start of the object to `vcpu_id`.

@@ -23,12 +23,19 @@ struct KVMTypes: Sendable, Equatable {
   /// `vcpu_vmx.nested.vmcs02.vmcs`.
   let vmcs02: UInt64?
   let arch: ArchShape?
+  /// State of a vCPU beside `arch`'s first members.
+  private(set) var state: VCPUStateTypes
+  /// `kvm_mmu.root.hpa` of a vCPU's `root_mmu`, then those of its `prev_roots`: the tables that KVM has in use for it.
+  let roots: [UInt64]
+  /// Of the guests' memory.
+  let slots: Result<SlotTypes, TypeFault>
 
   /// The modules that may have these types, and where types can be found without a search. Source: kvm_host.h, vmx.h.
   static let modules = ["kvm_intel", "kvm"]
   static let leads: [String: [String]] = [
     "kvm_vcpu": ["vcpu_vmx.vcpu"], "kvm": ["kvm_vcpu.kvm"], "mm_struct": ["kvm.mm"],
-  ]
+    "task_struct": ["kvm_vcpu.wait.task"], "kvm_lapic": ["kvm_vcpu.arch.apic"],
+  ].merging(SlotTypes.leads) { $1 }
   /// Members stand within so many bytes: 5.10's `struct kvm` has 188 KiB, a `vcpu_vmx` 12 KiB at most.
   private static let reach: UInt64 = 1 << 20
   /// All vCPUs' objects are kept up to `vmcs01`: what a damaged type says must not decide how much that is.
@@ -52,9 +59,19 @@ struct KVMTypes: Sendable, Equatable {
     vcpu = Self.shape(types)
     vmcs02 = try? Self.place("vcpu_vmx.nested.vmcs02.vmcs", types)
     arch = Self.arch(types)
+    roots = Self.roots(types)
+    slots = Result { () throws(TypeFault) in try SlotTypes(types) }
+    state = VCPUStateTypes(types, hasVendor: vcpu != nil)
   }
 
-  private static func place(_ path: String, _ types: KernelTypes) throws(TypeFault) -> UInt64 {
+  /// With what takes the kernel's symbols, too.
+  init(_ kernel: DescribedKernel) throws(TypeFault) {
+    try self.init(kernel.types)
+    state.order = Result { () throws(UserReturnMSRsFault) in try UserReturnMSRs(kernel) }
+  }
+
+  /// Bytes from the start of a type to a member of it.
+  static func place(_ path: String, _ types: KernelTypes) throws(TypeFault) -> UInt64 {
     let member = try types.member(path)
     guard let place = UInt64(exactly: member.offset), place < reach else {
       throw .tooLarge(path: path, bytes: member.offset)
@@ -70,6 +87,16 @@ struct KVMTypes: Sendable, Equatable {
     return VCPUShape(
       startToPointer: pointer, pointerToMSRLoad: load.flatMap { $0 > pointer ? $0 - pointer : nil },
       pointerToLoaded: loaded - pointer)
+  }
+
+  /// Source: arch/x86/include/asm/kvm_host.h, struct kvm_mmu; `root_hpa` before 5.18.
+  private static func roots(_ types: KernelTypes) -> [UInt64] {
+    let mmu = "kvm_vcpu.arch.root_mmu"
+    guard let current = (try? place(mmu + ".root.hpa", types)) ?? (try? place(mmu + ".root_hpa", types)) else {
+      return []
+    }
+    let count = min(8, (try? types.member(mmu + ".prev_roots").count) ?? 0)
+    return [current] + (0..<count).compactMap { try? place(mmu + ".prev_roots[\($0)].hpa", types) }
   }
 
   private static func isRIPLast(_ types: KernelTypes) -> Bool {

@@ -35,7 +35,7 @@ struct EPTPointer: Sendable, Hashable {
 }
 
 extension EPTPointer: SecondLevelRoot {
-  func map(in memory: any PhysicalMemory) -> any SecondLevelMap { EPTWalk(memory: memory, pointer: self) }
+  func map(in memory: any PhysicalMemory) -> any SecondLevelTables { EPTWalk(memory: memory, pointer: self) }
 
   /// How many tables the root page names, where the page can be a root: no leaf and no MMIO marker stands at level 4 or
   /// 5. `nil`: it is none.

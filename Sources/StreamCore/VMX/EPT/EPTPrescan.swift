@@ -4,6 +4,8 @@ struct EPTPrescan {
   let limits: EPTWalk.Limits
   private(set) var counts = MapCounts()
   private(set) var isRefused = false
+  /// Tables of level 1, which are left for the walks.
+  private(set) var lastTables: UInt64 = 0
   /// Tables that more than one place reaches.
   private(set) var shared: Set<UInt64> = []
   /// Tables whose owners are asked for, and the owners.
@@ -31,6 +33,7 @@ struct EPTPrescan {
     }
     if wanted.contains(frame) { owners[frame] = position }
     // Level-1 tables name no others: the second pass reads them.
+    if position.level == 1 { lastTables += 1 }
     guard position.level > 1, let page = counts.read(frame, in: memory) else { return }
     path.append(frame)
     for index in 0..<512 {

@@ -17,13 +17,45 @@ extension EPTWalk {
   /// continue. Runs of neighbouring subtrees can continue one another: `MapRun.join` merges them, so that the result is
   /// the same for every choice of subtrees.
   /// - Returns: the level-1 tables and all leaves of this subtree; what the first pass counted is not counted again.
-  func walk<E: Error>(_ subtree: MapSubtree, _ body: (MapRun) throws(E) -> Void) throws(E) -> MapCounts {
+  func walk<E: Error>(
+    _ subtree: MapSubtree, absent: (Range<UInt64>, AbsentReason) throws(E) -> Void, _ body: (MapRun) throws(E) -> Void
+  ) throws(E) -> MapCounts {
     var counts = MapCounts()
     guard !isRefused else { return counts }
     var open: MapRun?
     try visit(subtree, &counts, &open, body)
     if let open { try body(open) }
     return counts
+  }
+
+  func walk<E: Error>(in frames: Range<UInt64>, _ body: (MapRun) throws(E) -> Void) throws(E) -> MapCounts {
+    var counts = MapCounts()
+    guard !isRefused else { return counts }
+    var open: MapRun?
+    try visit(
+      pointer.rootFrame, TablePosition(level: pointer.levels, gpaFrame: 0), in: frames, &counts, &open
+    ) { (run) throws(E) in
+      if let run = run.clipped(to: frames) { try body(run) }
+    }
+    if let run = open?.clipped(to: frames) { try body(run) }
+    return counts
+  }
+
+  /// What hangs below a table above level 1 and has to do with a range.
+  private func visit<E: Error>(
+    _ table: UInt64, _ position: TablePosition, in frames: Range<UInt64>, _ counts: inout MapCounts,
+    _ open: inout MapRun?, _ body: (MapRun) throws(E) -> Void
+  ) throws(E) {
+    let span: UInt64 = 1 << UInt64(9 * (position.level - 1))
+    for child in children(of: table, position) where child.gpaFrame < frames.upperBound {
+      guard child.gpaFrame + span > frames.lowerBound else { continue }
+      if child.level > 2, case .table(let frame) = EPTEntry(child).kind {
+        let position = TablePosition(level: child.level - 1, gpaFrame: child.gpaFrame)
+        try visit(frame, position, in: frames, &counts, &open, body)
+      } else {
+        try visit(child, &counts, &open, body)
+      }
+    }
   }
 
   private func visit<E: Error>(

@@ -8,7 +8,7 @@
 ///    walks, so subtrees can be given to any workers. Each table is entered at its own place only.
 ///
 /// So a level-1 table is read once and one above it twice (three times where tables are shared), whatever entries say.
-struct EPTWalk: SecondLevelMap {
+struct EPTWalk: SecondLevelTables {
   struct Limits: Sendable {
     /// Tables reached more than once; a root with more is refused as a whole.
     var sharedTables = 65_536
@@ -27,6 +27,7 @@ struct EPTWalk: SecondLevelMap {
   private(set) var counts = MapCounts()
   /// More tables are shared than `limits` allows: nothing is mapped by this root.
   private(set) var isRefused = false
+  private(set) var unreadTables: UInt64 = 0
   /// The place that owns each table that is reached more than once. Empty for every root that KVM made.
   private var owners: [UInt64: TablePosition] = [:]
 
@@ -38,6 +39,7 @@ struct EPTWalk: SecondLevelMap {
     scan.run(pointer)
     counts = scan.counts
     isRefused = scan.isRefused
+    unreadTables = scan.lastTables
     if !scan.shared.isEmpty && !isRefused {
       // Owners are known only now that it is known whose are wanted; the second scan takes the same way.
       var again = EPTPrescan(memory: memory, limits: limits)
@@ -48,7 +50,7 @@ struct EPTWalk: SecondLevelMap {
   }
 
   /// The same walk, its tables read through another view of the same memory.
-  func reading(from memory: any PhysicalMemory) -> any SecondLevelMap {
+  func tables(in memory: any PhysicalMemory) -> any SecondLevelTables {
     var walk = self
     walk.memory = memory
     return walk

@@ -94,6 +94,10 @@ struct ToldTypes {
     }
   }
 
+  private static let bitFields: Set<String> = [
+    "in_execve", "revision_id", "shadow_vmcs", "is_valloc", "is_guest", "is_confidential",
+  ]
+
   /// Members that reach beyond their structure, or, in a struct, into the next member.
   var faults: [String] {
     entries.filter { $0.kind == 4 || $0.kind == 5 }.flatMap { entry in
@@ -101,7 +105,7 @@ struct ToldTypes {
         let end = member.offset + size(member.type)
         let next = entry.kind == 4 && index + 1 < entry.members.count ? entry.members[index + 1].offset : entry.size
         // A bit-field's type is wider than its bits.
-        let isFine = end <= next || ["in_execve", "revision_id", "shadow_vmcs"].contains(member.name)
+        let isFine = end <= next || Self.bitFields.contains(member.name)
         return isFine ? nil : "\(entry.name).\(member.name)"
       }
     }

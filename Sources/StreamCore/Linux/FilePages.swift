@@ -1,0 +1,121 @@
+/// The pages of files that a kernel has in memory: `address_space.i_pages`, an xarray of `struct page` or `struct folio`,
+/// which are one; and in their place, of shared memory that was swapped out, swap entries.
+///
+/// Source: include/linux/fs.h, pagemap.h; mm/shmem.c; fs/dax.c, dax_to_pfn; Documentation/kvm.md §9.
+struct FilePages: Sendable {
+  private let reader: KernelReader
+  private let mapping: ResolvedPath
+  private let flags: ResolvedPath
+  private let pages: UInt64
+  private let head: UInt64
+  /// `struct page` of frame 0, and its size, bytes.
+  private let vmemmap: UInt64
+  private let pageSize: UInt64
+  /// Of a file in hugetlbfs: `hstate.order`. `nil`: its pages are not read.
+  private let hugeOrder: ResolvedPath?
+  /// Files in hugetlbfs count in huge pages, as before 6.7.
+  private let countsHugePages: Bool
+
+  /// Where the table of all `struct page` begins without KASLR of memory. Source: mm.rst.
+  private static let usualVmemmap: UInt64 = 0xffff_ea00_0000_0000
+  /// Source: include/linux/fs.h, S_DAX.
+  private static let dax: UInt64 = 1 << 13
+  /// Entries that are read at once at most.
+  private static let limit = 1 << 16
+  /// Pages of the largest large folio: where one begins that has the same entry for each of its pages, as before 5.17.
+  private static let folioPages: UInt64 = 512
+
+  /// Names of symbols that are asked for here.
+  static let symbols: Set<String> = ["vmemmap_base", "hugetlb_basepage_index"]
+  /// Where its types are found without a search.
+  static let leads: [String: [String]] = [
+    "address_space": ["file.f_mapping"], "inode": ["address_space.host"], "super_block": ["inode.i_sb"],
+    "page": ["address_space.i_private_page", "vm_fault.page", "pipe_buffer.page"],
+  ]
+
+  init?(_ kernel: DescribedKernel) {
+    let types = kernel.types
+    guard let mapping = try? types.path("file.f_mapping"),
+      let flags = try? types.path("address_space.host->i_flags"),
+      let pages = try? types.member("address_space.i_pages").offset,
+      let head = try? types.member("address_space.i_pages.xa_head").offset,
+      let size = try? types.size(of: "page"), size >= 32, size <= 4096
+    else { return nil }
+    reader = kernel.reader
+    self.mapping = mapping
+    self.flags = flags
+    self.pages = UInt64(pages)
+    self.head = UInt64(head)
+    pageSize = UInt64(size)
+    let base = (try? kernel.symbol("vmemmap_base")).flatMap { kernel.kernel.u64($0.rawValue) }
+    vmemmap = base ?? Self.usualVmemmap
+    hugeOrder = try? types.path("hugetlbfs_sb_info.hstate->order")
+    countsHugePages = (try? kernel.symbol("hugetlb_basepage_index")) != nil
+  }
+
+  /// What the cache has of a part of a mapping: ascending; pages that it lacks are left out.
+  func runs(_ part: Range<UInt64>, of mapping: FileMappings.Mapping) -> [ProcessPages.Run] {
+    guard let file = mapping.file, let space = try? reader.pointer(self.mapping, at: file),
+      let head = reader.kernel.u64((space &+ self.head).rawValue)
+    else { return [] }
+    let unit = mapping.isHuge ? hugePages(of: file) : 1
+    guard let unit else { return [] }
+    let offset = mapping.fileOffset &- mapping.pages.lowerBound
+    let wanted = (part.lowerBound &+ offset) / unit...(part.upperBound &- 1 &+ offset) / unit
+    let first = wanted.lowerBound & ~(Self.folioPages - 1)
+    let array = KernelXArray(
+      space &+ pages, head: head, kernel: reader.kernel, indexes: first...wanted.upperBound, limit: Self.limit)
+    let isDAX = ((try? reader.value(flags, at: space)) ?? 0) & Self.dax != 0
+    var runs: [ProcessPages.Run] = []
+    var same: (entry: KernelXArray.Value, index: UInt64)?
+    for entry in array.entries {
+      // Before 5.17 each page of a large one has the head's entry; hugetlbfs of today has it once, with siblings.
+      if same?.entry != entry.value { same = (entry.value, entry.index) }
+      let start = same?.index ?? entry.index
+      let into = (entry.index - start) &* unit
+      guard let content = content(entry.value, isDAX: isDAX, into: into) else { continue }
+      let run = ProcessPages.Run(
+        page: entry.index &* unit &- offset, count: entry.count &* unit, content: content, isCached: true)
+      if let run = run.clipped(to: part) { runs.append(run) }
+    }
+    return runs
+  }
+
+  /// - Parameter into: frames from the first that the entry names.
+  private func content(_ value: KernelXArray.Value, isDAX: Bool, into: UInt64) -> ProcessPages.Run.Content? {
+    switch value {
+    case .pointer(let page):
+      guard page.rawValue >= vmemmap, (page.rawValue - vmemmap) % pageSize == 0 else { return nil }
+      let frame = (page.rawValue - vmemmap) / pageSize &+ into
+      return frame < 1 << 40 ? .frames(frame) : nil
+    // Of DAX: the frame above four bits of flags; an empty entry has 0.
+    case .value(let value) where isDAX:
+      let frame = value >> 4
+      return frame == 0 || frame >= 1 << 40 ? nil : .frames(frame &+ into)
+    case .value: return .absent(.swapped)
+    }
+  }
+
+  /// 4 KiB pages of the index of a file in hugetlbfs: 1, or those of its huge pages.
+  private func hugePages(of file: VirtualAddress) -> UInt64? {
+    guard countsHugePages else { return 1 }
+    guard let hugeOrder, let path = try? reader.types.path("file.f_inode->i_sb->s_fs_info"),
+      let info = try? reader.pointer(path, at: file), let order = try? reader.value(hugeOrder, at: info), order <= 18
+    else { return nil }
+    return 1 << order
+  }
+}
+
+extension ProcessPages.Run {
+  /// The part of it in a range of pages; `nil` when there is none.
+  func clipped(to pages: Range<UInt64>) -> Self? {
+    let start = max(page, pages.lowerBound)
+    let end = min(end, pages.upperBound)
+    guard start < end else { return nil }
+    var part = self
+    part.page = start
+    part.count = end - start
+    if case .frames(let frame) = content { part.content = .frames(frame &+ (start - page)) }
+    return part
+  }
+}

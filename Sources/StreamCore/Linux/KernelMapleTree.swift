@@ -1,0 +1,86 @@
+/// The entries of a maple tree of the kernel, in order of index.
+///
+/// Source: include/linux/maple_tree.h: `struct maple_range_64` (parent, 15 pivots, 16 slots), `struct maple_arange_64`
+/// (parent, 9 pivots, 10 slots, gaps); lib/maple_tree.c, mte_node_type, mte_to_node, ma_data_end.
+struct KernelMapleTree: Sendable {
+  struct Entry: Sendable, Equatable {
+    var indexes: ClosedRange<UInt64>
+    var pointer: VirtualAddress
+  }
+
+  enum Reason: Sendable, Equatable {
+    case unreadable(KernelReadFault)
+    /// No node can be there, or be so.
+    case noNode(UInt64)
+    case limit
+  }
+
+  /// A part of the tree that could not be read.
+  struct Gap: Sendable, Equatable {
+    var indexes: ClosedRange<UInt64>
+    var reason: Reason
+  }
+
+  private(set) var entries: [Entry] = []
+  private(set) var gaps: [Gap] = []
+
+  /// Entries of one tree at most; nodes are bounded by it too. Source: sysctl_max_map_count is 65,530.
+  static let limit = 1 << 17
+  /// Levels at most.
+  private static let depth = 24
+  private static let nodeBytes = 256
+  /// A type of node: how many pivots and slots it has, and whether it names other nodes.
+  private static let forms: [UInt64: (pivots: Int, slots: Int, isLeaf: Bool)] = [
+    1: (15, 16, true), 2: (15, 16, false), 3: (9, 10, false),
+  ]
+
+  /// - Parameter root: `maple_tree.ma_root` as it stands.
+  init(root: UInt64, kernel: LinuxKernel, limit: Int = limit) {
+    var left = limit
+    if Self.isNode(root) {
+      visit(root, 0...UInt64.max, depth: 0, kernel, &left)
+    } else if kernel.isPointer(root) {
+      entries = [Entry(indexes: 0...0, pointer: VirtualAddress(rawValue: root))]
+    }
+  }
+
+  /// Whether the root is a node. Those below it are not marked so. Source: xa_is_node, mte_mk_root, mt_mk_node.
+  private static func isNode(_ entry: UInt64) -> Bool { entry & 3 == 2 && entry > 4096 }
+
+  private mutating func visit(
+    _ entry: UInt64, _ range: ClosedRange<UInt64>, depth: Int, _ kernel: LinuxKernel, _ left: inout Int
+  ) {
+    guard left > 0, depth < Self.depth else { return gaps.append(Gap(indexes: range, reason: .limit)) }
+    left -= 1
+    let place = entry & ~0xff
+    guard let form = Self.forms[entry >> 3 & 0xf], kernel.isPointer(place) else {
+      return gaps.append(Gap(indexes: range, reason: .noNode(entry)))
+    }
+    let bytes: [UInt8]
+    do throws(KernelReadFault) {
+      bytes = try kernel.read(VirtualAddress(rawValue: place), count: Self.nodeBytes)
+    } catch { return gaps.append(Gap(indexes: range, reason: .unreadable(error))) }
+    var start = range.lowerBound
+    for slot in 0..<form.slots {
+      var end = range.upperBound
+      if slot < form.pivots, let pivot: UInt64 = bytes.load(8 + 8 * slot), pivot != 0 { end = pivot }
+      guard end >= start, end <= range.upperBound else {
+        return gaps.append(Gap(indexes: start...range.upperBound, reason: .noNode(entry)))
+      }
+      if let value: UInt64 = bytes.load(8 + 8 * form.pivots + 8 * slot), value != 0 {
+        if form.isLeaf {
+          guard left > 0 else { return gaps.append(Gap(indexes: start...range.upperBound, reason: .limit)) }
+          left -= 1
+          // Reserved ones are no pointers.
+          if kernel.isPointer(value) {
+            entries.append(Entry(indexes: start...end, pointer: VirtualAddress(rawValue: value)))
+          }
+        } else {
+          visit(value, start...end, depth: depth + 1, kernel, &left)
+        }
+      }
+      guard end < range.upperBound else { return }
+      start = end + 1
+    }
+  }
+}

@@ -1,0 +1,11 @@
+/// What must be known of a kernel to read the memory of its processes.
+struct ProcessKnowledge: Sendable {
+  let swapTypes: SwapTypes
+  /// The mappings of the process whose `mm_struct` is given.
+  let mappings: @Sendable (VirtualAddress) -> FileMappings
+
+  init(_ kernel: DescribedKernel) {
+    swapTypes = kernel.swapTypes
+    mappings = { mm in kernel.mappings(of: mm) }
+  }
+}
