@@ -6,6 +6,11 @@ let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error),
 ]
 
+/// What `--version` says of the sources.
+let commit =
+  Context.gitInformation.map { $0.currentCommit.prefix(12) + ($0.hasUncommittedChanges ? " with changes" : "") }
+  ?? "unknown"
+
 let package = Package(
   name: "vmcs-split",
   products: [
@@ -22,7 +27,8 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
-    .target(name: "CLinux"),
+    .target(name: "CLinux", cSettings: [.define("VMCS_SPLIT_COMMIT", to: "\"\(commit)\"")]),
+    .target(name: "CProcess", dependencies: ["CLinux"]),
     .target(
       name: "StreamCore",
       dependencies: ["CLzo2", "CSnappy", "CZlib", "CDeflate", "CZstd", "CLinux"],
@@ -31,7 +37,7 @@ let package = Package(
     .executableTarget(
       name: "vmcs-split",
       dependencies: [
-        "StreamCore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "StreamCore", "CProcess", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     // What tests and benchmarks are made of, apart from what is tested: neither knows StreamCore.

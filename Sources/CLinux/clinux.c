@@ -7,10 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-int clinux_rename_noreplace(const char *from, const char *to) {
-  return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
-}
-
 int64_t clinux_next_data(int file, int64_t from) {
   return lseek(file, from, SEEK_DATA);
 }

@@ -18,9 +18,18 @@ public enum Failure: Error, Sendable, Equatable {
   case badVMCSInfo(path: String, why: String)
   /// A file given for the host's symbols or types that cannot be used, and why.
   case badSymbols(path: String, why: String)
+  /// A page that was asked for and cannot be had, and why.
   case badAddress(guest: String, address: GPA, why: String)
+  /// Several dumps, each whole.
+  case severalDumps(count: Int)
   case cannotCreate(SystemError)
   case exists(path: String)
+  /// An output of this name would replace the input.
+  case outputIsInput(path: String)
+  /// The output directory holds the guests of another input.
+  case otherInput(path: String)
+  /// Another run writes into the output directory.
+  case directoryInUse(path: String)
   /// Reading or writing failed midway.
   case io(SystemError)
   /// A guest's dump cannot be finished; the text names it.
@@ -33,8 +42,9 @@ public enum Failure: Error, Sendable, Equatable {
     case .input(.system): .cannotOpen
     case .input, .noLayout, .unsupportedHost, .nothingStored, .badSymbols: .unusableInput
     case .noGuest: .noGuest
-    case .noSuchGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .badAddress: .wrongUsage
-    case .cannotCreate, .exists: .cannotCreate
+    case .noSuchGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .severalDumps: .wrongUsage
+    case .badAddress: .incomplete
+    case .cannotCreate, .exists, .outputIsInput, .otherInput, .directoryInUse: .cannotCreate
     case .io, .output: .ioFailed
     case .cancelled: .interrupted(signal: signal)
     }
@@ -74,6 +84,9 @@ extension Failure {
     switch error {
     case .cannotCreate(let error): self = .cannotCreate(error)
     case .exists(let path): self = .exists(path: path)
+    case .isInput(let path): self = .outputIsInput(path: path)
+    case .otherInput(let path): self = .otherInput(path: path)
+    case .inUse(let path): self = .directoryInUse(path: path)
     case .system(let error): self = .io(error)
     }
   }

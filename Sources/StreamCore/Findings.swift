@@ -200,7 +200,9 @@ extension Inspection {
   }
 
   /// The last component: where a dump lay is nobody's business who gets the manifest.
-  private static func name(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+  private static func name(of path: String) -> String {
+    path.utf8.split(separator: UInt8(ascii: "/")).last.flatMap { String($0) } ?? path
+  }
 
   private static func entry(_ guest: Guest) -> Manifest.Guest {
     Manifest.Guest(

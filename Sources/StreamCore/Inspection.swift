@@ -73,16 +73,23 @@ public struct Inspection: Sendable {
     }
   }
 
+  /// The one dump of several arguments.
+  /// - Throws: `Failure`: the fault of a part of a split set, or that there are several dumps.
+  public static func single(of paths: [String]) throws -> String {
+    if paths.count == 1 { return paths[0] }
+    for path in paths { _ = try Failure.from { try openHostDump(ByteSource(try open(path, mapped: true))) } }
+    throw Failure.severalDumps(count: paths.count)
+  }
+
   /// Opens a dump and finds its guests.
   /// - Throws: `Failure`; anything else is a defect.
   public static func run(path: String, _ options: Options) throws -> Inspection {
-    let file: InputFile
-    do throws(SystemError) {
-      file = try InputFile(path: path, mapped: !options.isPlain)
-    } catch {
-      throw Failure.input(.system(error))
-    }
+    let file = try open(path, mapped: !options.isPlain)
     return try Failure.from { try run(ByteSource(file), options) }
+  }
+
+  private static func open(_ path: String, mapped: Bool) throws(Failure) -> InputFile {
+    do throws(SystemError) { return try InputFile(path: path, mapped: mapped) } catch { throw .input(.system(error)) }
   }
 
   /// The VMCS layout that the host's regions are read by.

@@ -44,8 +44,7 @@ extension Split {
   func run(_ wanted: [Guest], _ workers: Workers, _ progress: Progress) throws -> Manifest {
     let checkpoint = Checkpoint(inspection.dump.input.source, workers)
     let stored = try stored(of: wanted)
-    let output = OutputDirectory(path: directory, force: force)
-    try output.prepare(files: stored.map(fileName) + [OutputDirectory.manifestName])
+    let (output, before) = try outputDirectory(for: stored)
     // Open the outputs: GuestDump. Plan and extract: Extraction.
     let outputs = try workers.map(stored) { try open($0, in: output, among: stored.count) }
     let extraction = try checkpoint.step { try self.extraction(of: stored, into: outputs, workers) }
@@ -54,7 +53,7 @@ extension Split {
     // Finish: GuestDump, Manifest.
     let dumps = try checkpoint.step { try workers.map(outputs) { try $0.writer.complete() } }
     let manifest = manifest(outcome, of: stored, among: wanted, dumps.map(\.summary))
-    try output.commit(dumps, manifest, workers)
+    try output.commit(dumps, manifest, after: before, workers)
     return manifest
   }
 }

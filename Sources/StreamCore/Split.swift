@@ -52,14 +52,21 @@ public struct Split: Sendable {
     return stored
   }
 
+  /// Where the outputs go, taken for this run, and what it goes on with there.
+  func outputDirectory(for stored: [Guest]) throws -> (OutputDirectory, OutputDirectory.Before) {
+    let output = try OutputDirectory(path: directory, force: force)
+    let input = inspection.dump.input.source.identities
+    return (output, try output.refuse(stored.map(fileName), inspection.manifest(), input: input))
+  }
+
   func fileName(_ guest: Guest) -> String { "\(guest.name).\(format.fileExtension)" }
 
   /// - Parameter count: guests that share the writers' memory.
   func open(_ guest: Guest, in output: OutputDirectory, among count: Int) throws -> GuestOutput {
     let image = GuestImage(of: guest, codec: outputCodec)
-    let path = output.path(of: fileName(guest))
     return GuestOutput(
-      owner: guest.mapped.group.index, writer: try format.open(image, path, memory.writers / count))
+      owner: guest.mapped.group.index,
+      writer: try format.open(image, fileName(guest), output.place, memory.writers / count))
   }
 
   func extraction(of guests: [Guest], into outputs: [GuestOutput], _ workers: Workers) throws -> Extraction {

@@ -4,7 +4,10 @@ import StreamCore
 
 /// What every command that reads a dump takes.
 struct CommonOptions: ParsableArguments {
-  @Argument(help: ArgumentHelp("The host's crash dump: kdump-compressed or an ELF core.", valueName: "dump"))
+  @Argument(
+    help: ArgumentHelp(
+      "The host's crash dump: kdump-compressed or an ELF core; - is standard input, when that is a file.",
+      valueName: "dump"))
   var dumps: [String]
 
   @Option(help: ArgumentHelp("A layout of the VMCS in the form that 'layout show' prints.", valueName: "file"))
@@ -32,8 +35,8 @@ struct CommonOptions: ParsableArguments {
   @Flag(help: "Print one JSON document, and nothing else on standard output.")
   var json = false
 
-  @Flag(name: .shortAndLong, help: "More: counters, sources, evidence, near misses.")
-  var verbose = false
+  @Flag(name: .shortAndLong, help: "More: counters, sources, evidence; -vv: registers and near misses, too.")
+  var verbose: Int
 
   @Flag(name: .shortAndLong, help: "No warnings and no summary.")
   var quiet = false
@@ -53,11 +56,7 @@ struct CommonOptions: ParsableArguments {
   func validate() throws {
     guard (1...1024).contains(threads) else { throw ValidationError("--threads takes 1 to 1024, not \(threads)") }
     _ = try MemorySize(parsing: memory)
-    guard dumps.count == 1 else {
-      throw ValidationError(
-        "several dumps are one split set, which is not read yet; join it with: makedumpfile --reassemble PART... WHOLE")
-    }
-    if verbose && quiet { throw ValidationError("-v and -q exclude each other") }
+    if verbose > 0 && quiet { throw ValidationError("-v and -q exclude each other") }
   }
 
   /// The options as the library takes them; reads the layout file.
@@ -74,7 +73,7 @@ struct CommonOptions: ParsableArguments {
     return options
   }
 
-  var showsProgress: Bool { !noProgress && !quiet && Terminal.errorIsTerminal }
+  func beginProgress() -> Progress { noProgress || quiet ? .none : Terminal.beginProgress() }
 }
 
 /// Runs a command's body with progress and signals in place, and turns whatever it throws into one line and an exit
@@ -82,29 +81,24 @@ struct CommonOptions: ParsableArguments {
 func runCommand(
   _ options: CommonOptions, _ body: (Workers, Progress) throws -> ExitStatus
 ) throws {
-  let cancellation = Cancellation()
-  let signals = Interruption.watch(cancellation)
-  defer { withExtendedLifetime(signals) {} }
-  let bar = options.showsProgress ? ProgressBar() : nil
+  let cancellation = Cancellation(followsSignals: true)
   let status: ExitStatus
   do {
-    status = try body(
-      Workers(count: options.threads, cancellation: cancellation), bar?.progress ?? Progress.none)
+    status = try body(Workers(count: options.threads, cancellation: cancellation), options.beginProgress())
   } catch {
-    bar?.clear()
     throw report(error)
   }
-  bar?.clear()
   if status != .complete { throw ExitCode(status.code) }
 }
 
 /// Prints an error's line; what it returns is the exit status to throw.
 func report(_ error: any Error) -> any Error {
   if error is ExitCode || error is ValidationError || error is CleanExit { return error }
+  NotedSignals.whyIsSaid()
   guard let failure = Failure(error) else {
     Terminal.error("vmcs-split: a defect in vmcs-split, please report it: \(error)")
     return ExitCode(ExitStatus.defect.code)
   }
   Terminal.error("vmcs-split: \(explain(failure))")
-  return ExitCode(failure.exitStatus(signal: Interruption.signal).code)
+  return ExitCode(failure.exitStatus(signal: NotedSignals.first).code)
 }

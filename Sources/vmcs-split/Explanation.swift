@@ -27,9 +27,15 @@ func explain(_ failure: Failure) -> String {
   case .badVMCSInfo(let path, let why): return "\(path): not a VMCSINFO: expected \(VMCSInfo.forms), found \(why)"
   case .badSymbols(let path, let why): return "\(path): \(why)"
   case .badAddress(let guest, let address, let why): return "\(guest): GPA \(address): \(why)"
+  case .severalDumps(let count): return "\(count) dumps were given, each whole: one at a time"
   case .cannotCreate(let error): return error.description
   case .exists(let path): return "\(path): exists already; --force replaces it"
+  case .outputIsInput(let path): return "\(path): this is the input; give another --output"
+  case .otherInput(let path):
+    return "\(path): this is of another input, or no manifest of this version; --force replaces it and its guests"
+  case .directoryInUse(let path):
+    return "\(path): another run of vmcs-split writes into this directory; wait for it, or give another --output"
   case .output(let text): return text
-  case .cancelled: return "interrupted; temporary files are removed"
+  case .cancelled: return "interrupted; nothing half-done is left behind"
   }
 }

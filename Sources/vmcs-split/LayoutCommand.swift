@@ -14,7 +14,7 @@ struct LayoutCommand: ParsableCommand {
 
     func run() throws {
       let layouts = LayoutCatalogue.all.compactMap(\.layout)
-      if json { return Terminal.out(try LayoutDocument.json(layouts.map { LayoutDocument($0, places: false) })) }
+      if json { return Terminal.document(try LayoutDocument.json(layouts.map { LayoutDocument($0, places: false) })) }
       var table = Table(["LAYOUT", "REVISION", "FIELDS", "ACCESS RIGHTS", "PROCESSOR"], rightAligned: [2])
       for layout in layouts {
         table.add([
@@ -22,7 +22,7 @@ struct LayoutCommand: ParsableCommand {
           layout.accessRights.rawValue, layout.processor,
         ])
       }
-      Terminal.out(table.text)
+      Terminal.out(table.text(width: Terminal.outputWidth))
     }
   }
 
@@ -41,7 +41,7 @@ struct LayoutCommand: ParsableCommand {
       guard let layout = layouts.first(where: { $0.id == id }) else {
         throw report(Failure.noSuchLayout(wanted: id, known: layouts.map(\.id)))
       }
-      if json { return Terminal.out(try LayoutDocument.json(LayoutDocument(layout, places: true))) }
+      if json { return Terminal.document(try LayoutDocument.json(LayoutDocument(layout, places: true))) }
       Terminal.out(layout.text)
     }
   }

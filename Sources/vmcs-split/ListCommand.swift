@@ -12,7 +12,8 @@ struct ListCommand: ParsableCommand {
   func run() throws {
     ProcessMemory.useOneArena()
     try runCommand(common) { workers, progress in
-      let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(.list, workers, progress))
+      let inspection = try Inspection.run(
+        path: try Inspection.single(of: common.dumps), try common.inspection(.list, workers, progress))
       let manifest = inspection.manifest()
       try Report(manifest, of: inspection, common).printList()
       return manifest.exitStatus

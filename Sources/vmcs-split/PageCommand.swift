@@ -36,11 +36,10 @@ struct PageCommand: ParsableCommand {
   func run() throws {
     guard let address else { return }
     try runCommand(common) { workers, progress in
-      let inspection = try Inspection.run(path: common.dumps[0], try common.inspection(.page, workers, progress))
+      let inspection = try Inspection.run(
+        path: try Inspection.single(of: common.dumps), try common.inspection(.page, workers, progress))
       try inspection.forEachPage(from: address, count: count, of: guest) { page, start in
-        if raw { return writeAll(page.bytes, to: 1) }
-        Terminal.out(hexDump(page, start))
-        return true
+        Terminal.bytes(raw ? page.bytes : Array(hexDump(page, start).utf8))
       }
       return .complete
     }

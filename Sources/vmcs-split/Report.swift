@@ -13,30 +13,42 @@ struct Report {
   }
 
   func printList() throws {
-    warn()
-    if options.json { return Terminal.out(String(decoding: try manifest.json(), as: UTF8.self)) }
+    warn("--json")
+    if options.json { return Terminal.document(String(decoding: try manifest.json(), as: UTF8.self)) }
     Terminal.out(inputLine + "\n" + guestTable + "\n" + vcpuTable)
     printDetails()
   }
 
   func printSplit(directory: String) throws {
-    warn()
-    if options.json { return Terminal.out(String(decoding: try manifest.json(), as: UTF8.self)) }
+    warn("the manifest")
+    if options.json { return Terminal.document(String(decoding: try manifest.json(), as: UTF8.self)) }
     if options.quiet { return }
     Terminal.out(inputLine + "\n" + outputTable)
-    Terminal.out("manifest: \(directory)/manifest.json\n")
+    Terminal.out("manifest: \(PathText.printable(directory))/manifest.json\n")
     printDetails()
   }
 
-  private func warn() {
-    guard !options.quiet else { return }
-    for warning in manifest.warnings { Terminal.error("warning: \(warning.text)") }
+  /// Warnings, and why the run ends with 1 when it does: that line comes with -q, too.
+  /// - Parameter place: where the rest stands.
+  private func warn(_ place: String) {
+    if !options.quiet {
+      for warning in manifest.warnings { Terminal.error("warning: \(warning.text)") }
+    }
+    guard manifest.exitStatus == .incomplete else { return }
+    let absent = manifest.guests.reduce(0) { $0 + $1.absentCount }
+    let bad = manifest.guests.reduce(0) { $0 + $1.badPages.count }
+    let codes = Set(manifest.warnings.filter(\.code.isLoss).map(\.code.rawValue)).sorted()
+    var parts: [String] = []
+    if absent > 0 { parts.append("\(absent) guest pages are not in the dump") }
+    if bad > 0 { parts.append("\(bad) are damaged") }
+    if !codes.isEmpty { parts.append("warnings of loss: \(codes.joined(separator: ", "))") }
+    Terminal.error("vmcs-split: incomplete: \(parts.joined(separator: "; ")); \(place) says what")
   }
 
   private var inputLine: String {
     let input = manifest.input
     let version = input.headerVersion.map { " \($0)" } ?? ""
-    var parts = [input.files.map(\.name).joined(separator: " "), input.format + version]
+    var parts = [input.files.map { PathText.printable($0.name) }.joined(separator: " "), input.format + version]
     parts.append(input.codecs.joined(separator: ", "))
     if let level = input.dumpLevel { parts.append("dump level \(level)") }
     if let release = input.kernelRelease { parts.append("host kernel \(release)") }
@@ -46,33 +58,37 @@ struct Report {
   }
 
   private var guestTable: String {
-    var table = Table(["GUEST", "NAME", "VCPUS", "RAM", "PAGES", "IN DUMP", "KERNEL"], rightAligned: [0, 2, 3, 4, 5])
+    var table = Table(
+      ["GUEST", "NAME", "VCPUS", "RAM", "PAGES", "IN DUMP", "KERNEL"], rightAligned: [0, 2, 3, 4, 5], keys: 2)
     for guest in manifest.guests {
       table.add([
-        "\(guest.id)", guest.name, "\(guest.vcpus.count)", megabytes(guest.ramBytes), count(guest.pages.known),
-        guest.storedShare, guest.osrelease ?? "-",
+        "\(guest.id)", guest.name, "\(guest.vcpus.count)", Size.text(guest.ramBytes), count(guest.pages.known),
+        guest.storedShare, guest.osrelease.map(PathText.printable) ?? "-",
       ])
     }
-    return table.text
+    return table.text(width: Terminal.outputWidth)
   }
 
   private var outputTable: String {
     var table = Table(
-      ["GUEST", "NAME", "VCPUS", "PAGES", "ZERO", "ABSENT", "BAD", "FILE", "SIZE"], rightAligned: [0, 2, 3, 4, 5, 6, 8])
+      ["GUEST", "NAME", "VCPUS", "PAGES", "ZERO", "ABSENT", "BAD", "FILE", "SIZE"],
+      rightAligned: [0, 2, 3, 4, 5, 6, 8],
+      keys: 2)
     for guest in manifest.guests {
       table.add([
         "\(guest.id)", guest.name, "\(guest.vcpus.count)", count(guest.pages.known),
         guest.pages.zero.map { "\($0)" } ?? "-", "\(guest.absentCount)", "\(guest.badPages.count)",
         guest.output?.file ?? "not written",
-        guest.output.map { megabytes($0.bytes) } ?? "-",
+        guest.output.map { Size.text($0.bytes) } ?? "-",
       ])
     }
-    return table.text
+    return table.text(width: Terminal.outputWidth)
   }
 
   private var vcpuTable: String {
     var table = Table(
-      ["GUEST", "VCPU", "APIC", "VMCS", "RIP", "CR3", "EXIT REASON", "MP STATE", "HOST CPU"], rightAligned: [0, 1, 2])
+      ["GUEST", "VCPU", "APIC", "VMCS", "RIP", "CR3", "EXIT REASON", "MP STATE", "HOST CPU"], rightAligned: [0, 1, 2],
+      keys: 2)
     for guest in manifest.guests {
       for vcpu in guest.vcpus {
         table.add([
@@ -82,7 +98,7 @@ struct Report {
         ])
       }
     }
-    return table.text
+    return table.text(width: Terminal.outputWidth)
   }
 
   private func register(_ name: String, _ vcpu: Manifest.VCPU) -> String {
@@ -95,7 +111,7 @@ struct Report {
   }
 
   private func printDetails() {
-    guard options.verbose else { return }
+    guard options.verbose > 0 else { return }
     var text = ""
     if let layout = manifest.layout {
       text += "\nlayout \(layout.id) (\(layout.source)):\n" + layout.evidence.map { "  \($0)\n" }.joined()
@@ -106,14 +122,16 @@ struct Report {
       text += "\n\(guest.name): evidence\n" + guest.evidence.map { "  \($0)\n" }.joined()
       for range in guest.ram { text += "  RAM \(hex(range.start.value)) to \(hex(range.end.value))\n" }
     }
-    text += "\n" + registerTable
-    if !inspection.nearMisses.isEmpty {
-      text += "\nno guests:\n" + inspection.nearMisses.map { "  \($0)\n" }.joined()
+    if options.verbose > 1 {
+      text += "\n" + registerTable
+      if !inspection.nearMisses.isEmpty {
+        text += "\nno guests:\n" + inspection.nearMisses.map { "  \($0)\n" }.joined()
+      }
     }
     for defunct in manifest.defunct { text += "\nno guest: VMCS \(hex(defunct.vmcs.value)): \(defunct.evidence)\n" }
     var counters = Table(["COUNTER", "VALUE"], rightAligned: [1])
     for (name, value) in manifest.counters.sorted(by: { $0.key < $1.key }) { counters.add([name, "\(value)"]) }
-    Terminal.out(text + "\n" + counters.text)
+    Terminal.out(text + "\n" + counters.text(width: Terminal.outputWidth))
   }
 
   /// The files of `--symbols`, and what each was used for.
@@ -144,7 +162,7 @@ struct Report {
 
   /// Every register of every vCPU, with its source.
   private var registerTable: String {
-    var table = Table(["GUEST", "VCPU", "REGISTER", "VALUE", "SOURCE"], rightAligned: [0, 1])
+    var table = Table(["GUEST", "VCPU", "REGISTER", "VALUE", "SOURCE"], rightAligned: [0, 1], keys: 2)
     for guest in manifest.guests {
       for vcpu in guest.vcpus {
         for (name, entry) in vcpu.registers.sorted(by: { $0.key < $1.key }) {
@@ -162,15 +180,10 @@ struct Report {
         }
       }
     }
-    return table.text
+    return table.text(width: Terminal.outputWidth)
   }
 
   private func count(_ pages: UInt64?) -> String { pages.map { "\($0)" } ?? "-" }
-
-  private func megabytes(_ bytes: UInt64) -> String {
-    let tenths = (bytes * 10 + 524_288) / 1_048_576
-    return "\(tenths / 10).\(tenths % 10) MiB"
-  }
 }
 
 extension Manifest.FPU {

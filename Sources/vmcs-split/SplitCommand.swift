@@ -32,6 +32,7 @@ struct SplitCommand: ParsableCommand {
   private static let formats = guestDumpFormats.map(\.name).joined(separator: " or ")
 
   func validate() throws {
+    if output.isEmpty { throw ValidationError("--output is empty: it takes a directory") }
     guard guestDumpFormats.contains(where: { $0.name == format }) else {
       throw ValidationError("--format takes \(Self.formats), not \(format)")
     }
@@ -50,7 +51,7 @@ struct SplitCommand: ParsableCommand {
         throw ExitCode(ExitStatus.wrongUsage.code)
       }
       let options = try common.inspection(.split, workers, progress)
-      let inspection = try Inspection.run(path: common.dumps[0], options)
+      let inspection = try Inspection.run(path: try Inspection.single(of: common.dumps), options)
       let split = Split(
         inspection: inspection, directory: output, guests: guest, format: format,
         codec: PageCodec.allCases.first { $0.name == compress }, verifies: verify, force: force,

@@ -4,63 +4,129 @@ import Synchronization
 
 /// Text for people goes to standard output; progress, warnings and errors to standard error.
 enum Terminal {
-  static func out(_ text: String) { writeAll(Array(text.utf8), to: STDOUT_FILENO) }
-  static func error(_ text: String) { writeAll(Array((text + "\n").utf8), to: STDERR_FILENO) }
-  static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+  /// Why standard output did not take all that was to go there.
+  private static let failure = Mutex<SystemError?>(nil)
+  private static let bar = Mutex<ProgressBar?>(nil)
+
+  /// Text for people: what would move the cursor is shown escaped.
+  static func out(_ text: String) {
+    document(
+      text.split(separator: "\n", omittingEmptySubsequences: false).map { PathText.printable(String($0)) }
+        .joined(separator: "\n"))
+  }
+
+  /// Text for programs, as it is.
+  static func document(_ text: String) { _ = bytes(Array(text.utf8)) }
+
+  /// - Returns: `false` when standard output takes no more.
+  static func bytes(_ bytes: [UInt8]) -> Bool {
+    endProgress()
+    return failure.withLock { failure in
+      guard failure == nil else { return false }
+      do throws(SystemError) {
+        try ProcessSurroundings.write(bytes, to: STDOUT_FILENO, called: "standard output")
+        return true
+      } catch {
+        failure = error
+        return false
+      }
+    }
+  }
+
+  /// A line on standard error, or several of the program's own. What cannot be written there is told nowhere.
+  static func error(_ text: String) {
+    endProgress()
+    raw(PathText.printable(text) + "\n")
+  }
+
+  /// What the parser says: lines of its own, which may quote an argument.
+  static func complaint(_ text: String) {
+    endProgress()
+    raw(
+      text.split(separator: "\n", omittingEmptySubsequences: false).map { PathText.printable(String($0)) }
+        .joined(separator: "\n") + "\n")
+  }
+
+  fileprivate static func raw(_ text: String) {
+    try? ProcessSurroundings.write(Array(text.utf8), to: STDERR_FILENO, called: "standard error")
+  }
+
+  /// Columns that a table may take; `nil`: as many as it needs.
+  static var outputWidth: Int? { ProcessSurroundings.terminalWidth(STDOUT_FILENO) }
+
+  /// A progress bar, where there is a terminal for it that can redraw a line.
+  static func beginProgress() -> Progress {
+    guard let width = ProcessSurroundings.terminalWidth(STDERR_FILENO),
+      !["", "dumb"].contains(ProcessSurroundings.variable("TERM") ?? "")
+    else { return .none }
+    let new = ProgressBar(width: width)
+    bar.withLock { $0 = new }
+    return new.progress
+  }
+
+  /// Removes the bar, so that the text that follows stands alone; it does not come back.
+  static func endProgress() {
+    bar.withLock { bar in
+      bar?.end()
+      bar = nil
+    }
+  }
+
+  /// Ends the program; standard output that could not be written is a failure of its own, but for a pipe that nobody
+  /// reads any more.
+  static func exit(_ status: Int32) -> Never {
+    endProgress()
+    do throws(SystemError) {
+      if let failure = failure.withLock({ $0 }) { throw failure }
+      try ProcessSurroundings.close(STDOUT_FILENO, called: "standard output")
+    } catch {
+      if !error.isClosedPipe {
+        self.error("vmcs-split: \(error)")
+        if status == ExitStatus.complete.code || status == ExitStatus.incomplete.code {
+          Glibc.exit(ExitStatus.ioFailed.code)
+        }
+      }
+    }
+    Glibc.exit(status)
+  }
 }
 
-/// A progress bar on standard error, redrawn when a whole percent has passed.
+/// A progress bar on standard error, redrawn when a whole percent or a second has passed.
 final class ProgressBar: Sendable {
-  private let shown = Mutex<(stage: ProgressStage?, percent: UInt64)>((nil, 0))
+  private struct State {
+    var stage: ProgressStage?
+    var percent: UInt64 = 0
+    var began = ContinuousClock.now
+    var drawn = ContinuousClock.now
+    var hasEnded = false
+  }
+  private let state = Mutex(State())
+  /// Columns of the terminal.
+  private let width: Int
+
+  init(width: Int) { self.width = width }
 
   var progress: Progress {
     Progress { [self] stage, done, total in draw(stage, done, total) }
   }
 
   private func draw(_ stage: ProgressStage, _ done: UInt64, _ total: UInt64) {
-    let percent = total == 0 ? 100 : min(100, done * 100 / total)
-    shown.withLock { shown in
-      guard shown.stage != stage || shown.percent != percent else { return }
-      shown = (stage, percent)
-      let filled = Int(percent) * 30 / 100
-      let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
-      writeAll(Array("\r\u{1b}[K\(stage.rawValue) [\(bar)] \(percent)%".utf8), to: STDERR_FILENO)
+    let percent = total == 0 ? 100 : min(100, (done.multipliedFullWidth(by: 100)).low / total)
+    state.withLock { state in
+      let now = ContinuousClock.now
+      if state.stage != stage { state.began = now }
+      guard !state.hasEnded, state.stage != stage || state.percent != percent || now - state.drawn > .seconds(1)
+      else { return }
+      (state.stage, state.percent, state.drawn) = (stage, percent, now)
+      let line = ProgressLine(stage, done: done, total: total, percent: percent, elapsed: now - state.began)
+      Terminal.raw("\r\u{1b}[K" + line.text(width: width))
     }
   }
 
-  /// Removes the bar, so that the text that follows stands alone.
-  func clear() {
-    shown.withLock { shown in
-      if shown.stage != nil { writeAll(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
-      shown = (nil, 0)
+  func end() {
+    state.withLock { state in
+      if state.stage != nil, !state.hasEnded { Terminal.raw("\r\u{1b}[K") }
+      state.hasEnded = true
     }
-  }
-}
-
-/// A table with aligned columns: text to the left, numbers to the right.
-struct Table {
-  private var rows: [[String]]
-  private let rightAligned: Set<Int>
-
-  init(_ header: [String], rightAligned: Set<Int> = []) {
-    rows = [header]
-    self.rightAligned = rightAligned
-  }
-
-  mutating func add(_ row: [String]) { rows.append(row) }
-
-  var text: String {
-    let columns = rows.map(\.count).max() ?? 0
-    let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
-    return rows.map { row in
-      var line = ""
-      for (column, cell) in row.enumerated() {
-        let padding = String(repeating: " ", count: widths[column] - cell.count)
-        line += rightAligned.contains(column) ? padding + cell : cell + padding
-        line += "  "
-      }
-      while line.last == " " { line.removeLast() }
-      return line + "\n"
-    }.joined()
   }
 }

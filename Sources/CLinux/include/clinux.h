@@ -1,10 +1,13 @@
 #pragma once
+#include "arguments.h"
+#include "newfile.h"
+#include "process.h"
+#include "signals.h"
+
 /* System calls that Swift's Glibc module does not import. */
 #include <stdint.h>
 #include <sys/types.h>
 
-/* renameat2(2) with RENAME_NOREPLACE: 0, or -1 with errno set (EEXIST when the target is there). */
-int clinux_rename_noreplace(const char *from, const char *to);
 /* lseek(2) with SEEK_DATA: the first byte at or after `from` that is not in a hole, or -1 with errno set (ENXIO: none). */
 int64_t clinux_next_data(int file, int64_t from);
 /* sync_file_range(2) with SYNC_FILE_RANGE_WRITE: the kernel begins to write a range of an open file to the disk; a count

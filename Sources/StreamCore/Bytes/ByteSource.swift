@@ -13,6 +13,9 @@ final class ByteSource: Sendable {
 
   var first: InputFile { files[0] }
 
+  /// Which files these are.
+  var identities: Set<FileIdentity> { Set(files.compactMap(\.identity)) }
+
   /// `lend` copies nothing.
   var isMapped: Bool { files.allSatisfy(\.isMapped) }
 

@@ -24,20 +24,28 @@ final class InputFile: Sendable {
     let bytes: UnsafeRawPointer
   }
 
+  /// The path that means standard input, as it was handed to the program.
+  static let standardInput = "-"
+
   /// - Parameters:
   ///   - mapped: map the file where that is possible; else every look at it is a read.
   ///   - faults: what makes reads fail, for tests.
   init(path: String, mapped: Bool = true, faults: (any ReadFaults)? = nil) throws(SystemError) {
+    let isStandardInput = path == Self.standardInput
+    let path = isStandardInput ? "standard input" : path
     self.path = path
     self.faults = faults
     // O_NONBLOCK: a FIFO without a writer is refused below instead of hanging here; to files it means nothing.
-    descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    descriptor = retried {
+      isStandardInput
+        ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+        : unsafe open(PathText.terminated(path), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    }
     var end: off_t = -1
     do throws(SystemError) {
       if descriptor < 0 { throw SystemError(call: "open", path: path, code: errno) }
       isRegular = try Self.isRegular(descriptor, path)
-      end = lseek(descriptor, 0, SEEK_END)
-      if end < 0 { throw SystemError(call: "lseek", path: path, code: errno) }
+      end = try Self.end(of: descriptor, isRegular: isRegular, path)
     } catch {
       size = 0
       mapping = nil
@@ -45,6 +53,20 @@ final class InputFile: Sendable {
     }
     size = UInt64(end)
     mapping = mapped && end > 0 ? Self.map(descriptor, Int(end)) : nil
+  }
+
+  /// Bytes. Of a block device `fstat` does not know it; of a file it does, and the position that standard input shares
+  /// with its other users stays.
+  private static func end(of descriptor: Int32, isRegular: Bool, _ path: String) throws(SystemError) -> off_t {
+    guard isRegular else {
+      let end = lseek(descriptor, 0, SEEK_END)
+      if end < 0 { throw SystemError(call: "lseek", path: path, code: errno) }
+      return end
+    }
+    var status = stat()
+    // Safe: fstat fills the struct.
+    if unsafe fstat(descriptor, &status) != 0 { throw SystemError(call: "fstat", path: path, code: errno) }
+    return status.st_size
   }
 
   /// - Returns: `false`: a block device.
@@ -61,6 +83,9 @@ final class InputFile: Sendable {
     default: throw SystemError(call: "open", path: path, code: ENOTBLK)
     }
   }
+
+  /// Which file this is, whatever it is called.
+  var identity: FileIdentity? { FileIdentity(descriptor: descriptor) }
 
   /// `lend` copies nothing.
   var isMapped: Bool { mapping != nil }

@@ -8,37 +8,40 @@ enum OutputError: Error, Equatable, Sendable {
   case cannotCreate(SystemError)
   /// A file of this name is there, and it was not to be replaced.
   case exists(path: String)
+  /// The file of this name is the input.
+  case isInput(path: String)
+  /// The manifest of this name is of another input.
+  case otherInput(path: String)
+  /// Another run writes into this directory.
+  case inUse(path: String)
   case system(SystemError)
 }
 
-/// A file in the making: written under a hidden temporary name beside its place, and given its name when it is whole.
-/// Until `commit` succeeds nothing carries the final name; without it the temporary file goes away with the object.
-/// Writing and reading go by offset, so that threads may share it; stretches never written are holes.
-public final class OutputFile: Sendable {
-  /// The final name, as the user gave it.
+/// A file in the making: it has no name, or a hidden one where the file system has no unnamed files, and gets its name
+/// when it is whole. Until `commit` succeeds nothing carries the final name; without it the file goes away with the
+/// object. Writing and reading go by offset, so that threads may share it; stretches never written are holes.
+final class OutputFile: Sendable {
+  /// The final name, in the directory as the user gave it.
   let path: String
-  /// Where the bytes go until then, in the same directory.
-  let temporaryPath: String
+  /// Of the file until then, where it has one.
+  let hiddenName: String?
+  private let name: String
+  private let place: OutputPlace
   private let descriptor: Int32
-  private let temporaries: TemporaryFiles
   private let pending = Mutex(true)
 
-  /// Creates the temporary file, mode 0600.
-  /// - Parameter temporaries: the register that a signal empties; tests give their own.
-  init(path: String, temporaries: TemporaryFiles = .shared) throws(SystemError) {
-    self.path = path
-    self.temporaries = temporaries
-    (descriptor, temporaryPath) = try temporaries.create(for: path, in: Self.directory(of: path))
+  /// Creates the file, mode 0600.
+  init(_ name: String, in place: OutputPlace) throws(SystemError) {
+    self.name = name
+    self.place = place
+    path = place.path(of: name)
+    (descriptor, hiddenName) = try place.create(for: name)
   }
 
   deinit {
     discard()
     _ = close(descriptor)
   }
-
-  /// Removes the temporary files of the whole process, and lets no new ones be made: for the way out after a signal.
-  /// It takes a lock, so it belongs on a queue's signal source, not into a signal handler.
-  public static func removeAllTemporaries() { TemporaryFiles.shared.removeAll() }
 
   /// Writes all of `bytes` at `offset`.
   func write(_ bytes: RawSpan, at offset: UInt64) throws(SystemError) {
@@ -117,9 +120,9 @@ public final class OutputFile: Sendable {
   func beginWriteout() { clinux_begin_writeout(descriptor, 0, 0) }
 
   /// Waits until the bytes are on the disk.
-  func sync() throws(SystemError) { try check(fsync(descriptor), "fsync") }
+  func sync() throws(SystemError) { try check(retried { fsync(descriptor) }, "fsync") }
 
-  /// Gives the file, which is synced, its name and syncs the directory. After an error before the renaming, the final
+  /// Gives the file, which is synced, its name and syncs the directory. After an error before the naming, the final
   /// name is as it was and `discard` still works; an error of the last sync leaves the whole file under its name.
   /// - Parameters:
   ///   - force: replace a file that carries the name.
@@ -127,48 +130,22 @@ public final class OutputFile: Sendable {
   /// - Throws: `.exists` without `force` when the name is taken, by whoever came first.
   func commit(force: Bool, syncsDirectory: Bool = true) throws(OutputError) {
     do throws(SystemError) {
-      try rename(force: force)
-      temporaries.forget(temporaryPath)
+      try place.name(descriptor, hiddenName, name, force: force)
       pending.withLock { $0 = false }
-      if syncsDirectory { try syncDirectory() }
+      if syncsDirectory { try place.sync() }
     } catch {
       if error.code == EEXIST && !force { throw .exists(path: path) }
       throw .system(error)
     }
   }
 
-  /// Removes the temporary file. Does nothing after `commit`, or a second time.
+  /// Removes the hidden name. Does nothing after `commit`, or a second time.
   func discard() {
     let mine = pending.withLock { pending in
       defer { pending = false }
       return pending
     }
-    if mine { temporaries.remove(temporaryPath) }
-  }
-
-  private func rename(force: Bool) throws(SystemError) {
-    if force {
-      try check(unsafe Glibc.rename(temporaryPath, path), "rename")
-      return
-    }
-    // Safe, here and below: both strings end in NUL and outlive the call.
-    if unsafe clinux_rename_noreplace(temporaryPath, path) == 0 { return }
-    guard errno == EINVAL || errno == ENOSYS else { throw SystemError(call: "renameat2", path: path, code: errno) }
-    // No RENAME_NOREPLACE here (NFS, for one). A link fails just as surely when the name is taken.
-    try check(unsafe link(temporaryPath, path), "link")
-    _ = unsafe unlink(temporaryPath)
-  }
-
-  private func syncDirectory() throws(SystemError) {
-    let directory = Self.directory(of: path)
-    // Safe: the string ends in NUL and outlives the call.
-    let handle = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard handle >= 0 else { throw SystemError(call: "open", path: directory, code: errno) }
-    defer { _ = close(handle) }
-    // Some file systems cannot sync a directory and say so: then there is nothing more to do.
-    if fsync(handle) != 0 && errno != EINVAL && errno != ENOTSUP {
-      throw SystemError(call: "fsync", path: directory, code: errno)
-    }
+    if mine, let hiddenName { place.remove(hiddenName) }
   }
 
   private func check(_ result: Int32, _ call: String) throws(SystemError) {
@@ -180,10 +157,5 @@ public final class OutputFile: Sendable {
       throw SystemError(call: call, path: path, code: EOVERFLOW)
     }
     return start
-  }
-
-  static func directory(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 }

@@ -2,6 +2,9 @@ import CLinux
 import Glibc
 
 extension SystemError: CustomStringConvertible {
+  /// Nobody reads the other end of a pipe any more.
+  public var isClosedPipe: Bool { code == EPIPE }
+
   /// "PATH: CALL: what the system says".
   public var description: String { "\(path): \(call): \(Self.text(of: code))" }
 
@@ -9,7 +12,8 @@ extension SystemError: CustomStringConvertible {
   public var remedy: String? {
     switch code {
     case EISDIR: "name a file in it"
-    case ESPIPE, ENOTBLK: "it cannot be read at any place: copy it to a file first"
+    case ESPIPE: "a pipe cannot be read at any place: write it to a regular file first"
+    case ENOTBLK: "what is needed is a regular file or a block device"
     default: nil
     }
   }
@@ -23,23 +27,5 @@ extension SystemError: CustomStringConvertible {
     }
     if failed { return "error \(code)" }
     return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-}
-
-/// Writes bytes to an open descriptor, whole; used for the terminal's two.
-/// - Returns: `false` when it cannot be written to (a closed pipe, say).
-@discardableResult
-public func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
-  unsafe bytes.withUnsafeBytes { source in
-    var done = 0
-    while done < source.count {
-      guard let base = source.baseAddress else { return true }
-      // Safe: `source.count - done` bytes from `done` lie inside the array.
-      let put = unsafe write(descriptor, base + done, source.count - done)
-      if put < 0, errno == EINTR { continue }
-      if put <= 0 { return false }
-      done += put
-    }
-    return true
   }
 }

@@ -21,10 +21,14 @@ final class StretchScanner {
   private struct SharedPage: Hashable {
     let file: UInt16
     let offset: UInt64
+    let size: UInt32
+    let codec: PageCodec
 
     init(_ page: StoredPage) {
       file = page.file
       offset = page.offset
+      size = page.size
+      codec = page.codec
     }
   }
 
@@ -44,7 +48,7 @@ final class StretchScanner {
   private let test: HeadTest
   private var batch = PageBatch()
   /// Where the shared zero page lies, or another that many frames share and that is of no interest.
-  private var dull = UInt64.max
+  private var dull: StoredPage?
   /// The stretch of the file that was mapped last, and what was read to have it mapped.
   private var mapped = UInt64.max
   private var touched: UInt8 = 0
@@ -89,25 +93,25 @@ final class StretchScanner {
       }
       let isShared = shared.first == index
       if isShared { shared = shared.dropFirst() }
-      if page.offset == dull || !StoredSizeLimit.allows(page) { continue }
+      if dull?.sharesBytes(with: page) ?? false || !StoredSizeLimit.allows(page) { continue }
       let look = try look(page, file, decoder, &asked)
       found.add(look, page.frame)
       guard isShared else { continue }
-      if case .dull = look { dull = page.offset } else { ofInterest[SharedPage(page)] = look }
+      if case .dull = look { dull = page } else { ofInterest[SharedPage(page)] = look }
     }
     return (ofInterest, asked)
   }
 
   /// What was learned of offsets holds in one file.
   private func forgetFile() {
-    dull = .max
+    dull = nil
     mapped = .max
   }
 
   /// Has a page's cache line loaded. Only what is mapped can be, so each stretch is touched once.
   @inline(__always)
   private func prepare(_ page: StoredPage, _ file: InputFile) {
-    guard StoredSizeLimit.allows(page), page.offset != dull else { return }
+    guard StoredSizeLimit.allows(page), page.offset != dull?.offset else { return }
     if page.offset >> Self.mappedShift != mapped {
       mapped = page.offset >> Self.mappedShift
       touched ^= file.touch(page.offset)

@@ -62,6 +62,7 @@ struct Extraction {
       let count = min(workers.count, max(1, steps.count), inFlight)
       let stage = OrderedStage<ExtractedStep, Job>(
         workers: count, inFlight: min(4 * count, inFlight), cancellation: workers.cancellation,
+        threads: workers.threads,
         work: { _, index in
           try decoders.borrow { decoder in
             try encoders.borrow { encoder in

@@ -5,19 +5,17 @@ import Synchronization
 final class ElfWriter: GuestDumpWriter {
   static let format = GuestDumpFormat(
     name: "elf", fileExtension: "elf", codecs: [.raw],
-    open: { image, path, _ throws(GuestDumpError) in try ElfWriter(image, path: path) })
+    open: { image, name, place, _ throws(GuestDumpError) in try ElfWriter(image, name, in: place) })
 
   private let headers: ElfHeaders
   private let file: OutputFile
   private let ledger: Mutex<PageLedger>
 
-  init(
-    _ image: GuestImage, path: String, temporaries: TemporaryFiles = .shared
-  ) throws(GuestDumpError) {
-    guard let headers = ElfHeaders(image) else { throw .tooLarge(path: path) }
+  init(_ image: GuestImage, _ name: String, in place: OutputPlace) throws(GuestDumpError) {
+    guard let headers = ElfHeaders(image) else { throw .tooLarge(path: place.path(of: name)) }
     self.headers = headers
     do throws(SystemError) {
-      file = try OutputFile(path: path, temporaries: temporaries)
+      file = try OutputFile(name, in: place)
     } catch { throw .cannotCreate(error) }
     ledger = Mutex(PageLedger(image.present))
   }

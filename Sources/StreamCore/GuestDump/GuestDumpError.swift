@@ -1,4 +1,4 @@
-/// Why a guest's dump could not be finished. Its temporary file is removed with the writer.
+/// Why a guest's dump could not be finished. Its file goes away with the writer.
 enum GuestDumpError: Error, Equatable, Sendable {
   /// The file could not even be begun.
   case cannotCreate(SystemError)

@@ -8,8 +8,12 @@ public struct GuestDumpFormat: Sendable {
   let codecs: [PageCodec]
   /// It records a codec for each page; other formats hold raw pages.
   var storesAnyCodec: Bool { codecs.count > 1 }
-  /// Creates the temporary file beside the path. `memory`: bytes for what the writer gathers.
-  let open: @Sendable (GuestImage, _ path: String, _ memory: Int) throws(GuestDumpError) -> any GuestDumpWriter
+  /// Creates the file, which has no name yet. `memory`: bytes for what the writer gathers.
+  let open: Open
+  typealias Open =
+    @Sendable (
+      GuestImage, _ name: String, _ place: OutputPlace, _ memory: Int
+    ) throws(GuestDumpError) -> any GuestDumpWriter
 }
 
 /// The formats that are written. A format is added by a file and a line here; the first is the default.

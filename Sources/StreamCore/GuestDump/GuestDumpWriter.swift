@@ -28,7 +28,7 @@ protocol GuestDumpWriter: AnyObject, Sendable {
   /// A page of `present` that turned out damaged: the dump will not have it. Frames outside `present` do not matter.
   func markBad(_ guestFrame: UInt64)
 
-  /// Writes what is left, once: the file is whole, under its temporary name.
+  /// Writes what is left, once: the file is whole, and has no name yet.
   func complete() throws(GuestDumpError) -> CompletedDump
 }
 

@@ -5,8 +5,8 @@ import Synchronization
 final class KdumpWriter: GuestDumpWriter {
   static let format = GuestDumpFormat(
     name: "kdump", fileExtension: "kdump", codecs: PageCodec.allCases,
-    open: { image, path, memory throws(GuestDumpError) in
-      try KdumpWriter(image, path: path, memory: memory)
+    open: { image, name, place, memory throws(GuestDumpError) in
+      try KdumpWriter(image, name, in: place, memory: memory)
     })
 
   private struct State {
@@ -22,14 +22,14 @@ final class KdumpWriter: GuestDumpWriter {
 
   /// - Parameter memory: bytes for the descriptors that are gathered before they are written.
   init(
-    _ image: GuestImage, path: String, memory: Int, temporaries: TemporaryFiles = .shared
+    _ image: GuestImage, _ name: String, in place: OutputPlace, memory: Int
   ) throws(GuestDumpError) {
     let notes = GuestNotes(vcpus: image.vcpus, vmcoreinfo: image.vmcoreinfo)
-    guard let layout = KdumpLayout(image, notes: notes) else { throw .tooLarge(path: path) }
+    guard let layout = KdumpLayout(image, notes: notes) else { throw .tooLarge(path: place.path(of: name)) }
     self.image = image
     self.layout = layout
     do throws(SystemError) {
-      file = try OutputFile(path: path, temporaries: temporaries)
+      file = try OutputFile(name, in: place)
     } catch { throw .cannotCreate(error) }
     state = Mutex(
       State(

@@ -24,20 +24,24 @@ struct ElfHeader: Sendable {
   let sections: (offset: UInt64, count: UInt16, names: UInt16)
 
   init(_ input: DumpInput) throws(HostDumpError) {
+    let remedy = "only dumps of x86_64 hosts can be split"
     let header = try FieldReader(input, base: 0, count: 64)
     let classAndData: UInt16 = try header.read("e_ident", at: 4)
+    var machine: UInt16 = try header.read("e_machine", at: 18)
     guard classAndData == 0x0102 else {
+      if classAndData >> 8 == 2 { machine = machine.byteSwapped }
       throw .unsupported(
-        file: input.path, format: "an ELF file that is not 64-bit little-endian",
-        remedy: "only dumps of x86_64 hosts can be split")
+        file: input.path,
+        format: "an ELF file that is not 64-bit little-endian, of a machine of type \(ElfMachine.name(machine))",
+        remedy: remedy)
     }
     let type: UInt16 = try header.read("e_type", at: 16)
     guard type == 4 else {
       throw header.error("e_type", at: 16, expected: "4 (ET_CORE)", found: "\(type)")
     }
-    let machine: UInt16 = try header.read("e_machine", at: 18)
-    guard machine == 62 else {
-      throw header.error("e_machine", at: 18, expected: "62 (EM_X86_64)", found: "\(machine)")
+    guard machine == ElfMachine.x86_64 else {
+      throw .unsupported(
+        file: input.path, format: "an ELF core of a machine of type \(ElfMachine.name(machine))", remedy: remedy)
     }
     isIncomplete = try header.read("e_flags", at: 48, as: UInt32.self) & 1 == 1
 

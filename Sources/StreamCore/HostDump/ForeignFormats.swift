@@ -41,7 +41,7 @@ struct ForeignFormat: Sendable {
   private static let vmware = "convert it with: vmss2core -N6"
   private static let libvirt = "make a dump of it with: virsh dump --memory-only"
   private static let linux = "only Linux hosts run KVM"
-  private static let unpack = "decompress it first"
+  private static let unpack = "unpack it first, and give the dump that is in it"
   private static let disk = "this is a disk, give the host's crash dump"
 
   /// The longer magics before those that two bytes can mimic.
@@ -72,11 +72,19 @@ struct ForeignFormat: Sendable {
     ForeignFormat("a qcow2 disk image", Array("QFI".utf8) + [0xfb], disk),
     ForeignFormat("a VMDK disk image", "KDMV", disk),
     ForeignFormat("a VHDX disk image", "vhdxfile", disk),
+    ForeignFormat("a tar archive", Array("ustar".utf8), at: .start(257), unpack),
+    ForeignFormat("a 7z archive", [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c], unpack),
+    ForeignFormat("a RAR archive", [0x52, 0x61, 0x72, 0x21, 0x1a, 0x07], unpack),
+    ForeignFormat("lzop data", [0x89, 0x4c, 0x5a, 0x4f, 0x00, 0x0d, 0x0a, 0x1a, 0x0a], unpack),
+    ForeignFormat("lzip data", "LZIP", unpack),
+    ForeignFormat("a zip archive", [0x50, 0x4b, 0x03, 0x04], unpack),
+    ForeignFormat("a cpio archive", "07070", unpack),
     ForeignFormat("xz data", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], unpack),
     ForeignFormat("zstd data", [0x28, 0xb5, 0x2f, 0xfd], unpack),
     ForeignFormat("lz4 data", [0x04, 0x22, 0x4d, 0x18], unpack),
     ForeignFormat("bzip2 data", "BZh", unpack),
     ForeignFormat("gzip data", [0x1f, 0x8b], unpack),
+    ForeignFormat("compress data (.Z)", [0x1f, 0x9d], unpack),
     ForeignFormat(
       "a map file of crash", [0xef, 0xbe, 0xad, 0xde, 0xbe, 0xba, 0xed, 0xfe], at: .end(8),
       "give the host's crash dump"),

@@ -104,6 +104,11 @@ struct KdumpHeader: Sendable {
       throw .unsupported(
         file: main.file, format: "a kdump of a 32-bit machine", remedy: "only x86_64 hosts run VMX guests")
     }
+    if [8192, 16_384, 32_768, 65_536].contains(blockSize) {
+      throw .unsupported(
+        file: main.file, format: "a kdump of a machine with pages of \(blockSize) bytes",
+        remedy: "only x86_64 hosts run VMX guests")
+    }
     throw main.error("block_size", at: 428, expected: "4096", found: "\(blockSize)")
   }
 

@@ -52,7 +52,10 @@ extension Note {
     if odd > 0 { remarks.append(.oddity("\(odd) NT_PRSTATUS notes are not of \(processStatusSize) bytes: ignored")) }
     let texts = notes.filter { $0.name == "VMCOREINFO" }
     if texts.count > 1 {
-      remarks.append(.oddity("\(texts.count) VMCOREINFO notes: the first that is VMCOREINFO counts"))
+      let which =
+        notes.vmcoreinfo?.isOfCrash ?? false
+        ? "the one that the kernel which crashed wrote" : "the first that is VMCOREINFO"
+      remarks.append(.oddity("\(texts.count) VMCOREINFO notes: \(which) counts"))
     } else if let only = texts.first, VMCoreInfo(only.descriptor) == nil {
       remarks.append(.damage("the VMCOREINFO note is not VMCOREINFO: ignored"))
     }
@@ -61,9 +64,11 @@ extension Note {
 }
 
 extension [Note] {
-  /// The first VMCOREINFO note that passes the checks.
+  /// Of the VMCOREINFO notes that pass the checks the one of a crash, else the first: a kernel that was left by kexec
+  /// may have left its note, too.
   var vmcoreinfo: VMCoreInfo? {
-    lazy.filter { $0.name == "VMCOREINFO" }.compactMap { VMCoreInfo($0.descriptor) }.first
+    let texts = filter { $0.name == "VMCOREINFO" }.compactMap { VMCoreInfo($0.descriptor) }
+    return texts.first(where: \.isOfCrash) ?? texts.first
   }
 
   /// What is odd about the notes that are read for something.

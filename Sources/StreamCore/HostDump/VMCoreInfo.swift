@@ -27,5 +27,8 @@ struct VMCoreInfo: Sendable, Equatable {
 
   subscript(key: String) -> String? { values[key] }
 
+  /// The kernel wrote it when it crashed. Source: Documentation/elf.md §4.
+  var isOfCrash: Bool { values["CRASHTIME"] != nil }
+
   var osrelease: String { values["OSRELEASE"] ?? "" }
 }

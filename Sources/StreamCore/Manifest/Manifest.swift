@@ -42,7 +42,20 @@ public struct Manifest: Encodable, Sendable {
 
     public struct File: Encodable, Sendable {
       public var name: String
+      /// The name's bytes, hexadecimal, where they are no UTF-8 and `name` shows them escaped.
+      public var nameBytes: String?
       public var size: UInt64
+
+      /// - Parameter path: the name, as `PathText` carries it.
+      init(name path: String, size: UInt64) {
+        self.size = size
+        guard PathText.isCarried(path) else {
+          name = path
+          return
+        }
+        name = PathText.printable(path)
+        nameBytes = PathText.bytes(of: path).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+      }
     }
   }
 
@@ -205,9 +218,17 @@ public struct Manifest: Encodable, Sendable {
 
   /// The document as UTF-8, keys sorted, ended by a line feed.
   public func json() throws -> [UInt8] {
-    let encoder = JSONEncoder()
+    let encoder = Self.encoder
     encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return Array(try encoder.encode(self)) + [0x0a]
+  }
+
+  /// A document whose keys are as they shall be, in the same form.
+  static func text(of document: JSONValue) throws -> [UInt8] { Array(try encoder.encode(document)) + [0x0a] }
+
+  private static var encoder: JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return encoder
   }
 }

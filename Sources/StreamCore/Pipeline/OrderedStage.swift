@@ -46,6 +46,7 @@ final class OrderedStage<Output: Sendable, Job: Sendable>: Sendable {
   private let workerCount: Int
   private let inFlight: Int
   private let cancellation: Cancellation
+  private let threads: Threads
   private let work: @Sendable (_ worker: Int, _ item: Int) throws -> Output
   private let order: @Sendable (Output) throws -> Job
   private let finish: @Sendable (Job) throws -> Void
@@ -54,7 +55,7 @@ final class OrderedStage<Output: Sendable, Job: Sendable>: Sendable {
   ///   - workers: `work` is told which of them it is, 0 to workers − 1, and no two items share a worker at one time.
   ///   - inFlight: items under way at one time; at least one a worker.
   init(
-    workers: Int, inFlight: Int, cancellation: Cancellation,
+    workers: Int, inFlight: Int, cancellation: Cancellation, threads: Threads = .system,
     work: @escaping @Sendable (_ worker: Int, _ item: Int) throws -> Output,
     order: @escaping @Sendable (Output) throws -> Job,
     finish: @escaping @Sendable (Job) throws -> Void
@@ -62,6 +63,7 @@ final class OrderedStage<Output: Sendable, Job: Sendable>: Sendable {
     workerCount = max(1, workers)
     self.inFlight = max(inFlight, workerCount)
     self.cancellation = cancellation
+    self.threads = threads
     self.work = work
     self.order = order
     self.finish = finish
@@ -73,14 +75,8 @@ final class OrderedStage<Output: Sendable, Job: Sendable>: Sendable {
     guard count > 0 else { return }
     let state = Mutex(State(items: count, slots: Array(repeating: nil, count: inFlight)))
     let beds = (0..<workerCount).map { _ in DispatchSemaphore(value: 0) }
-    let group = DispatchGroup()
-    let queue = DispatchQueue(label: "vmcs-split.stage", attributes: .concurrent)
     let shared = Shared(state)
-    for worker in 1..<max(1, min(workerCount, count)) {
-      queue.async(group: group) { [self] in serve(worker, shared, beds) }
-    }
-    serve(0, shared, beds)
-    group.wait()
+    _ = threads.run(min(workerCount, count)) { [self] worker in serve(worker, shared, beds) }
     if let failure = shared.state.withLock({ $0.failure }) { throw failure }
     if cancellation.isCancelled { throw Cancelled() }
   }

@@ -5,6 +5,9 @@ public enum ProgressStage: String, Sendable {
   case scan = "scanning pages"
   case map = "walking guests' maps"
   case extract = "writing guests"
+
+  /// Bytes of memory that one step stands for, where the steps are pages.
+  public var bytesPerStep: UInt64? { self == .map ? nil : UInt64(pageSize) }
 }
 
 /// Tells whoever listens how far a stage has come. Safe to call from any thread.

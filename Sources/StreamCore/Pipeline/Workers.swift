@@ -1,16 +1,22 @@
-import Dispatch
 import Synchronization
 
 /// Runs a body over the numbers 0..<count on several workers. Worker i begins with item i and then takes whatever is
 /// next, so that every worker has work whenever there is enough, however the threads are scheduled.
 public struct Workers: Sendable {
-  /// At most this many workers.
+  /// At most this many workers; fewer where the system has fewer threads to give, down to the caller alone.
   let count: Int
   let cancellation: Cancellation
+  let threads: Threads
 
   public init(count: Int, cancellation: Cancellation = Cancellation()) {
+    self.init(count: count, cancellation: cancellation, threads: .system)
+  }
+
+  /// - Parameter threads: tests give fewer.
+  init(count: Int, cancellation: Cancellation = Cancellation(), threads: Threads) {
     self.count = max(1, count)
     self.cancellation = cancellation
+    self.threads = threads
   }
 
   /// Calls `body(worker, item)` once for each item; workers run side by side, items of one worker one after the other.
@@ -28,8 +34,6 @@ public struct Workers: Sendable {
       }
       return used
     }
-    let queue = DispatchQueue(label: "vmcs-split.workers", attributes: .concurrent)
-    let group = DispatchGroup()
     let run = Run(first: used)
     let serve = { @Sendable (worker: Int) in
       var item = worker
@@ -43,12 +47,11 @@ public struct Workers: Sendable {
         item = run.takeNext()
       }
     }
-    for worker in 1..<used { queue.async(group: group) { serve(worker) } }
-    // The caller works too: a thread less to wake.
-    serve(0)
-    group.wait()
+    let running = threads.run(used, serve)
+    // The first items of workers that got no thread.
+    for worker in running..<used where !run.hasFailed { serve(worker) }
     if let error = run.error { throw error }
-    return used
+    return running
   }
 
   /// What `body` makes of each element, in their order.

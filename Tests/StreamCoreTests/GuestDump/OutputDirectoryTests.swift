@@ -7,17 +7,17 @@ import Testing
 @Suite struct OutputDirectoryTests {
   private static let count = 40
   private let scratch: ScratchDirectory
-  private var output: OutputDirectory { OutputDirectory(path: scratch.path.path, force: false) }
+  private func output() throws -> OutputDirectory { try OutputDirectory(path: scratch.path.path, force: false) }
   private let manifest = Manifest(
     tool: .init(name: "a", version: "b"),
     input: .init(files: [], format: "elf", codecs: ["raw"], frames: 1, storedPages: 1))
 
   init() throws { scratch = try ScratchDirectory() }
 
-  private func dumps() throws -> [CompletedDump] {
+  private func dumps(in output: OutputDirectory) throws -> [CompletedDump] {
     try (0..<Self.count).map { number in
       let guest = SampleGuest(codec: .raw)
-      let writer = try guestDumpFormats[0].open(guest.image, output.path(of: "g\(number)"))
+      let writer = try guestDumpFormats[0].open(guest.image, "g\(number)", output.place, 1 << 20)
       try writer.append(guest.batch)
       return try writer.complete()
     }
@@ -29,7 +29,8 @@ import Testing
   func aWishToStopBeforeTheFirstNameLeavesNone(threads: Int) throws {
     let workers = Workers(count: threads)
     do {
-      let dumps = try dumps()
+      let output = try output()
+      let dumps = try dumps(in: output)
       workers.cancellation.cancel()
       #expect(throws: Cancelled()) { try output.commit(dumps, manifest, workers) }
       #expect(named == [])
@@ -41,7 +42,8 @@ import Testing
   @Test(arguments: [1, 3])
   func aWishToStopAfterTheFirstNameComesTooLate(threads: Int) throws {
     let workers = Workers(count: threads)
-    let dumps = try dumps()
+    let output = try output()
+    let dumps = try dumps(in: output)
     let done = Cancellation()
     let watcher = Thread {
       while !done.isCancelled {
@@ -57,11 +59,58 @@ import Testing
   /// What cannot be made is known before any other has a name.
   @Test(arguments: [1, 3])
   func aManifestThatCannotBeMadeLeavesNoName(threads: Int) throws {
-    let dumps = try dumps()
-    let missing = OutputDirectory(path: scratch.file("none"), force: false)
-    #expect(throws: SystemError(call: "open", path: missing.path(of: "manifest.json"), code: ENOENT)) {
-      try missing.commit(dumps, manifest, Workers(count: threads))
+    let path = scratch.file("gone")
+    let output = try OutputDirectory(path: path, force: false)
+    let dumps = try dumps(in: output)
+    try FileManager.default.removeItem(atPath: path)
+    let error = try #require(throws: SystemError.self) {
+      try output.commit(dumps, manifest, Workers(count: threads))
     }
-    #expect(named == [])
+    // Which errno that is, file systems do not agree on.
+    #expect(error == SystemError(call: "open", path: path + "/manifest.json", code: error.code))
+    #expect(scratch.names == [])
+  }
+
+  @Test(arguments: ["", "{}", "{\"schema\": \"vmcs-split-manifest-1\"}", "[", "\u{0}"])
+  func whatIsNoManifestOfThisInputIsReplacedOnlyByForce(text: String) throws {
+    let path = scratch.file("manifest.json")
+    try Data(text.utf8).write(to: URL(filePath: path))
+    do {
+      let output = try output()
+      #expect(throws: OutputError.otherInput(path: path)) { try output.refuse(["a"], manifest, input: []) }
+    }
+    let output = try OutputDirectory(path: scratch.path.path, force: true)
+    let before = try output.refuse(["a"], manifest, input: [])
+    #expect(!before.isContinued)
+    try output.commit([], manifest, after: before, Workers(count: 1))
+    #expect(try Data(contentsOf: URL(filePath: path)) == Data(try manifest.json()))
+  }
+
+  @Test(arguments: [false, true])
+  func anOutputThatIsTheInputIsRefusedWhateverItIsCalled(force: Bool) throws {
+    let input = scratch.file("input")
+    try Data([1]).write(to: URL(filePath: input))
+    try FileManager.default.createSymbolicLink(atPath: scratch.file("link"), withDestinationPath: input)
+    try FileManager.default.linkItem(atPath: input, toPath: scratch.file("hard"))
+    let output = try OutputDirectory(path: scratch.path.path, force: force)
+    let source = ByteSource(try InputFile(path: input))
+    for name in ["input", "link", "hard"] {
+      #expect(throws: OutputError.isInput(path: scratch.file(name))) {
+        try output.refuse([name], manifest, input: source.identities)
+      }
+    }
+    _ = try output.refuse(["other"], manifest, input: source.identities)
+  }
+
+  @Test func aLinkThatLeadsNowhereIsATakenName() throws {
+    try FileManager.default.createSymbolicLink(atPath: scratch.file("link"), withDestinationPath: scratch.file("none"))
+    let output = try output()
+    #expect(throws: OutputError.exists(path: scratch.file("link"))) { try output.refuse(["link"], manifest, input: []) }
+  }
+
+  @Test func aSecondRunIntoTheDirectoryIsRefused() throws {
+    let first = try output()
+    #expect(throws: OutputError.inUse(path: scratch.path.path)) { try output() }
+    withExtendedLifetime(first) {}
   }
 }

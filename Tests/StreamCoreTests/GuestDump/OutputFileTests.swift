@@ -11,14 +11,18 @@ import Testing
     FileManager.default.contents(atPath: directory.file(name)).map { Array($0) }
   }
 
-  @Test func theNameAppearsWithCommitAndNotBefore() throws {
-    let file = try OutputFile(path: directory.file("a"))
+  /// Hidden names that stand in the directory while files are in the making.
+  private var hidden: [String] { directory.names.filter { $0.hasPrefix(".") } }
+
+  @Test(arguments: OutputPlace.Way.allCases)
+  func theNameAppearsWithCommitAndNotBefore(way: OutputPlace.Way) throws {
+    let file = try OutputFile(path: directory.file("a"), ways: [way])
     try file.write([1, 2, 3], at: 2)
     try file.write([9, 8, 7, 6], 1..<3, at: 7)
     try file.truncate(to: 11)
-    #expect(directory.names.count == 1)
-    #expect(directory.names.allSatisfy { $0.hasPrefix(".") })
-    #expect(try #require(FileStatus(file.temporaryPath)).mode == 0o600)
+    #expect(directory.names == [file.hiddenName].compactMap { $0 })
+    #expect((file.hiddenName == nil) == (way != .hidden))
+    #expect(hidden.allSatisfy { FileStatus(directory.file($0))?.mode == 0o600 })
     #expect(try file.read(at: 3, count: 100) == [2, 3, 0, 0, 8, 7, 0, 0])
     #expect(try file.read(at: 11, count: 1) == [])
     try file.commit(force: false)
@@ -27,65 +31,56 @@ import Testing
     #expect(try #require(FileStatus(directory.file("a"))).mode == 0o600)
   }
 
-  @Test func aTakenNameIsLeftAloneWithoutForce() throws {
+  @Test(arguments: OutputPlace.Way.allCases)
+  func aTakenNameIsLeftAloneWithoutForce(way: OutputPlace.Way) throws {
     try Data([5]).write(to: directory.path.appending(path: "a"))
-    let file = try OutputFile(path: directory.file("a"))
+    let file = try OutputFile(path: directory.file("a"), ways: [way])
     try file.write([1], at: 0)
     #expect(throws: OutputError.exists(path: directory.file("a"))) { try file.commit(force: false) }
     #expect(content("a") == [5])
-    #expect(directory.names.count == 2)
+    #expect(hidden == [file.hiddenName].compactMap { $0 })
     file.discard()
     #expect(directory.names == ["a"])
   }
 
-  @Test func forceReplacesTheFile() throws {
+  @Test(arguments: OutputPlace.Way.allCases)
+  func forceReplacesTheFile(way: OutputPlace.Way) throws {
     try Data([5]).write(to: directory.path.appending(path: "a"))
-    let file = try OutputFile(path: directory.file("a"))
+    let file = try OutputFile(path: directory.file("a"), ways: [way])
     try file.write([1], at: 0)
     try file.commit(force: true)
     #expect(content("a") == [1])
     #expect(directory.names == ["a"])
   }
 
-  @Test func aNameTakenByADirectoryIsNeverReplaced() throws {
+  @Test(arguments: OutputPlace.Way.allCases)
+  func aNameTakenByADirectoryIsNeverReplaced(way: OutputPlace.Way) throws {
     try FileManager.default.createDirectory(atPath: directory.file("a"), withIntermediateDirectories: false)
-    let file = try OutputFile(path: directory.file("a"))
-    #expect(throws: OutputError.exists(path: directory.file("a"))) { try file.commit(force: false) }
-    #expect(throws: OutputError.system(SystemError(call: "rename", path: directory.file("a"), code: EISDIR))) {
-      try file.commit(force: true)
+    do {
+      let file = try OutputFile(path: directory.file("a"), ways: [way])
+      #expect(throws: OutputError.exists(path: directory.file("a"))) { try file.commit(force: false) }
+      #expect(throws: OutputError.system(SystemError(call: "rename", path: directory.file("a"), code: EISDIR))) {
+        try file.commit(force: true)
+      }
     }
+    #expect(directory.names == ["a"])
   }
 
-  @Test func aForgottenFileIsRemovedAndACommittedOneStays() throws {
+  @Test(arguments: OutputPlace.Way.allCases)
+  func aForgottenFileIsRemovedAndACommittedOneStays(way: OutputPlace.Way) throws {
     do {
-      _ = try OutputFile(path: directory.file("a"))
-      let kept = try OutputFile(path: directory.file("b"))
+      _ = try OutputFile(path: directory.file("a"), ways: [way])
+      let kept = try OutputFile(path: directory.file("b"), ways: [way])
       try kept.commit(force: false)
       kept.discard()
     }
     #expect(directory.names == ["b"])
   }
 
-  @Test func aSignalRemovesEveryTemporaryAndLetsNoneBeMade() throws {
-    let temporaries = TemporaryFiles()
-    let files = try ["a", "b", "c"].map { try OutputFile(path: directory.file($0), temporaries: temporaries) }
-    try files[2].commit(force: false)
-    #expect(temporaries.paths == files[..<2].map(\.temporaryPath).sorted())
-    temporaries.removeAll()
-    #expect(directory.names == ["c"])
-    #expect(throws: SystemError(call: "open", path: directory.file("d"), code: ECANCELED)) {
-      try OutputFile(path: directory.file("d"), temporaries: temporaries)
-    }
-    #expect(throws: OutputError.system(SystemError(call: "rename", path: files[0].path, code: ENOENT))) {
-      try files[0].commit(force: true)
-    }
-    #expect(directory.names == ["c"])
-  }
-
   @Test func leftoversOfAnotherRunAreSteppedOver() throws {
-    let first = try OutputFile(path: directory.file("a"), temporaries: TemporaryFiles())
-    let second = try OutputFile(path: directory.file("a"), temporaries: TemporaryFiles())
-    #expect(first.temporaryPath != second.temporaryPath)
+    let first = try OutputFile(path: directory.file("a"), ways: [.hidden])
+    let second = try OutputFile(path: directory.file("a"), ways: [.hidden])
+    #expect(first.hiddenName != second.hiddenName)
     #expect(directory.names.count == 2)
   }
 

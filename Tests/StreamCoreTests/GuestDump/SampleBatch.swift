@@ -1,3 +1,5 @@
+import Foundation
+
 @testable import StreamCore
 
 /// Pages with their bytes, to be placed and written at once.
@@ -32,7 +34,37 @@ extension GuestDumpWriter {
 }
 
 extension GuestDumpFormat {
-  func open(_ image: GuestImage, _ path: String) throws(GuestDumpError) -> any GuestDumpWriter {
-    try open(image, path, 1 << 20)
+  func open(_ image: GuestImage, _ path: String) throws -> any GuestDumpWriter {
+    let (name, place) = try OutputPlace.split(path)
+    return try open(image, name, place, 1 << 20)
+  }
+}
+
+extension OutputPlace {
+  /// A path's last component, and its directory, open and not locked.
+  static func split(_ path: String, ways: [Way] = Way.allCases) throws(SystemError) -> (String, OutputPlace) {
+    let url = URL(filePath: path)
+    return (url.lastPathComponent, try OutputPlace(path: url.deletingLastPathComponent().path, ways: ways))
+  }
+}
+
+extension OutputFile {
+  convenience init(path: String, ways: [OutputPlace.Way] = OutputPlace.Way.allCases) throws(SystemError) {
+    let (name, place) = try OutputPlace.split(path, ways: ways)
+    try self.init(name, in: place)
+  }
+}
+
+extension KdumpWriter {
+  convenience init(_ image: GuestImage, path: String, memory: Int) throws {
+    let (name, place) = try OutputPlace.split(path)
+    try self.init(image, name, in: place, memory: memory)
+  }
+}
+
+extension ElfWriter {
+  convenience init(_ image: GuestImage, path: String) throws {
+    let (name, place) = try OutputPlace.split(path)
+    try self.init(image, name, in: place)
   }
 }

@@ -32,7 +32,9 @@ import Testing
     #expect(
       try refusal { $0.replaceSubrange(4..<6, with: ident) }
         == .unsupported(
-          file: "dump", format: "an ELF file that is not 64-bit little-endian",
+          file: "dump",
+          format: "an ELF file that is not 64-bit little-endian, of a machine of type "
+            + (ident[1] == 2 ? "number 15872" : "x86_64"),
           remedy: "only dumps of x86_64 hosts can be split"))
   }
 
@@ -40,10 +42,27 @@ import Testing
     #expect(try refusal { $0[16] = 2 } == format(16, "e_type", "4 (ET_CORE)", "2"))
   }
 
-  @Test(arguments: [3, 183] as [UInt16])
-  func otherMachine(machine: UInt16) throws {
+  @Test(
+    arguments: [(3, "i386"), (21, "ppc64"), (183, "aarch64"), (243, "riscv"), (9999, "number 9999")]
+      as [(UInt16, String)])
+  func otherMachine(machine: UInt16, name: String) throws {
     #expect(
-      try refusal { $0.store(machine, at: 18) } == format(18, "e_machine", "62 (EM_X86_64)", "\(machine)"))
+      try refusal { $0.store(machine, at: 18) }
+        == .unsupported(
+          file: "dump", format: "an ELF core of a machine of type \(name)",
+          remedy: "only dumps of x86_64 hosts can be split"))
+  }
+
+  @Test func aBigEndianMachineIsNamedToo() throws {
+    let error = try refusal {
+      $0.replaceSubrange(4..<6, with: [2, 2])
+      $0.replaceSubrange(18..<20, with: [0, 22])
+    }
+    #expect(
+      error
+        == .unsupported(
+          file: "dump", format: "an ELF file that is not 64-bit little-endian, of a machine of type s390",
+          remedy: "only dumps of x86_64 hosts can be split"))
   }
 
   @Test(arguments: [0, 55] as [UInt16])

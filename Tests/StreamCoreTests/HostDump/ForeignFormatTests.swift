@@ -26,6 +26,8 @@ import Testing
     ("a QEMU migration stream", "5145564d00000003"),
     ("a LiME memory image", "454d694c"), ("an AVML memory image", "41564d4c"), ("xz data", "fd377a585a00"),
     ("gzip data", "1f8b08"), ("zstd data", "28b52ffd"), ("bzip2 data", "425a68"), ("lz4 data", "04224d18"),
+    ("a zip archive", "504b0304140000"), ("a 7z archive", "377abcaf271c0004"), ("lzop data", "894c5a4f000d0a1a0a1030"),
+    ("a RAR archive", "526172211a0701"), ("compress data (.Z)", "1f9d90"),
     ("a Xen core", "edeb0ff0"), ("a Hyper-V saved state", "14202801"), ("a qcow2 disk image", "514649fb"),
     ("a libvirt save file", "4c696276697274516d756453617665"), ("a sadump dump", "736164756d700000"),
   ])
@@ -36,6 +38,17 @@ import Testing
       return
     }
     #expect(found == name)
+  }
+
+  /// Its magic stands behind the first member's name.
+  @Test func aTarArchiveIsKnownWhateverIsInIt() throws {
+    var header = [UInt8](repeating: 0, count: 10_240)
+    header.replaceSubrange(0..<6, with: Array("vmcore".utf8))
+    header.replaceSubrange(257..<263, with: Array("ustar ".utf8))
+    guard case .unsupported(_, "a tar archive", _) = try OpenedDump.refusal(header) else {
+      Issue.record("not refused by name")
+      return
+    }
   }
 
   private static func bytes(_ hex: String) -> [UInt8] {

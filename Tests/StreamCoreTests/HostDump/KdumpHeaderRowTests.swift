@@ -100,7 +100,16 @@ import Testing
     #expect(dump.remarks == [.oddity("header_version \(version) is unknown, read as 6")])
   }
 
-  @Test(arguments: [0, -4096, 4095, 8192, 1 << 30, Int32.max])
+  @Test(arguments: [8192, 16_384, 65_536] as [Int32])
+  func row13OtherPageSizes(size: Int32) throws {
+    #expect(
+      try refusal { $0.bytes.store(size, at: 428) }
+        == .unsupported(
+          file: "dump", format: "a kdump of a machine with pages of \(size) bytes",
+          remedy: "only x86_64 hosts run VMX guests"))
+  }
+
+  @Test(arguments: [0, -4096, 4095, 8191, 1 << 30, Int32.max])
   func row11To13OtherBlockSizes(size: Int32) throws {
     #expect(
       try refusal { $0.bytes.store(size, at: 428) } == format(428, "block_size", "4096", "\(size)"))
@@ -351,6 +360,18 @@ import Testing
     let dump = try OpenedDump(KdumpSample(notes: notes, ownText: []).bytes).dump
     #expect(dump.vmcoreinfo?.osrelease == "6.1.0-first")
     #expect(dump.remarks == [.oddity("3 VMCOREINFO notes: the first that is VMCOREINFO counts")])
+  }
+
+  /// A kernel that was left by kexec may have left its note, before the running one's or behind it.
+  @Test(arguments: [true, false])
+  func row57TheTextOfTheKernelThatCrashed(isFirst: Bool) throws {
+    let crashed = ElfNotes.note(
+      name: "VMCOREINFO", type: 0, descriptor: Array("OSRELEASE=6.1.0-crashed\nCRASHTIME=1700000000\n".utf8))
+    let old = ElfNotes.note(name: "VMCOREINFO", type: 0, descriptor: Array("OSRELEASE=3.10.0-old\n".utf8))
+    let notes = isFirst ? crashed + old : old + crashed
+    let dump = try OpenedDump(KdumpSample(notes: notes, ownText: []).bytes).dump
+    #expect(dump.vmcoreinfo?.osrelease == "6.1.0-crashed")
+    #expect(dump.remarks == [.oddity("2 VMCOREINFO notes: the one that the kernel which crashed wrote counts")])
   }
 
   @Test(arguments: [(0, 20), (15, 5), (0, 1 << 50)] as [(UInt64, UInt64)])

@@ -141,4 +141,41 @@ import Testing
     try stage.run(300)
     #expect(clashes.load(ordering: .relaxed) == 0)
   }
+
+  /// Where no thread can be had, or only some, everything is done all the same.
+  @Test(arguments: [0, 1, 2])
+  func theCallerDoesWhatThreadsAreMissingFor(threads: Int) throws {
+    for (items, workers) in [(1, 4), (3, 8), (1000, 8)] {
+      let seen = Mutex<(items: [Int], workers: Set<Int>)>(([], []))
+      let used = try Workers(count: workers, threads: .atMost(threads)).forEach(items) { worker, item in
+        seen.withLock {
+          $0.items.append(item)
+          $0.workers.insert(worker)
+        }
+      }
+      #expect(seen.withLock { $0.items.sorted() } == Array(0..<items))
+      #expect(used == min(items, workers, threads + 1))
+    }
+    let finished = Mutex<[Int]>([])
+    let stage = OrderedStage<Int, Int>(
+      workers: 4, inFlight: 8, cancellation: Cancellation(), threads: .atMost(threads), work: { $1 }, order: { $0 },
+      finish: { item in finished.withLock { $0.append(item) } })
+    try stage.run(300)
+    #expect(finished.withLock { $0.sorted() } == Array(0..<300))
+  }
+
+  @Test func anErrorOfAnItemThatGotNoThreadIsThrown() {
+    #expect(throws: Broken(item: 5)) {
+      try Workers(count: 8, threads: .atMost(0)).forEach(8) { _, item in if item == 5 { throw Broken(item: item) } }
+    }
+  }
+
+  @Test func aThreadRunsItsBodyOnceAndIsJoined() throws {
+    let count = Atomic<Int>(0)
+    for _ in 0..<50 {
+      let thread = try #require(SystemThread { count.wrappingAdd(1, ordering: .relaxed) })
+      thread.join()
+    }
+    #expect(count.load(ordering: .relaxed) == 50)
+  }
 }

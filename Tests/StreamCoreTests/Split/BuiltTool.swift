@@ -16,6 +16,8 @@ struct BuiltTool {
     var seconds: Double
   }
 
+  /// Far beyond what any run takes, on any machine: only so that the tests end.
+  private static let patience = Duration.seconds(1800)
   private let program: URL
 
   init() throws {
@@ -28,12 +30,12 @@ struct BuiltTool {
       "vmcs-split is not built beside the tests, at none of \(programs.map(\.path)); swift build builds it")
   }
 
-  /// Runs it to the end, or to the limits: 60 seconds, and 2 GiB of memory of its own, which a run that has lost its
-  /// bounds would soon have taken.
+  /// Runs it to the end, or to the limits: 120 seconds of CPU, however loaded the machine is, and 2 GiB of memory of its
+  /// own, which a run that has lost its bounds would soon have taken. One that waits for ever ends as a time-out.
   func run(_ arguments: [String], in directory: RecipeDirectory) throws -> Outcome {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/prlimit")
-    process.arguments = ["--data=\(2 << 30)", "--core=0", program.path] + arguments
+    process.arguments = ["--data=\(2 << 30)", "--core=0", "--cpu=120:125", program.path] + arguments
     let messages = directory.path.appending(path: "messages")
     try Data().write(to: messages)
     process.standardInput = FileHandle.nullDevice
@@ -45,7 +47,11 @@ struct BuiltTool {
     var peak: UInt64 = 0
     while process.isRunning {
       peak = max(peak, Self.anonymousMemory(of: process.processIdentifier))
-      if clock.now - start > .seconds(60) { process.terminate() }
+      if clock.now - start > Self.patience {
+        Issue.record("time-out: \(arguments) did not end within \(Self.patience)")
+        kill(process.processIdentifier, SIGKILL)
+        break
+      }
       Thread.sleep(forTimeInterval: 0.003)
     }
     process.waitUntilExit()

@@ -52,6 +52,7 @@ struct SplitRun {
       inspection: inspection, directory: directory.path.appending(path: "out").path, guests: options.guests,
       format: format, codec: options.codec, verifies: options.verifies, memory: options.memory)
     manifest = try split.run(workers, Progress.none)
+    try ManifestSchema.expect(manifest)
   }
 
   /// The manifest's entry for a guest of the recipe, known by its lowest VMCS.

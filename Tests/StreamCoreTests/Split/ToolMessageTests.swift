@@ -51,12 +51,12 @@ import Testing
     let directory = try RecipeDirectory()
     let path = directory.path.appending(path: "fifo").path
     try #require(unsafe mkfifo(path, 0o600) == 0)
-    let text = "Illegal seek; it cannot be read at any place: copy it to a file first"
+    let text = "Illegal seek; a pipe cannot be read at any place: write it to a regular file first"
     try expectNoFile(path, text, in: directory)
   }
 
   @Test func aCharacterDeviceIsNoDump() throws {
-    let text = "Block device required; it cannot be read at any place: copy it to a file first"
+    let text = "Block device required; what is needed is a regular file or a block device"
     try expectNoFile("/dev/null", text, in: try RecipeDirectory())
   }
 

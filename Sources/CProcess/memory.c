@@ -1,0 +1,51 @@
+#define _GNU_SOURCE
+#include "cprocess.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "clinux.h"
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *bytes, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+
+static void *needed(void *bytes, size_t size) {
+  if (bytes == NULL && size > 0) clinux_end_without_memory();
+  return bytes;
+}
+
+void *malloc(size_t size) { return needed(__libc_malloc(size), size); }
+
+void *calloc(size_t count, size_t size) { return needed(__libc_calloc(count, size), count == 0 ? 0 : size); }
+
+void *realloc(void *bytes, size_t size) { return needed(__libc_realloc(bytes, size), size); }
+
+void *memalign(size_t alignment, size_t size) { return needed(__libc_memalign(alignment, size), size); }
+
+void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
+
+int posix_memalign(void **bytes, size_t alignment, size_t size) {
+  if (alignment % sizeof(void *) != 0 || (alignment & (alignment - 1)) != 0 || alignment == 0) return EINVAL;
+  *bytes = memalign(alignment, size);
+  return 0;
+}
+
+enum { STACK = 1 << 20 };
+
+__attribute__((noinline)) static void touch_stack(void) {
+  volatile char room[STACK];
+  for (size_t at = STACK; at >= 4096; at -= 4096) room[at - 1] = 0;
+}
+
+void cprocess_settle_memory(void) {
+  /* A stack that cannot grow is a signal, a mapping that cannot be made is an error: so that is asked for first. */
+  void *room = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) clinux_end_without_memory();
+  munmap(room, STACK);
+  touch_stack();
+}
