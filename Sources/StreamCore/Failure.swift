@@ -11,6 +11,8 @@ public enum Failure: Error, Sendable, Equatable {
   /// Guests, and not one page of their memory.
   case nothingStored(pages: UInt64, dumpLevel: Int?)
   case noSuchGuest(wanted: String, known: [String])
+  /// Several guests answer to what was asked for.
+  case ambiguousGuest(wanted: String, meant: [String])
   case noSuchLayout(wanted: String, known: [String])
   /// A layout file that cannot be used, and why.
   case badLayout(path: String, why: String)
@@ -31,7 +33,7 @@ public enum Failure: Error, Sendable, Equatable {
     case .input(.system): .cannotOpen
     case .input, .noLayout, .unsupportedHost, .nothingStored: .unusableInput
     case .noGuest: .noGuest
-    case .noSuchGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .badAddress: .wrongUsage
+    case .noSuchGuest, .ambiguousGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .badAddress: .wrongUsage
     case .cannotCreate, .exists: .cannotCreate
     case .io, .output: .ioFailed
     case .cancelled: .interrupted(signal: signal)

@@ -46,10 +46,11 @@ struct Report {
   }
 
   private var guestTable: String {
-    var table = Table(["GUEST", "NAME", "VCPUS", "RAM", "PAGES", "IN DUMP", "KERNEL"], rightAligned: [0, 2, 3, 4, 5])
+    var table = Table(["GUEST", "NAME", "PID", "VCPUS", "RAM", "PAGES", "IN DUMP", "KERNEL"], rightAligned: [0, 2, 3, 4, 5, 6])
     for guest in manifest.guests {
       table.add([
-        "\(guest.id)", guest.name, "\(guest.vcpus.count)", megabytes(guest.ramBytes), count(guest.pages.known),
+        "\(guest.id)", guest.name, guest.vm?.pid.map { "\($0)" } ?? "-", "\(guest.vcpus.count)",
+        megabytes(guest.ramBytes), count(guest.pages.known),
         guest.storedShare, guest.osrelease ?? "-",
       ])
     }
@@ -103,6 +104,7 @@ struct Report {
     }
     for guest in manifest.guests {
       text += "\n\(guest.name): evidence\n" + guest.evidence.map { "  \($0)\n" }.joined()
+      text += vmLines(guest)
       for range in guest.ram { text += "  RAM \(hex(range.start.value)) to \(hex(range.end.value))\n" }
     }
     text += "\n" + registerTable
@@ -113,6 +115,28 @@ struct Report {
     var counters = Table(["COUNTER", "VALUE"], rightAligned: [1])
     for (name, value) in manifest.counters.sorted(by: { $0.key < $1.key }) { counters.add([name, "\(value)"]) }
     Terminal.out(text + "\n" + counters.text)
+  }
+
+  /// What a VM's process is, line by line, and why something of it is not known. Tenants' words are escaped.
+  private func vmLines(_ guest: Manifest.Guest) -> String {
+    guard let vm = guest.vm else { return "" }
+    let labels: [(String, String?)] = [
+      ("uuid", vm.uuid), ("pid", vm.pid.map { "\($0)" }), ("uid", vm.uid.map { "\($0)" }), ("comm", vm.comm),
+      ("cgroup", vm.cgroup), ("started", vm.started.map { "\(seconds($0)) s after the host's boot" }),
+    ]
+    var text = labels.compactMap { key, value in value.map { "  VM \(key): \(HostileText.escaped($0))\n" } }.joined()
+    for vcpu in guest.vcpus {
+      guard let thread = vcpu.thread else { continue }
+      let name = thread.comm.map { ", \(HostileText.escaped($0))" } ?? ""
+      text += "  vCPU \(vcpu.index): thread \(thread.tid)\(name)\n"
+    }
+    for (key, why) in vm.unknown.sorted(by: { $0.key < $1.key }) { text += "  VM \(key) unknown: \(why)\n" }
+    return text
+  }
+
+  private func seconds(_ nanoseconds: UInt64) -> String {
+    let milliseconds = String(nanoseconds / 1_000_000 % 1000)
+    return "\(nanoseconds / 1_000_000_000)." + String(repeating: "0", count: 3 - milliseconds.count) + milliseconds
   }
 
   /// Where the layout's places come from; a field that is not inferred stands in one of the sources.

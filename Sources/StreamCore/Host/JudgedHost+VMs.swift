@@ -1,10 +1,9 @@
 extension JudgedHost {
   /// The VMs of which a region is proven, each with all vCPUs that its table names; a vmcs02 is no vCPU of its own.
-  /// - Parameter listed: by the kernel's own list, with their memory.
+  /// - Parameter listed: by the kernel's own list, with their memory and names.
   func vms(_ listed: ListedVMs?) -> [ProvenVM] {
     let loadsEFER = VMCSRegion.hostLoadsEFER(regions)
-    let memories = Dictionary(
-      (listed?.vms ?? []).map { ($0.kvm, try? $0.memory.get()) }, uniquingKeysWith: { first, _ in first })
+    let told = Dictionary((listed?.vms ?? []).map { ($0.kvm, $0) }, uniquingKeysWith: { first, _ in first })
     let regionAt = Dictionary(regions.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
     var proofs: [VirtualAddress: VCPUEvidence] = [:]
     for region in regions {
@@ -17,12 +16,13 @@ extension JudgedHost {
       let vcpus = kvm.vcpus.map { pointer -> VCPU in
         let address = proofs[pointer.address]?.region ?? evidence.region(of: pointer.address)
         var vcpu = vcpu(address.flatMap { regionAt[$0] }, index: pointer.index, loadsEFER)
+        vcpu.thread = told[kvm.address]?.identity?.threads[pointer.index]
         if vcpu.region == nil, let address, kernel.memory.page(address.frame).page != nil { vcpu.refused = address }
         return vcpu
       }
       return ProvenVM(
         kvm: kvm.address, vcpus: vcpus, evidence: lines(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted(),
-        memory: memories[kvm.address] ?? nil)
+        memory: try? told[kvm.address]?.memory.get(), identity: told[kvm.address]?.identity)
     }
   }
 

@@ -16,15 +16,8 @@ struct VMMemory: Sendable {
   init(
     of kvm: VirtualAddress, _ types: SlotTypes, kernel: LinuxKernel, swapTypes: SwapTypes
   ) throws(VMMemoryFault) {
-    mm = try Self.pointer(kvm &+ types.mm, "its mm", kernel)
-    if let place = types.notifiedMM {
-      let other = try Self.word(kvm &+ place, "its mmu_notifier.mm", kernel)
-      guard other == mm.rawValue else { throw .otherMM(mm, notified: other) }
-    }
-    let pgd = try Self.word(mm &+ types.pgd, "pgd of its mm", kernel)
-    guard let root = kernel.page(named: pgd) else { throw .noTable(pgd) }
-    guard case .same = kernel.kernelHalf(ofCR3: root.rawValue) else { throw .foreignTable(root) }
-    pages = ProcessPages(memory: kernel.memory, root: root, levels: kernel.levels, swapTypes: swapTypes)
+    mm = try Self.mm(of: kvm, types, kernel)
+    pages = try Self.pages(of: mm, types, kernel, swapTypes)
     let all = try Self.slots(of: kvm, types, kernel).filter { !$0.isInvalid }
       .sorted { $0.frames.lowerBound < $1.frames.lowerBound }
     slots = all.filter { $0.id < types.privateID }
@@ -32,6 +25,28 @@ struct VMMemory: Sendable {
     for (slot, next) in zip(slots, slots.dropFirst()) where slot.frames.upperBound > next.frames.lowerBound {
       throw .overlap(slot.id, next.id)
     }
+  }
+
+  /// `struct mm_struct` of the VMM, which also KVM's notifier names.
+  static func mm(
+    of kvm: VirtualAddress, _ types: SlotTypes, _ kernel: LinuxKernel
+  ) throws(VMMemoryFault) -> VirtualAddress {
+    let mm = try pointer(kvm &+ types.mm, "its mm", kernel)
+    if let place = types.notifiedMM {
+      let other = try word(kvm &+ place, "its mmu_notifier.mm", kernel)
+      guard other == mm.rawValue else { throw .otherMM(mm, notified: other) }
+    }
+    return mm
+  }
+
+  /// The memory of a process by its `struct mm_struct`.
+  static func pages(
+    of mm: VirtualAddress, _ types: SlotTypes, _ kernel: LinuxKernel, _ swapTypes: SwapTypes
+  ) throws(VMMemoryFault) -> ProcessPages {
+    let pgd = try word(mm &+ types.pgd, "pgd of its mm", kernel)
+    guard let root = kernel.page(named: pgd) else { throw .noTable(pgd) }
+    guard case .same = kernel.kernelHalf(ofCR3: root.rawValue) else { throw .foreignTable(root) }
+    return ProcessPages(memory: kernel.memory, root: root, levels: kernel.levels, swapTypes: swapTypes)
   }
 
   private static func slots(

@@ -23,13 +23,17 @@ struct KVMTypes: Sendable, Equatable {
   /// `vcpu_vmx.nested.vmcs02.vmcs`.
   let vmcs02: UInt64?
   let arch: ArchShape?
+  /// `kvm_vcpu.pid`: its thread, a `struct pid`; `kvm.userspace_pid`: the thread that made the VM, as a number.
+  let pidOfVCPU: UInt64?
+  let userspacePID: UInt64?
   /// Of the guests' memory.
   let slots: Result<SlotTypes, TypeFault>
 
   /// The modules that may have these types, and where types can be found without a search. Source: kvm_host.h, vmx.h.
   static let modules = ["kvm_intel", "kvm"]
   static let leads: [String: [String]] = [
-    "kvm_vcpu": ["vcpu_vmx.vcpu"], "kvm": ["kvm_vcpu.kvm"], "mm_struct": ["kvm.mm"],
+    "kvm_vcpu": ["vcpu_vmx.vcpu"], "kvm": ["kvm_vcpu.kvm"], "mm_struct": ["kvm.mm"], "pid": ["kvm_vcpu.pid"],
+    "task_struct": ["kvm_vcpu.wait.task"],
   ].merging(SlotTypes.leads) { $1 }
   /// Members stand within so many bytes: 5.10's `struct kvm` has 188 KiB, a `vcpu_vmx` 12 KiB at most.
   private static let reach: UInt64 = 1 << 20
@@ -54,6 +58,8 @@ struct KVMTypes: Sendable, Equatable {
     vcpu = Self.shape(types)
     vmcs02 = try? Self.place("vcpu_vmx.nested.vmcs02.vmcs", types)
     arch = Self.arch(types)
+    pidOfVCPU = try? Self.place("kvm_vcpu.pid", types)
+    userspacePID = try? Self.place("kvm.userspace_pid", types)
     slots = Result { () throws(TypeFault) in try SlotTypes(types) }
   }
 

@@ -1,0 +1,117 @@
+/// The names of what a process has open: its own sockets, where they are bound to a file, and regular files. Source:
+/// include/linux/fdtable.h, fs.h, dcache.h, net.h, include/net/sock.h, af_unix.h.
+struct NamedFiles: Sendable, Equatable {
+  /// Paths that unix sockets are bound to, as the process gave them; without a repetition.
+  private(set) var sockets: [String] = []
+  /// Paths of regular files in their file systems; without a repetition.
+  private(set) var files: [String] = []
+
+  /// File descriptors that are looked at, at most.
+  private static let descriptorLimit: UInt64 = 4096
+  /// Names of each kind that are kept, at most.
+  private static let nameLimit = 256
+  /// Source: include/linux/limits.h, PATH_MAX and NAME_MAX.
+  private static let depthLimit = 128
+  private static let componentLimit: UInt64 = 255
+  private static let pathLimit = 4096
+  /// Source: include/uapi/linux/stat.h, S_IFMT and its values; include/linux/socket.h, AF_UNIX.
+  private static let kindMask: UInt64 = 0o170000
+  private static let socketKind: UInt64 = 0o140000
+  private static let regularKind: UInt64 = 0o100000
+  private static let unixFamily: UInt64 = 1
+
+  private struct Places {
+    let table: ResolvedPath
+    let count: ResolvedPath
+    let array: ResolvedPath
+    let mode: ResolvedPath
+    let dentry: ResolvedPath
+    let name: ResolvedPath
+    let nameLength: ResolvedPath
+    let parent: ResolvedPath
+    let privateData: ResolvedPath
+    let unix: Unix?
+
+    struct Unix {
+      let sock: ResolvedPath
+      let family: ResolvedPath
+      let address: ResolvedPath
+      let path: ResolvedPath
+    }
+
+    init(_ types: KernelTypes) throws(TypeFault) {
+      table = try types.path("files_struct.fdt")
+      count = try types.path("fdtable.max_fds")
+      array = try types.path("fdtable.fd")
+      mode = try types.path("file.f_inode->i_mode")
+      dentry = try types.path("file.f_path.dentry")
+      name = try types.path("dentry.d_name.name")
+      nameLength = try types.path("dentry.d_name.len")
+      parent = try types.path("dentry.d_parent")
+      privateData = try types.path("file.private_data")
+      // No other structure of the kernel leads to these.
+      try types.search(["unix_sock", "unix_address", "socket", "sock"])
+      unix = try? Unix(
+        sock: types.path("socket.sk"), family: types.path("sock.__sk_common.skc_family"),
+        address: types.path("unix_sock.addr"), path: types.path("unix_address.name[0].sun_path"))
+    }
+  }
+
+  /// - Parameter task: `task_struct` of one of its threads.
+  init(of task: VirtualAddress, _ places: ProcessPlaces, _ reader: KernelReader) throws(ProcessFault) {
+    let own = try LinuxProcess.kernel { () throws(KernelFault) in
+      do throws(TypeFault) { return try Places(reader.types) } catch { throw .type(error) }
+    }
+    let entries = try LinuxProcess.kernel { () throws(KernelFault) in
+      let files = try reader.pointer(places.files, at: task)
+      guard files.rawValue != 0 else { return [UInt64]() }
+      let table = try reader.pointer(own.table, at: files)
+      let count = min(try reader.value(own.count, at: table), Self.descriptorLimit)
+      let bytes = reader.kernel.readable(try reader.pointer(own.array, at: table), upTo: Int(count) * 8).bytes
+      return stride(from: 0, to: bytes.count - bytes.count % 8, by: 8).compactMap { bytes.load($0) }
+    }
+    for entry in entries where entry != 0 {
+      // What is lost of one file is not lost of the others.
+      try? add(VirtualAddress(rawValue: entry), own, reader)
+    }
+  }
+
+  private mutating func add(
+    _ file: VirtualAddress, _ places: Places, _ reader: KernelReader
+  ) throws(KernelFault) {
+    switch try reader.value(places.mode, at: file) & Self.kindMask {
+    case Self.regularKind where files.count < Self.nameLimit:
+      let path = try self.path(of: try reader.pointer(places.dentry, at: file), places, reader)
+      if !path.isEmpty, !files.contains(path) { files.append(path) }
+    case Self.socketKind where sockets.count < Self.nameLimit:
+      guard let unix = places.unix else { return }
+      let sock = try reader.pointer(unix.sock, at: try reader.pointer(places.privateData, at: file))
+      guard try reader.value(unix.family, at: sock) == Self.unixFamily else { return }
+      let address = try reader.pointer(unix.address, at: sock)
+      guard address.rawValue != 0 else { return }
+      // An abstract name begins with NUL, and is no file's.
+      let path = try reader.text(unix.path, at: address)
+      if !path.isEmpty, !sockets.contains(path) { sockets.append(path) }
+    default: break
+    }
+  }
+
+  /// From the root of its file system.
+  private func path(
+    of dentry: VirtualAddress, _ places: Places, _ reader: KernelReader
+  ) throws(KernelFault) -> String {
+    var dentry = dentry
+    var names: [String] = []
+    var bytes = 0
+    while names.count < Self.depthLimit, bytes < Self.pathLimit {
+      let parent = try reader.pointer(places.parent, at: dentry)
+      guard parent != dentry, parent.rawValue != 0 else { break }
+      let length = Int(min(try reader.value(places.nameLength, at: dentry), Self.componentLimit))
+      let name = try reader.text(at: try reader.pointer(places.name, at: dentry), limit: length)
+      names.append(name)
+      bytes += name.utf8.count + 1
+      dentry = parent
+    }
+    return names.isEmpty ? "" : "/" + names.reversed().joined(separator: "/")
+  }
+}
