@@ -196,7 +196,7 @@ extension Inspection {
   private static func entry(_ guest: Guest) -> Manifest.Guest {
     Manifest.Guest(
       id: guest.id, name: guest.name, eptp: guest.roots.map { .init($0.rawValue) },
-      vcpus: guest.vcpus.enumerated().map { entry($1, index: $0) }, vm: guest.vm.map(Self.entry),
+      vcpus: guest.vcpus.enumerated().map { entry($1, index: $0) }, vm: guest.vm?.entry,
       ram: guest.map.ram.map { .init(start: .init($0.lowerBound), end: .init($0.upperBound)) },
       slots: guest.slots?.map(Self.entry),
       pages: .init(
@@ -206,22 +206,11 @@ extension Inspection {
         zero: nil, device: guest.map.devicePages,
         absent: Dictionary(uniqueKeysWithValues: guest.map.absent.map { ($0.key.rawValue, $0.value) })),
       badPages: .init(count: 0, runs: []), checked: nil, osrelease: guest.identity?.vmcoreinfo.osrelease, output: nil,
-      evidence: guest.evidence + nameLines(guest) + identityLines(guest))
+      evidence: guest.evidence + identityLines(guest))
   }
 
   private static func pages(_ guest: Guest, by source: MapSource) -> UInt64? {
     guest.map.isCounted ? guest.map.sources[source] ?? 0 : nil
-  }
-
-  private static func entry(_ vm: VMIdentity) -> Manifest.VM {
-    Manifest.VM(
-      name: vm.name?.text, nameSource: vm.name?.source.rawValue, uuid: vm.uuid, pid: vm.pid, uid: vm.uid, comm: vm.comm,
-      cgroup: vm.cgroup, started: vm.started, unknown: vm.unknown)
-  }
-
-  private static func nameLines(_ guest: Guest) -> [String] {
-    guard let name = guest.vm?.name else { return [] }
-    return ["VM called \"\(HostileText.escaped(name.text))\" \(name.evidence)"]
   }
 
   private static func entry(_ slot: MemorySlot) -> Manifest.Slot {
@@ -231,8 +220,9 @@ extension Inspection {
   }
 
   private static func identityLines(_ guest: Guest) -> [String] {
-    guard let identity = guest.identity else { return [] }
-    return [
+    let name = [guest.vm?.nameLine].compactMap { $0 }
+    guard let identity = guest.identity else { return name }
+    return name + [
       "VMCOREINFO at GPA \(identity.place): the page tables of \(identity.agreeing) of \(identity.asked) vCPUs with paging agree"
     ]
   }
@@ -246,7 +236,7 @@ extension Inspection {
     if vcpu.kvm?.vcpuID != nil { sources["vcpu_id"] = RegisterSource.kvm.rawValue }
     return Manifest.VCPU(
       index: index, apicId: vcpu.kvm?.apicID, vmcs: (vcpu.region?.rawValue).map { .init($0) },
-      vcpuId: vcpu.kvm?.vcpuID, thread: vcpu.thread.map { .init(tid: $0.tid, comm: $0.comm) }, exitReason: vcpu.exitReason,
+      vcpuId: vcpu.kvm?.vcpuID, thread: vcpu.thread?.entry, exitReason: vcpu.exitReason,
       mpState: vcpu.kvm?.mpState?.name,
       hostCpu: vcpu.kvm?.hostCPU, registers: registers(vcpu.registers), unknown: vcpu.registers.unknown,
       sources: sources)

@@ -46,7 +46,8 @@ struct Report {
   }
 
   private var guestTable: String {
-    var table = Table(["GUEST", "NAME", "PID", "VCPUS", "RAM", "PAGES", "IN DUMP", "KERNEL"], rightAligned: [0, 2, 3, 4, 5, 6])
+    var table = Table(
+      ["GUEST", "NAME", "PID", "VCPUS", "RAM", "PAGES", "IN DUMP", "KERNEL"], rightAligned: [0, 2, 3, 4, 5, 6])
     for guest in manifest.guests {
       table.add([
         "\(guest.id)", guest.name, guest.vm?.pid.map { "\($0)" } ?? "-", "\(guest.vcpus.count)",

@@ -4,7 +4,7 @@ extension KernelShape {
   /// fdtable.h, fs.h and module.h, kernel/bpf/btf.c of Linux 6.1.
   public var structures: [KernelStructure] {
     KernelShape.lists + KernelShape.trees + [task, memory] + KernelShape.processes + [file, module]
-      + KernelShape.moduleParts
+      + KernelShape.moduleParts + naming
   }
 
   private static let lists = [
@@ -78,7 +78,7 @@ extension KernelShape {
     let bit = KernelMember("in_execve", pid - 16, .uint, bits: 1)
     return KernelStructure(
       "task_struct", size: taskSize,
-      members: members.map { KernelMember($0, $1, $2) } + [bit] + later.map { KernelMember($0, $1, $2) })
+      members: (members + taskNaming).map { KernelMember($0, $1, $2) } + [bit] + later.map { KernelMember($0, $1, $2) })
   }
 
   /// All its members stand in an anonymous struct.
@@ -119,7 +119,7 @@ extension KernelShape {
       [
         ("f_op", operations, .pointer(.const(.structure("file_operations")))),
         ("private_data", privateData, .voidPointer),
-      ])
+      ] + fileNaming)
   }
 
   private var module: KernelStructure {

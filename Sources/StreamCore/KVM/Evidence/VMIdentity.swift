@@ -70,7 +70,7 @@ extension VMIdentity {
       let said = VMMArguments(found.values)
       uuid = said.uuid
       name = said.name
-      let cut = found.fault.map { ", of which the end is lost: \($0)" } ?? ""
+      let cut = found.fault.map { ", as far as they are known: \($0)" } ?? ""
       if uuid == nil { unknown["uuid"] = "its arguments have none" + cut }
       why.append("its arguments have none" + cut)
     case .failure(let fault):
@@ -88,8 +88,10 @@ extension VMIdentity {
         why.append("its open files are not known: \(error)")
       }
     }
-    if name == nil, let comm, let pid { name = VMName("\(comm)-\(pid)", .process, "by comm and pid: " + why.joined(separator: "; ")) }
-    if name == nil { unknown["name"] = why.joined(separator: "; ") }
+    guard name == nil else { return }
+    let reasons = why.joined(separator: "; ")
+    if let comm, let pid { name = VMName("\(comm)-\(pid)", .process, "by comm and pid: \(reasons)") }
+    if name == nil { unknown["name"] = reasons }
   }
 
   private mutating func take<T>(_ key: String, _ result: Result<T, ProcessFault>) -> T? {

@@ -1,5 +1,5 @@
-/// The process that runs a VM: by its memory, by a vCPU's thread, else among all processes. Source: include/linux/kvm_host.h,
-/// kvm.mm, kvm.userspace_pid, kvm_vcpu.pid; include/linux/mm_types.h, mm_struct.owner.
+/// The process that runs a VM: by its memory, by a vCPU's thread, else among all processes. Source:
+/// include/linux/kvm_host.h, kvm.mm, kvm.userspace_pid, kvm_vcpu.pid; include/linux/mm_types.h, mm_struct.owner.
 struct VMMSearch: Sendable {
   /// `struct mm_struct`.
   let mm: VirtualAddress?
@@ -48,9 +48,12 @@ struct VMMSearch: Sendable {
     else { return nil }
     for node in KernelListWalk(head: first &+ UInt64(link), kernel: kernel.kernel).nodes {
       let task = node &- UInt64(link)
-      let isIt =
-        mm.map { (try? reader.pointer(places.mm, at: task)) == $0 } ?? ((try? reader.value(places.tgid, at: task)) == pid)
-      if isIt, let process = try? LinuxProcess(ofThread: task, places, reader) { return process }
+      if let mm {
+        guard (try? reader.pointer(places.mm, at: task)) == mm else { continue }
+      } else {
+        guard (try? reader.value(places.tgid, at: task)) == pid else { continue }
+      }
+      if let process = try? LinuxProcess(ofThread: task, places, reader) { return process }
     }
     return nil
   }

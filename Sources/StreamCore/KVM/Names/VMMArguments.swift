@@ -11,12 +11,12 @@ struct VMMArguments: Sendable {
     let options = Self.options(values)
     let value = { (names: Set<String>, read: (String) -> String?) in
       // The last one counts, as for the VMMs.
-      options.last { names.contains($0.name) }.flatMap { option in read(option.value).map { (option.name, $0) } }
+      options.last { names.contains($0.name) }.flatMap { option in read(option.value).map { (option.written, $0) } }
     }
     let named =
       value(["name"], { Self.entry("guest", of: $0, isFirst: true) }) ?? value(["id"], { $0 })
       ?? value(["api-socket"], { FileStem.of(Self.entry("path", of: $0, isFirst: true) ?? "") })
-    name = named.flatMap { option, text in VMName(text, .arguments, "by -\(option) in the VMM's arguments") }
+    name = named.flatMap { option, text in VMName(text, .arguments, "by \(option) in the VMM's arguments") }
     let own = value(["uuid"], Self.uuid)
     // Of several tables each says something of its own.
     let tables = options.lazy.filter { $0.name == "smbios" }
@@ -26,21 +26,23 @@ struct VMMArguments: Sendable {
 
   /// Options and the argument behind each, or what follows their equals sign. An option's value that looks like an
   /// option is taken for one, but for a kernel's command line.
-  private static func options(_ values: [String]) -> [(name: String, value: String)] {
-    var options: [(name: String, value: String)] = []
+  private static func options(_ values: [String]) -> [(name: String, written: String, value: String)] {
+    var options: [(name: String, written: String, value: String)] = []
     var index = 1
     while index < values.count {
       let text = values[index]
       index += 1
       guard text.utf8.first == UInt8(ascii: "-") else { continue }
-      let word = text.utf8.starts(with: "--".utf8) ? text.dropFirst(2) : text.dropFirst(1)
-      if text.utf8.starts(with: "--".utf8), let equals = word.firstIndex(of: "=") {
-        options.append((String(word[..<equals]), String(word[word.index(after: equals)...])))
+      let isLong = text.utf8.starts(with: "--".utf8)
+      let word = text.dropFirst(isLong ? 2 : 1)
+      if isLong, let equals = word.firstIndex(of: "=") {
+        let name = String(word[..<equals])
+        options.append((name, "--" + name, String(word[word.index(after: equals)...])))
         continue
       }
       guard index < values.count else { continue }
       let isFree = word == "append" || word == "cmdline"
-      if !isFree { options.append((String(word), values[index])) }
+      if !isFree { options.append((String(word), text, values[index])) }
       if isFree { index += 1 }
     }
     return options

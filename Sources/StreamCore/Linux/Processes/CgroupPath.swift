@@ -14,7 +14,8 @@ enum CgroupPath {
   ) throws(ProcessFault) -> String {
     let set = try LinuxProcess.kernel { () throws(KernelFault) in try reader.pointer(places.cgroups, at: task) }
     let unified = Result { () throws(ProcessFault) in
-      let group = try LinuxProcess.kernel { () throws(KernelFault) in try reader.pointer(places.cgroup.unified, at: set) }
+      let group = try LinuxProcess.kernel { () throws(KernelFault) in try reader.pointer(places.cgroup.unified, at: set)
+      }
       return try path(ofGroup: group, places.cgroup, reader)
     }
     if case .success(let path) = unified, path != "/" { return path }

@@ -2,9 +2,9 @@
 /// include/linux/fdtable.h, fs.h, dcache.h, net.h, include/net/sock.h, af_unix.h.
 struct NamedFiles: Sendable, Equatable {
   /// Paths that unix sockets are bound to, as the process gave them; without a repetition.
-  private(set) var sockets: [String] = []
+  var sockets: [String] = []
   /// Paths of regular files in their file systems; without a repetition.
-  private(set) var files: [String] = []
+  var files: [String] = []
 
   /// File descriptors that are looked at, at most.
   private static let descriptorLimit: UInt64 = 4096
@@ -57,6 +57,9 @@ struct NamedFiles: Sendable, Equatable {
     }
   }
 
+}
+
+extension NamedFiles {
   /// - Parameter task: `task_struct` of one of its threads.
   init(of task: VirtualAddress, _ places: ProcessPlaces, _ reader: KernelReader) throws(ProcessFault) {
     let own = try LinuxProcess.kernel { () throws(KernelFault) in

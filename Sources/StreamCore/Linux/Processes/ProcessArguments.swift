@@ -2,7 +2,7 @@
 struct ProcessArguments: Sendable, Equatable {
   /// Those that are whole. Bytes that are no UTF-8 are replaced.
   let values: [String]
-  /// What ends them before their time; `nil`: nothing, or the limit.
+  /// What ends them before their time.
   let fault: ProcessFault?
 
   /// Bytes that are read at most. Source: include/uapi/linux/binfmts.h, MAX_ARG_STRLEN.
@@ -33,7 +33,7 @@ struct ProcessArguments: Sendable, Equatable {
     // Behind the last NUL: nothing, or an argument that is not whole.
     values.removeLast()
     self.values = values
-    self.fault = fault
+    self.fault = fault ?? (wanted < end - start ? .limit(Self.limit) : nil)
   }
 }
 

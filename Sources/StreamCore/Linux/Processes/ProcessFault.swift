@@ -13,6 +13,8 @@ enum ProcessFault: Error, Equatable, Sendable {
   case noPages(String)
   /// Where its arguments begin and end makes no sense.
   case noRange(UInt64, UInt64)
+  /// Of its arguments no more is read than this many bytes.
+  case limit(UInt64)
   /// A page of its own memory.
   case page(VirtualAddress, Page)
 
@@ -34,6 +36,7 @@ extension ProcessFault: CustomStringConvertible {
     case .none(let what): "it has no \(what)"
     case .noPages(let why): "its page tables are not known: \(why)"
     case .noRange(let start, let end): "its arguments would stand from \(hex(start)) to \(hex(end))"
+    case .limit(let bytes): "no more than \(bytes) bytes of them are read"
     case .page(let address, .unmapped): "the process has no page at \(address)"
     case .page(let address, .absent): "the dump does not hold the process' page at \(address)"
     case .page(let address, .damaged): "the process' page at \(address) is damaged"
