@@ -24,6 +24,7 @@ struct DescribedKernel: Sendable {
     "signal_struct": ["task_struct.signal"], "fdtable": ["files_struct.fdt"], "list_head": ["module.list"],
     "css_set": ["task_struct.cgroups"], "cgroup": ["css_set.dfl_cgrp"], "kernfs_node": ["cgroup.kn"],
     "cgroup_subsys_state": ["cgroup.self"], "dentry": ["file.f_path.dentry"],
+    "nsproxy": ["task_struct.nsproxy"], "net": ["nsproxy.net_ns"], "sock": ["net.rtnl"], "socket": ["sock.sk_socket"],
   ]
 
   /// - Parameters:

@@ -95,10 +95,10 @@ struct KernelNames: Sendable {
     space.memory.store(kernel.virtual(socket), at: file + shape.privateData)
     space.memory.store(kernel.virtual(sock), at: socket + KernelShape.socketSock)
     space.memory.store(1, at: sock + KernelShape.sockFamily, width: 2)
-    space.memory.store(kernel.virtual(address), at: sock + KernelShape.unixAddress)
+    space.memory.store(kernel.virtual(address), at: sock + KernelShape.sockSize)
     space.memory.store(UInt64(path.count + 3), at: address + 4, width: 4)
-    space.memory.store(1, at: address + KernelShape.addressName, width: 2)
-    space.memory.write(path.prefix(107), at: address + KernelShape.addressName + 2)
+    space.memory.store(1, at: address + shape.addressName, width: 2)
+    space.memory.write(path.prefix(107), at: address + shape.addressName + 2)
   }
 
   private mutating func inode<Space: FrameSpace>(

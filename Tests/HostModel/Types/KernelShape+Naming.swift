@@ -18,8 +18,9 @@ extension KernelShape {
   static let dentryName: UInt64 = 32
   static let socketSock: UInt64 = 24
   static let sockFamily: UInt64 = 16
-  static let unixAddress: UInt64 = 200
-  static let addressName: UInt64 = 12
+  static let sockSize: UInt64 = 192
+  /// Of `struct unix_address`, which had a hash up to 5.16.
+  var addressName: UInt64 { isMaple ? 8 : 12 }
 
   /// 4.18 has older names: each link of a task stands with its `struct pid`.
   private var isOld: Bool { name == "4.18" }
@@ -31,6 +32,7 @@ extension KernelShape {
         : ("pid_links", links, .array(.structure("hlist_node"), 4)),
       (isOld ? "real_start_time" : "start_boottime", started, .u64),
       ("cred", cred, .pointer(.const(.structure("cred")))), ("cgroups", cgroups, .pointer(to: "css_set")),
+      ("nsproxy", comm + 64, .pointer(to: "nsproxy")),
     ]
   }
 
@@ -79,16 +81,20 @@ extension KernelShape {
       KernelStructure(
         "socket", size: 128, [("state", 0, .uint), ("sk", KernelShape.socketSock, .pointer(to: "sock"))]),
       KernelStructure("sock_common", size: 136, [("skc_family", KernelShape.sockFamily, .u16)]),
-      KernelStructure("sock", size: 192, [("__sk_common", 0, .structure("sock_common"))]),
+      KernelStructure(
+        "sock", size: KernelShape.sockSize,
+        [("__sk_common", 0, .structure("sock_common")), ("sk_socket", 144, .pointer(to: "socket"))]),
+      KernelStructure("nsproxy", size: 72, [("net_ns", 40, .pointer(to: "net"))]),
+      KernelStructure("net", size: 256, [("rtnl", 64, .pointer(to: "sock"))]),
       KernelStructure(
         "unix_sock", size: 256,
-        [("sk", 0, .structure("sock")), ("addr", KernelShape.unixAddress, .pointer(to: "unix_address"))]),
+        [("sk", 0, .structure("sock")), ("addr", KernelShape.sockSize, .pointer(to: "unix_address"))]),
       KernelStructure("sockaddr_un", size: 110, [("sun_family", 0, .u16), ("sun_path", 2, .array(.char, 108))]),
       KernelStructure(
-        "unix_address", size: KernelShape.addressName,
+        "unix_address", size: addressName,
         [
           ("refcnt", 0, .atomic), ("len", 4, .sint),
-          ("name", KernelShape.addressName, .array(.structure("sockaddr_un"), 0)),
+          ("name", addressName, .array(.structure("sockaddr_un"), 0)),
         ]),
     ]
   }

@@ -34,11 +34,10 @@ enum FileStem {
     return VMName(stem, .files, evidence(stems[stem] ?? []))
   }
 
-  /// The last part of a path before its last dot; `nil` where any VM's could be called so.
+  /// The last part of a path before its last dot; `nil` without one, and where any VM's could be called so.
   static func of(_ path: String) -> String? {
     let name = last(path)
-    let end = name.lastIndex(of: ".") ?? name.endIndex
-    let stem = end == name.startIndex ? "" : String(name[..<end])
+    let stem = name.lastIndex(of: ".").map { String(name[..<$0]) } ?? ""
     return stem.isEmpty || common.contains(stem.lowercased()) ? nil : stem
   }
 

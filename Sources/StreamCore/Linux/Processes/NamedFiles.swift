@@ -19,6 +19,8 @@ struct NamedFiles: Sendable, Equatable {
   private static let socketKind: UInt64 = 0o140000
   private static let regularKind: UInt64 = 0o100000
   private static let unixFamily: UInt64 = 1
+  /// Of a `struct sockaddr_un`. Source: include/uapi/linux/un.h.
+  private static let nameBytes = 110
 
   private struct Places {
     let table: ResolvedPath
@@ -30,14 +32,11 @@ struct NamedFiles: Sendable, Equatable {
     let nameLength: ResolvedPath
     let parent: ResolvedPath
     let privateData: ResolvedPath
-    let unix: Unix?
-
-    struct Unix {
-      let sock: ResolvedPath
-      let family: ResolvedPath
-      let address: ResolvedPath
-      let path: ResolvedPath
-    }
+    let sock: ResolvedPath
+    let family: ResolvedPath
+    /// `unix_sock.addr`, right behind the `struct sock` that it begins with. No type of the kernel leads to unix_sock, and
+    /// to search them all takes as long as all the rest; the address proves itself.
+    let address: UInt64
 
     init(_ types: KernelTypes) throws(TypeFault) {
       table = try types.path("files_struct.fdt")
@@ -49,11 +48,9 @@ struct NamedFiles: Sendable, Equatable {
       nameLength = try types.path("dentry.d_name.len")
       parent = try types.path("dentry.d_parent")
       privateData = try types.path("file.private_data")
-      // No other structure of the kernel leads to these.
-      try types.search(["unix_sock", "unix_address", "socket", "sock"])
-      unix = try? Unix(
-        sock: types.path("socket.sk"), family: types.path("sock.__sk_common.skc_family"),
-        address: types.path("unix_sock.addr"), path: types.path("unix_address.name[0].sun_path"))
+      sock = try types.path("socket.sk")
+      family = try types.path("sock.__sk_common.skc_family")
+      address = UInt64(clamping: try types.size(of: "sock") + 7) & ~7
     }
   }
 
@@ -87,16 +84,25 @@ extension NamedFiles {
       let path = try self.path(of: try reader.pointer(places.dentry, at: file), places, reader)
       if !path.isEmpty, !files.contains(path) { files.append(path) }
     case Self.socketKind where sockets.count < Self.nameLimit:
-      guard let unix = places.unix else { return }
-      let sock = try reader.pointer(unix.sock, at: try reader.pointer(places.privateData, at: file))
-      guard try reader.value(unix.family, at: sock) == Self.unixFamily else { return }
-      let address = try reader.pointer(unix.address, at: sock)
-      guard address.rawValue != 0 else { return }
-      // An abstract name begins with NUL, and is no file's.
-      let path = try reader.text(unix.path, at: address)
-      if !path.isEmpty, !sockets.contains(path) { sockets.append(path) }
+      let sock = try reader.pointer(places.sock, at: try reader.pointer(places.privateData, at: file))
+      guard try reader.value(places.family, at: sock) == Self.unixFamily else { return }
+      if let path = boundPath(of: sock, places, reader), !sockets.contains(path) { sockets.append(path) }
     default: break
     }
+  }
+
+  /// What a unix socket is bound to; `nil`: to nothing, or to an abstract name, which begins with NUL.
+  private func boundPath(of sock: VirtualAddress, _ places: Places, _ reader: KernelReader) -> String? {
+    guard let pointer = reader.kernel.u64((sock &+ places.address).rawValue), reader.kernel.isPointer(pointer) else {
+      return nil
+    }
+    // struct unix_address: a count of users, the length of the name, up to 5.16 a hash, then family and path.
+    let found = reader.kernel.readable(VirtualAddress(rawValue: pointer), upTo: 16 + Self.nameBytes).bytes
+    guard let length: UInt32 = found.load(4), (4...UInt32(Self.nameBytes)).contains(length),
+      let start = [8, 12].first(where: { found.load($0, as: UInt16.self) == UInt16(Self.unixFamily) })
+    else { return nil }
+    let path = found.dropFirst(start + 2).prefix(Int(length) - 2).prefix { $0 != 0 }
+    return path.isEmpty ? nil : String(decoding: path, as: UTF8.self)
   }
 
   /// From the root of its file system.

@@ -69,7 +69,7 @@ import Testing
       (["/run/web.sock"], [], "web"), (["/run/web.sock"], ["/disk.img"], "web"),
       (["/run/a.sock", "/run/b.sock"], [], nil), (["/run/a.sock", "/run/b.sock"], ["/a.log", "/b.log"], nil),
       (["/run/qmp.sock", "/run/Serial.sock"], ["/qmp.log"], nil), ([], ["/web.qcow2", "/web.log"], nil),
-      (["/run/.sock"], [], nil), (["/"], ["/"], nil), ([], [], nil),
+      (["/run/.sock"], [], nil), (["/run/web"], ["/log/web"], nil), (["/"], ["/"], nil), ([], [], nil),
     ] as [([String], [String], String?)])
   func `a name of sockets and files`(sockets: [String], files: [String], name: String?) {
     let found = FileStem.name(NamedFiles(sockets: sockets, files: files))
