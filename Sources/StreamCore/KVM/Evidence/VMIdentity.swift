@@ -19,15 +19,22 @@ extension VMIdentity {
   /// - Parameter places: of the kernel's processes.
   init(of vm: ListedVM, _ types: KVMTypes, _ kernel: DescribedKernel, _ places: ProcessPlaces) {
     let reader = kernel.reader
-    let pids = vm.vcpus.compactMap { vcpu -> (index: Int, pid: VirtualAddress)? in
-      guard let place = types.pidOfVCPU, let pid = kernel.kernel.u64((vcpu.pointer.address &+ place).rawValue),
-        kernel.kernel.isPointer(pid)
-      else { return nil }
-      return (vcpu.pointer.index, VirtualAddress(rawValue: pid))
+    var pids: [VirtualAddress] = []
+    for vcpu in vm.vcpus.map(\.pointer) {
+      do throws(ProcessFault) {
+        let pid = try ProcessFault.from { () throws(KernelFault) in
+          try reader.pointer(types.thread, at: vcpu.address)
+        }
+        // Nothing has run it yet.
+        guard pid.rawValue != 0 else { continue }
+        pids.append(pid)
+        threads[vcpu.index] = try LinuxThread(at: pid, places, reader)
+      } catch {
+        unknown["thread"] = unknown["thread"] ?? "of the vCPU at \(vcpu.address): \(error)"
+      }
     }
-    for (index, pid) in pids { threads[index] = try? LinuxThread(at: pid, places, reader) }
     let search = VMMSearch(
-      mm: try? VMMemory.mm(of: vm.kvm, types.slots.get(), kernel.kernel), threads: pids.map(\.pid),
+      mm: try? VMMemory.mm(of: vm.kvm, types.slots.get(), kernel.kernel), threads: pids,
       pid: types.userspacePID.flatMap { try? kernel.kernel.integer(vm.kvm &+ $0, size: 4) })
     let process = search.process(kernel, places)
     switch process {

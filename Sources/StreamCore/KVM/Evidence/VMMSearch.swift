@@ -13,7 +13,7 @@ struct VMMSearch: Sendable {
     var fault: ProcessFault?
     if let mm {
       do throws(ProcessFault) {
-        let task = try LinuxProcess.kernel { () throws(KernelFault) in try reader.pointer(places.owner, at: mm) }
+        let task = try ProcessFault.from { () throws(KernelFault) in try reader.pointer(places.owner, at: mm) }
         if let found = try own(task, places, reader) { return .success(found) }
       } catch { fault = error }
     }
@@ -34,7 +34,7 @@ struct VMMSearch: Sendable {
   ) throws(ProcessFault) -> LinuxProcess? {
     // A thread that is ending has given its memory up, and so is believed.
     if let mm {
-      let other = try LinuxProcess.kernel { () throws(KernelFault) in try reader.pointer(places.mm, at: task) }
+      let other = try ProcessFault.from { () throws(KernelFault) in try reader.pointer(places.mm, at: task) }
       guard other == mm || other.rawValue == 0 else { return nil }
     }
     return try LinuxProcess(ofThread: task, places, reader)

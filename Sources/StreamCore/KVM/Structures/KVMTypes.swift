@@ -24,7 +24,7 @@ struct KVMTypes: Sendable, Equatable {
   let vmcs02: UInt64?
   let arch: ArchShape?
   /// `kvm_vcpu.pid`: its thread, a `struct pid`; `kvm.userspace_pid`: the thread that made the VM, as a number.
-  let pidOfVCPU: UInt64?
+  let thread: Result<ResolvedPath, TypeFault>
   let userspacePID: UInt64?
   /// Of the guests' memory.
   let slots: Result<SlotTypes, TypeFault>
@@ -58,7 +58,7 @@ struct KVMTypes: Sendable, Equatable {
     vcpu = Self.shape(types)
     vmcs02 = try? Self.place("vcpu_vmx.nested.vmcs02.vmcs", types)
     arch = Self.arch(types)
-    pidOfVCPU = try? Self.place("kvm_vcpu.pid", types)
+    thread = types.place("kvm_vcpu.pid")
     userspacePID = try? Self.place("kvm.userspace_pid", types)
     slots = Result { () throws(TypeFault) in try SlotTypes(types) }
   }

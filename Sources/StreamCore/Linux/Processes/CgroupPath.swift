@@ -12,9 +12,10 @@ enum CgroupPath {
   static func of(
     _ task: VirtualAddress, _ places: ProcessPlaces, _ reader: KernelReader
   ) throws(ProcessFault) -> String {
-    let set = try LinuxProcess.kernel { () throws(KernelFault) in try reader.pointer(places.cgroups, at: task) }
+    let set = try ProcessFault.from { () throws(KernelFault) in try reader.pointer(places.cgroups, at: task) }
     let unified = Result { () throws(ProcessFault) in
-      let group = try LinuxProcess.kernel { () throws(KernelFault) in try reader.pointer(places.cgroup.unified, at: set)
+      let group = try ProcessFault.from { () throws(KernelFault) in
+        try reader.pointer(places.cgroup.unified, at: set)
       }
       return try path(ofGroup: group, places.cgroup, reader)
     }
@@ -38,17 +39,14 @@ enum CgroupPath {
   private static func path(
     ofGroup group: VirtualAddress, _ places: CgroupPlaces, _ reader: KernelReader
   ) throws(ProcessFault) -> String {
-    let kernel = { (body: () throws(KernelFault) -> VirtualAddress) throws(ProcessFault) in
-      try LinuxProcess.kernel(body)
-    }
-    var node = try kernel { () throws(KernelFault) in try reader.pointer(places.node, at: group) }
+    var node = try ProcessFault.from { () throws(KernelFault) in try reader.pointer(places.node, at: group) }
     var names: [String] = []
     var bytes = 0
     while true {
-      let parent = try kernel { () throws(KernelFault) in try reader.pointer(places.parent, at: node) }
+      let parent = try ProcessFault.from { () throws(KernelFault) in try reader.pointer(places.parent, at: node) }
       // The root, which has no name.
       guard parent.rawValue != 0 else { break }
-      let name = try LinuxProcess.kernel { () throws(KernelFault) in
+      let name = try ProcessFault.from { () throws(KernelFault) in
         try reader.text(at: try reader.pointer(places.name, at: node), limit: nameLimit)
       }
       names.append(name)

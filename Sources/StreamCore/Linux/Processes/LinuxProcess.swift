@@ -17,46 +17,35 @@ struct LinuxProcess: Sendable {
   init(ofThread thread: VirtualAddress, _ places: ProcessPlaces, _ reader: KernelReader) throws(ProcessFault) {
     var task = thread
     var leaderFault: ProcessFault?
-    var pid = try Self.pid(of: thread, places, reader)
+    let pid = try Self.pid(of: thread, places, reader)
     do throws(ProcessFault) {
-      let leader = try Self.kernel { () throws(KernelFault) in try reader.pointer(places.leader, at: thread) }
+      let leader = try ProcessFault.from { () throws(KernelFault) in try reader.pointer(places.leader, at: thread) }
       let own = try Self.pid(of: leader, places, reader)
+      guard own == pid else { throw .noPID(leader, own) }
       task = leader
-      pid = own
     } catch { leaderFault = error }
     self.task = task
     self.pid = pid
-    let known = { (body: () throws(ProcessFault) -> UInt64) -> Result<UInt64, ProcessFault> in
-      Result { () throws(ProcessFault) in
-        // These are the first thread's own.
-        if let leaderFault { throw leaderFault }
-        return try body()
-      }
-    }
-    started = known { () throws(ProcessFault) in
-      try Self.kernel { () throws(KernelFault) in try reader.value(places.started, at: task) }
-    }
-    comm = Result { () throws(ProcessFault) in
-      if let leaderFault { throw leaderFault }
-      return try Self.kernel { () throws(KernelFault) in try reader.text(places.comm, at: task) }
-    }
-    uid = Result { () throws(ProcessFault) in
-      try Self.kernel { () throws(KernelFault) in try reader.value(places.uid, at: task) }
-    }
+    // These two are the first thread's own.
+    comm = Self.known(leaderFault) { () throws(KernelFault) in try reader.text(places.comm, at: task) }
+    started = Self.known(leaderFault) { () throws(KernelFault) in try reader.value(places.started, at: task) }
+    uid = Self.known(nil) { () throws(KernelFault) in try reader.value(places.uid, at: task) }
     cgroup = Result { () throws(ProcessFault) in try CgroupPath.of(task, places, reader) }
   }
 
   private static func pid(
     of task: VirtualAddress, _ places: ProcessPlaces, _ reader: KernelReader
   ) throws(ProcessFault) -> UInt64 {
-    let pid = try kernel { () throws(KernelFault) in try reader.value(places.tgid, at: task) }
+    let pid = try ProcessFault.from { () throws(KernelFault) in try reader.value(places.tgid, at: task) }
     guard (1..<pidLimit).contains(pid) else { throw .noPID(task, pid) }
     return pid
   }
 
-  /// Reads of the kernel, whose fault becomes the process'.
-  static func kernel<T>(_ body: () throws(KernelFault) -> T) throws(ProcessFault) -> T {
-    do throws(KernelFault) { return try body() } catch { throw .kernel(error) }
+  private static func known<T>(
+    _ fault: ProcessFault?, _ body: () throws(KernelFault) -> T
+  ) -> Result<T, ProcessFault> {
+    if let fault { return .failure(fault) }
+    return Result { () throws(ProcessFault) in try ProcessFault.from(body) }
   }
 }
 
@@ -70,7 +59,7 @@ struct LinuxThread: Sendable, Equatable {
 extension LinuxThread {
   /// - Parameter pid: `struct pid`.
   init(at pid: VirtualAddress, _ places: ProcessPlaces, _ reader: KernelReader) throws(ProcessFault) {
-    tid = try LinuxProcess.kernel { () throws(KernelFault) in try reader.value(places.number, at: pid) }
+    tid = try ProcessFault.from { () throws(KernelFault) in try reader.value(places.number, at: pid) }
     guard (1..<LinuxProcess.pidLimit).contains(tid) else { throw .noPID(pid, tid) }
     comm = try? reader.text(places.comm, at: try Self.task(of: pid, places, reader))
   }
@@ -79,9 +68,12 @@ extension LinuxThread {
   static func task(
     of pid: VirtualAddress, _ places: ProcessPlaces, _ reader: KernelReader
   ) throws(ProcessFault) -> VirtualAddress {
-    try LinuxProcess.kernel { () throws(KernelFault) in
+    let (task, own) = try ProcessFault.from { () throws(KernelFault) in
       let node = try reader.pointer(places.thread, at: pid)
-      return node &- UInt64(try KernelReader.known(places.threadLink).member.offset)
+      let task = node &- UInt64(try KernelReader.known(places.threadLink).member.offset)
+      return (task, try reader.pointer(places.threadPID, at: task))
     }
+    guard own == pid else { throw .noTask }
+    return task
   }
 }

@@ -59,10 +59,10 @@ struct NamedFiles: Sendable, Equatable {
 extension NamedFiles {
   /// - Parameter task: `task_struct` of one of its threads.
   init(of task: VirtualAddress, _ places: ProcessPlaces, _ reader: KernelReader) throws(ProcessFault) {
-    let own = try LinuxProcess.kernel { () throws(KernelFault) in
+    let own = try ProcessFault.from { () throws(KernelFault) in
       do throws(TypeFault) { return try Places(reader.types) } catch { throw .type(error) }
     }
-    let entries = try LinuxProcess.kernel { () throws(KernelFault) in
+    let entries = try ProcessFault.from { () throws(KernelFault) in
       let files = try reader.pointer(places.files, at: task)
       guard files.rawValue != 0 else { return [UInt64]() }
       let table = try reader.pointer(own.table, at: files)

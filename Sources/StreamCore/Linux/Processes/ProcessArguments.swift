@@ -12,7 +12,7 @@ struct ProcessArguments: Sendable, Equatable {
   init(
     of mm: VirtualAddress, _ pages: ProcessPages, _ places: ProcessPlaces, _ reader: KernelReader
   ) throws(ProcessFault) {
-    let (start, end) = try LinuxProcess.kernel { () throws(KernelFault) in
+    let (start, end) = try ProcessFault.from { () throws(KernelFault) in
       (try reader.value(places.argumentStart, at: mm), try reader.value(places.argumentEnd, at: mm))
     }
     guard start != end else { throw .none("arguments") }

@@ -1,9 +1,9 @@
 /// Why something of a process is not known.
 enum ProcessFault: Error, Equatable, Sendable {
   case kernel(KernelFault)
-  /// No process of the kernel is the one that is meant.
+  /// No task of the kernel is the one that is meant.
   case noTask
-  /// What should be a `task_struct` has a number that no process can have.
+  /// What should be a `task_struct` has a number that no process, or not this one, can have.
   case noPID(VirtualAddress, UInt64)
   /// A chain of names that has no end, or is longer than the kernel lets it be.
   case noEnd(String)
@@ -26,12 +26,19 @@ enum ProcessFault: Error, Equatable, Sendable {
   }
 }
 
+extension ProcessFault {
+  /// Reads of the kernel, whose fault becomes the process'.
+  static func from<T>(_ body: () throws(KernelFault) -> T) throws(ProcessFault) -> T {
+    do throws(KernelFault) { return try body() } catch { throw .kernel(error) }
+  }
+}
+
 extension ProcessFault: CustomStringConvertible {
   var description: String {
     switch self {
     case .kernel(let fault): fault.description
-    case .noTask: "no process of the kernel has its memory"
-    case .noPID(let task, let number): "the task_struct at \(task) has number \(number), which no process has"
+    case .noTask: "no task of the kernel is the one"
+    case .noPID(let task, let number): "the task_struct at \(task) has number \(number), which cannot be"
     case .noEnd(let what): "\(what): a chain of names without an end"
     case .none(let what): "it has no \(what)"
     case .noPages(let why): "its page tables are not known: \(why)"

@@ -25,6 +25,8 @@ struct ProcessPlaces: Sendable {
   let thread: Place
   /// Of a task, the node by which its `struct pid` names it.
   let threadLink: Place
+  /// Of a task, its `struct pid`.
+  let threadPID: Place
   let cgroup: CgroupPlaces
 
   init(_ types: KernelTypes) {
@@ -45,6 +47,7 @@ struct ProcessPlaces: Sendable {
     thread = types.place("pid.tasks[0].first")
     // Before 4.19 each link had a `struct pid` with it.
     threadLink = types.place("task_struct.pid_links[0]", "task_struct.pids[0].node")
+    threadPID = types.place("task_struct.thread_pid", "task_struct.pids[0].pid")
     cgroup = CgroupPlaces(types)
   }
 }
