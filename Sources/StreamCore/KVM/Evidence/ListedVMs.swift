@@ -41,7 +41,8 @@ struct ListedVMs: Sendable {
   /// Asks which VM each is.
   mutating func identify(_ kernel: DescribedKernel) {
     let places = ProcessPlaces(kernel.types)
-    for index in vms.indices { vms[index].identity = VMIdentity(of: vms[index], types, kernel, places) }
+    var budget = ProcessBudget()
+    for index in vms.indices { vms[index].identity = VMIdentity(of: vms[index], types, kernel, places, &budget) }
   }
 
   /// A region that two vCPUs name is nobody's: one of the pointers is damaged.

@@ -17,7 +17,10 @@ struct VMIdentity: Sendable {
 
 extension VMIdentity {
   /// - Parameter places: of the kernel's processes.
-  init(of vm: ListedVM, _ types: KVMTypes, _ kernel: DescribedKernel, _ places: ProcessPlaces) {
+  init(
+    of vm: ListedVM, _ types: KVMTypes, _ kernel: DescribedKernel, _ places: ProcessPlaces,
+    _ budget: inout ProcessBudget
+  ) {
     let reader = kernel.reader
     var pids: [VirtualAddress] = []
     for vcpu in vm.vcpus.map(\.pointer) {
@@ -36,7 +39,7 @@ extension VMIdentity {
     let search = VMMSearch(
       mm: try? VMMemory.mm(of: vm.kvm, types.slots.get(), kernel.kernel), threads: pids,
       pid: types.userspacePID.flatMap { try? kernel.kernel.integer(vm.kvm &+ $0, size: 4) })
-    let process = search.process(kernel, places)
+    let process = search.process(kernel, places, &budget)
     switch process {
     case .success(let process):
       pid = process.pid
@@ -50,7 +53,7 @@ extension VMIdentity {
       for key in ["comm", "uid", "started", "cgroup"] { unknown[key] = "\(fault)" }
       if pid == nil { unknown["pid"] = "\(fault)" }
     }
-    setName(by: arguments(vm.kvm, types, kernel, places), try? process.get(), kernel, places)
+    setName(by: arguments(vm.kvm, types, kernel, places), try? process.get(), kernel, places, &budget)
   }
 
   private func arguments(
@@ -69,7 +72,7 @@ extension VMIdentity {
 
   private mutating func setName(
     by arguments: Result<ProcessArguments, ProcessFault>, _ process: LinuxProcess?, _ kernel: DescribedKernel,
-    _ places: ProcessPlaces
+    _ places: ProcessPlaces, _ budget: inout ProcessBudget
   ) {
     var why: [String] = []
     switch arguments {
@@ -89,7 +92,7 @@ extension VMIdentity {
     why.append(cgroup == nil ? "its control group is not known" : "its control group has none")
     if let process {
       do throws(ProcessFault) {
-        name = FileStem.name(try NamedFiles(of: process.task, places, kernel.reader))
+        name = FileStem.name(try NamedFiles(of: process.task, places, kernel.reader, &budget))
         why.append("no socket or file of it has one alone")
       } catch {
         why.append("its open files are not known: \(error)")

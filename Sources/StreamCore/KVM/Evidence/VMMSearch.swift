@@ -8,7 +8,9 @@ struct VMMSearch: Sendable {
   /// The thread that made the VM, by its number.
   let pid: UInt64?
 
-  func process(_ kernel: DescribedKernel, _ places: ProcessPlaces) -> Result<LinuxProcess, ProcessFault> {
+  func process(
+    _ kernel: DescribedKernel, _ places: ProcessPlaces, _ budget: inout ProcessBudget
+  ) -> Result<LinuxProcess, ProcessFault> {
     let reader = kernel.reader
     var fault: ProcessFault?
     if let mm {
@@ -24,7 +26,7 @@ struct VMMSearch: Sendable {
         }
       } catch { fault = fault ?? error }
     }
-    if let found = listed(kernel, places) { return .success(found) }
+    if let found = listed(kernel, places, &budget) { return .success(found) }
     return .failure(fault ?? .noTask)
   }
 
@@ -41,13 +43,16 @@ struct VMMSearch: Sendable {
   }
 
   /// Among all processes: the one that has the memory, or where that is lost, the number.
-  private func listed(_ kernel: DescribedKernel, _ places: ProcessPlaces) -> LinuxProcess? {
+  private func listed(
+    _ kernel: DescribedKernel, _ places: ProcessPlaces, _ budget: inout ProcessBudget
+  ) -> LinuxProcess? {
     let reader = kernel.reader
-    guard mm != nil || pid != nil, let link = try? places.tasks.get().member.offset,
+    guard mm != nil || pid != nil, budget.tasks > 0, let link = try? places.tasks.get().member.offset,
       let first = try? kernel.symbol("init_task")
     else { return nil }
     for node in KernelListWalk(head: first &+ UInt64(link), kernel: kernel.kernel).nodes {
       let task = node &- UInt64(link)
+      budget.tasks -= 1
       if let mm {
         guard (try? reader.pointer(places.mm, at: task)) == mm else { continue }
       } else {

@@ -58,7 +58,10 @@ struct NamedFiles: Sendable, Equatable {
 
 extension NamedFiles {
   /// - Parameter task: `task_struct` of one of its threads.
-  init(of task: VirtualAddress, _ places: ProcessPlaces, _ reader: KernelReader) throws(ProcessFault) {
+  init(
+    of task: VirtualAddress, _ places: ProcessPlaces, _ reader: KernelReader, _ budget: inout ProcessBudget
+  ) throws(ProcessFault) {
+    guard budget.descriptors > 0 else { throw .exhausted }
     let own = try ProcessFault.from { () throws(KernelFault) in
       do throws(TypeFault) { return try Places(reader.types) } catch { throw .type(error) }
     }
@@ -70,6 +73,7 @@ extension NamedFiles {
       let bytes = reader.kernel.readable(try reader.pointer(own.array, at: table), upTo: Int(count) * 8).bytes
       return stride(from: 0, to: bytes.count - bytes.count % 8, by: 8).compactMap { bytes.load($0) }
     }
+    budget.descriptors -= entries.count
     for entry in entries where entry != 0 {
       // What is lost of one file is not lost of the others.
       try? add(VirtualAddress(rawValue: entry), own, reader)

@@ -15,6 +15,8 @@ enum ProcessFault: Error, Equatable, Sendable {
   case noRange(UInt64, UInt64)
   /// Of its arguments no more is read than this many bytes.
   case limit(UInt64)
+  /// For other processes as much was read as may be.
+  case exhausted
   /// A page of its own memory.
   case page(VirtualAddress, Page)
 
@@ -24,6 +26,12 @@ enum ProcessFault: Error, Equatable, Sendable {
     case damaged
     case elsewhere(AbsentReason)
   }
+}
+
+/// What may be read to find processes and their files, over all of them: far more than a host's VMs have.
+struct ProcessBudget: Sendable {
+  var tasks = 1 << 20
+  var descriptors = 1 << 20
 }
 
 extension ProcessFault {
@@ -44,6 +52,7 @@ extension ProcessFault: CustomStringConvertible {
     case .noPages(let why): "its page tables are not known: \(why)"
     case .noRange(let start, let end): "its arguments would stand from \(hex(start)) to \(hex(end))"
     case .limit(let bytes): "no more than \(bytes) bytes of them are read"
+    case .exhausted: "too much was read for other VMs before"
     case .page(let address, .unmapped): "the process has no page at \(address)"
     case .page(let address, .absent): "the dump does not hold the process' page at \(address)"
     case .page(let address, .damaged): "the process' page at \(address) is damaged"
