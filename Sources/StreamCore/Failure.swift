@@ -11,6 +11,8 @@ public enum Failure: Error, Sendable, Equatable {
   /// Guests, and not one page of their memory.
   case nothingStored(pages: UInt64, dumpLevel: Int?)
   case noSuchGuest(wanted: String, known: [String])
+  /// Several guests answer to what was asked for.
+  case ambiguousGuest(wanted: String, meant: [String])
   case noSuchLayout(wanted: String, known: [String])
   /// A layout file that cannot be used, and why.
   case badLayout(path: String, why: String)
@@ -42,7 +44,7 @@ public enum Failure: Error, Sendable, Equatable {
     case .input(.system): .cannotOpen
     case .input, .noLayout, .unsupportedHost, .nothingStored, .badSymbols: .unusableInput
     case .noGuest: .noGuest
-    case .noSuchGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .severalDumps: .wrongUsage
+    case .noSuchGuest, .ambiguousGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .severalDumps: .wrongUsage
     case .badAddress: .incomplete
     case .cannotCreate, .exists, .outputIsInput, .otherInput, .directoryInUse: .cannotCreate
     case .io, .output: .ioFailed

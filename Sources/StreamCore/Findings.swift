@@ -207,7 +207,7 @@ extension Inspection {
   private static func entry(_ guest: Guest) -> Manifest.Guest {
     Manifest.Guest(
       id: guest.id, name: guest.name, eptp: guest.roots.map { .init($0.rawValue) },
-      vcpus: guest.vcpus.enumerated().map { entry($1, index: $0) },
+      vcpus: guest.vcpus.enumerated().map { entry($1, index: $0) }, vm: guest.vm?.entry,
       ram: guest.map.ram.map { .init(start: .init($0.lowerBound), end: .init($0.upperBound)) },
       slots: guest.slots?.map(Self.entry),
       pages: .init(
@@ -231,8 +231,9 @@ extension Inspection {
   }
 
   private static func identityLines(_ guest: Guest) -> [String] {
-    guard let identity = guest.identity else { return [] }
-    return [
+    let name = [guest.vm?.nameLine].compactMap { $0 }
+    guard let identity = guest.identity else { return name }
+    return name + [
       "VMCOREINFO at GPA \(identity.place): the page tables of \(identity.agreeing) of \(identity.asked) vCPUs with paging agree"
     ]
   }
@@ -246,7 +247,7 @@ extension Inspection {
     if vcpu.kvm?.vcpuID != nil { sources["vcpu_id"] = RegisterSource.kvm.rawValue }
     return Manifest.VCPU(
       index: index, apicId: vcpu.kvm?.apicID, vmcs: (vcpu.region?.rawValue).map { .init($0) },
-      vcpuId: vcpu.kvm?.vcpuID, exitReason: vcpu.exitReason,
+      vcpuId: vcpu.kvm?.vcpuID, thread: vcpu.thread?.entry, exitReason: vcpu.exitReason,
       mpState: vcpu.kvm?.mpState?.name,
       hostCpu: vcpu.kvm?.hostCPU, registers: registers(vcpu.registers),
       fpu: vcpu.registers.fpu.map(Manifest.FPU.init), unknown: vcpu.registers.unknown,

@@ -100,7 +100,7 @@ public struct Inspection: Sendable {
 
   /// Pages of one guest's memory, one after the other from the one that holds `address`.
   /// - Parameters:
-  ///   - wanted: the guest's number or name.
+  ///   - wanted: the guest's number or name, its VMM's number, or its UUID.
   ///   - body: takes each page and the address it begins at; `false`: no more are wanted.
   public func forEachPage(
     from address: GPA, count: UInt64, of wanted: String, _ body: (Page, GPA) throws -> Bool
@@ -112,10 +112,12 @@ public struct Inspection: Sendable {
     }
   }
 
-  /// A guest by its number or name.
+  /// The one guest that a number, a name, the VMM's number or a UUID means.
   func guest(named wanted: String) throws(Failure) -> Guest {
-    if let guest = guests.first(where: { "\($0.id)" == wanted || $0.name == wanted }) { return guest }
-    throw .noSuchGuest(wanted: wanted, known: guests.map(\.name))
+    let meant = guests.filter { $0.isMeant(by: wanted) }
+    guard meant.count <= 1 else { throw .ambiguousGuest(wanted: wanted, meant: meant.map(\.summary)) }
+    guard let guest = meant.first else { throw .noSuchGuest(wanted: wanted, known: guests.map(\.name)) }
+    return guest
   }
 
   /// One page of a guest's memory.

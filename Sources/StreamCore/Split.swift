@@ -3,7 +3,7 @@ public struct Split: Sendable {
   let inspection: Inspection
   /// Where the outputs go; created when it is not there.
   let directory: String
-  /// Numbers or names of the guests that are wanted; empty: all.
+  /// Numbers, names, VMMs' numbers or UUIDs of the guests that are wanted; empty: all.
   let guests: [String]
   let format: GuestDumpFormat
   /// `nil`: the input's own.

@@ -21,6 +21,9 @@ func explain(_ failure: Failure) -> String {
       + "list shows what there is, and -d 17 in kdump's core_collector keeps guests next time"
   case .noSuchGuest(let wanted, let known):
     return "no guest \"\(wanted)\"; there are: \(known.joined(separator: ", "))"
+  case .ambiguousGuest(let wanted, let meant):
+    return "\(meant.count) guests answer to \"\(HostileText.escaped(wanted))\": \(meant.joined(separator: ", ")); "
+      + "name one by something that no other has"
   case .noSuchLayout(let wanted, let known):
     return "no layout \"\(wanted)\"; there are: \(known.joined(separator: ", "))"
   case .badLayout(let path, let why): return "\(path): not a layout: \(why)"

@@ -8,7 +8,7 @@ struct PageCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
-  @Option(help: ArgumentHelp("The guest, by number or name.", valueName: "guest"))
+  @Option(help: ArgumentHelp("The guest, by number, name, PID of its VMM or UUID.", valueName: "guest"))
   var guest: String
 
   @Option(

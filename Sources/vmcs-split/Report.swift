@@ -15,7 +15,7 @@ struct Report {
   func printList() throws {
     warn("--json")
     if options.json { return Terminal.document(String(decoding: try manifest.json(), as: UTF8.self)) }
-    Terminal.out(inputLine + "\n" + guestTable + "\n" + vcpuTable)
+    Terminal.out(inputLine + "\n" + guestTable + memoryTable + "\n" + vcpuTable)
     printDetails()
   }
 
@@ -59,14 +59,30 @@ struct Report {
 
   private var guestTable: String {
     var table = Table(
-      ["GUEST", "NAME", "VCPUS", "RAM", "PAGES", "IN DUMP", "KERNEL"], rightAligned: [0, 2, 3, 4, 5], keys: 2)
+      ["GUEST", "NAME", "PID", "VCPUS", "RAM", "PAGES", "IN DUMP", "KERNEL"], rightAligned: [0, 2, 3, 4, 5, 6], keys: 2)
     for guest in manifest.guests {
       table.add([
-        "\(guest.id)", guest.name, "\(guest.vcpus.count)", Size.text(guest.ramBytes), count(guest.pages.known),
+        "\(guest.id)", guest.name, guest.vm?.pid.map { "\($0)" } ?? "-", "\(guest.vcpus.count)",
+        Size.text(guest.ramBytes), count(guest.pages.known),
         guest.storedShare, guest.osrelease.map(PathText.printable) ?? "-",
       ])
     }
     return table.text(width: Terminal.outputWidth)
+  }
+
+  /// What the guests' memory is known by, where there is more than one word for it.
+  private var memoryTable: String {
+    let known = manifest.guests.filter { $0.pages.slots != nil }
+    guard !known.isEmpty else { return "" }
+    var table = Table(
+      ["GUEST", "PAGES", "BY EPT", "BY SLOTS", "PAGE CACHE", "UNTOUCHED", "ABSENT"], rightAligned: Set(0...6), keys: 1)
+    for guest in known {
+      table.add([
+        "\(guest.id)", count(guest.pages.known), count(guest.pages.ept), count(guest.pages.slots),
+        count(guest.pages.pageCache), count(guest.pages.untouched), "\(guest.absentCount)",
+      ])
+    }
+    return "\n" + table.text(width: Terminal.outputWidth)
   }
 
   private var outputTable: String {
@@ -120,6 +136,11 @@ struct Report {
     text += symbolFiles
     for guest in manifest.guests {
       text += "\n\(guest.name): evidence\n" + guest.evidence.map { "  \($0)\n" }.joined()
+      text += vmLines(guest)
+      for slot in guest.slots ?? [] {
+        text += "  slot \(hex(slot.gpa.value)), \(slot.bytes >> 10) KiB, at \(hex(slot.hva.value)) of the VMM"
+        text += slot.flags.value & 2 != 0 ? ", read-only\n" : "\n"
+      }
       for range in guest.ram { text += "  RAM \(hex(range.start.value)) to \(hex(range.end.value))\n" }
     }
     if options.verbose > 1 {
@@ -149,6 +170,28 @@ struct Report {
       }
     }
     return text
+  }
+
+  /// What a VM's process is, line by line, and why something of it is not known. Tenants' words are escaped.
+  private func vmLines(_ guest: Manifest.Guest) -> String {
+    guard let vm = guest.vm else { return "" }
+    let labels: [(String, String?)] = [
+      ("uuid", vm.uuid), ("pid", vm.pid.map { "\($0)" }), ("uid", vm.uid.map { "\($0)" }), ("comm", vm.comm),
+      ("cgroup", vm.cgroup), ("started", vm.started.map { "\(seconds($0)) s after the host's boot" }),
+    ]
+    var text = labels.compactMap { key, value in value.map { "  VM \(key): \(HostileText.escaped($0))\n" } }.joined()
+    for vcpu in guest.vcpus {
+      guard let thread = vcpu.thread else { continue }
+      let name = thread.comm.map { ", \(HostileText.escaped($0))" } ?? ""
+      text += "  vCPU \(vcpu.index): thread \(thread.tid)\(name)\n"
+    }
+    for (key, why) in vm.unknown.sorted(by: { $0.key < $1.key }) { text += "  VM \(key) unknown: \(why)\n" }
+    return text
+  }
+
+  private func seconds(_ nanoseconds: UInt64) -> String {
+    let milliseconds = String(nanoseconds / 1_000_000 % 1000)
+    return "\(nanoseconds / 1_000_000_000)." + String(repeating: "0", count: 3 - milliseconds.count) + milliseconds
   }
 
   /// Where the layout's places come from; a field that is not inferred stands in one of the sources.

@@ -14,7 +14,9 @@ struct SplitCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("Where to write; created if need be.", valueName: "dir"))
   var output: String
 
-  @Option(help: ArgumentHelp("Only this guest, by number or name; may be given again.", valueName: "guest"))
+  @Option(
+    help: ArgumentHelp(
+      "Only this guest, by number, name, PID of its VMM or UUID; may be given again.", valueName: "guest"))
   var guest: [String] = []
 
   @Option(help: "Format of the guests' dumps: \(Self.formats).")

@@ -114,8 +114,7 @@ extension HostBuilder {
   package mutating func buildGuest(_ index: Int) throws(RecipeMistake) {
     let image = images[index]
     var ept = try EPTTables(levels: image.spec.eptLevels, empty: shape.emptyEPT, in: &space)
-    let root = try space.allocate(spec.hasPTI ? 2 : 1, alignment: spec.hasPTI ? 2 : 1) << 12
-    let process = PageTables(root: root, levels: kernel.tables.levels)
+    let process = try process(of: image.spec)
     let slots = try mapMemory(index, ept: &ept, process: process)
     for device in image.spec.devices + image.spec.strays {
       for page in 0..<UInt64(device.range.count) >> 12 {
@@ -155,8 +154,8 @@ extension HostBuilder {
         throw RecipeMistake(line: vcpu.line, text: error.text)
       }
     }
-    let pid = UInt64(300 + index * 20)
-    try addVMM(&guest, pid: pid)
+    let pid = try owner(of: image.spec)?.vmm?.description.pid ?? UInt64(300 + index * 20)
+    try addVMM(&guest, pid: pid, number: index)
     guest.tables = try module.write(
       kvm, process: process, vcpus: guest.vcpus.map(\.vcpuAddress), slots: slots, pid: pid, vmm: guest.vmm,
       kernel: kernel, in: &space)
@@ -165,19 +164,44 @@ extension HostBuilder {
     guests.append(guest)
   }
 
+  private mutating func process(of guest: GuestSpec) throws(RecipeMistake) -> PageTables {
+    if let owner = try owner(of: guest) { return owner.processTables }
+    let root = try space.allocate(spec.hasPTI ? 2 : 1, alignment: spec.hasPTI ? 2 : 1) << 12
+    return PageTables(root: root, levels: kernel.tables.levels)
+  }
+
+  /// The guest whose VMM runs this one, too.
+  private func owner(of guest: GuestSpec) throws(RecipeMistake) -> BuiltGuest? {
+    guard let name = guest.process.owner else { return nil }
+    guard let owner = guests.first(where: { $0.name == name }) else {
+      throw RecipeMistake(line: guest.line, text: "of: no guest '\(name)' before it")
+    }
+    return owner
+  }
+
   /// The process of a guest's VMM, where the host's kernel describes itself.
   private mutating func addVMM(
-    _ guest: inout BuiltGuest, pid: UInt64
+    _ guest: inout BuiltGuest, pid: UInt64, number: Int
   ) throws(RecipeMistake) {
     guard tasks != nil else { return }
-    let process = KVMModule.vmm(
-      name: guest.name, pid: pid, vcpus: guest.vcpus, kvm: guest.kvm, module: module, kernel: kernel)
-    let vmm = try tasks?.add(process, root: guest.processTables.root, kernel: kernel, in: &space)
-    for (vcpu, thread) in zip(guest.vcpus, vmm?.threads ?? []) {
+    let own = guest.spec.process
+    var process = KVMModule.vmm(
+      own.program, name: own.isUnnamed ? nil : own.name ?? Array(guest.name.utf8), pid: pid, vcpus: guest.vcpus,
+      kvm: guest.kvm, module: module, kernel: kernel)
+    own.describe(&process)
+    var threads: [UInt64] = []
+    if let shared = try owner(of: guest.spec)?.vmm {
+      for index in process.threads.indices { process.threads[index].pid += UInt64(number) * 20 }
+      guest.vmm = shared
+      threads = try tasks?.extend(shared, by: process, kernel: kernel, in: &space) ?? []
+    } else {
+      guest.vmm = try tasks?.add(process, root: guest.processTables.root, kernel: kernel, in: &space)
+      threads = guest.vmm?.threads ?? []
+    }
+    for (vcpu, thread) in zip(guest.vcpus, threads) {
       try module.writeEvidence(
         of: vcpu, thread: thread, eptPointer: guest.eptPointer, kernel: kernel, in: &space)
     }
-    guest.vmm = vmm
   }
 
   /// Maps the guest's frames, in EPT by guest address and in the VMM's tables by host address.
@@ -187,7 +211,9 @@ extension HostBuilder {
     let image = images[index]
     let backing = backings[index]
     var slots: [KVMMemslots.Slot] = []
-    var hva: UInt64 = 0x7f00_0000_0000 + space.random.below(0x40) << 30
+    // Each guest of a VMM has a place of its own there.
+    let place: UInt64 = image.spec.process.owner == nil ? 0x7f00_0000_0000 : 0x7000_0000_0000 + UInt64(index) << 40
+    var hva: UInt64 = place + space.random.below(0x40) << 30
     for (number, run) in image.space.ram.enumerated() {
       let start = run.lowerBound << 12
       // Aligned like the guest address, so that large pages fit both.

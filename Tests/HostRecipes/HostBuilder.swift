@@ -101,7 +101,7 @@ package struct HostBuilder: Sendable {
       dropped += RecipeKdump.runs(filtered.sorted())
     }
     for guest in guests { user += guest.vcpus.compactMap { $0.tlsFrame.map { $0..<$0 + 1 } } }
-    user += guests.compactMap { $0.vmm?.argumentsFrame.map { $0..<$0 + 1 } }
+    user += guests.compactMap { $0.vmm?.argumentFrames }
     let finished = guests.map { guest in
       var guest = guest
       guest.memory = space.memory

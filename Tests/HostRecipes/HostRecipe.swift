@@ -20,8 +20,10 @@ import HostModel
 /// Host lines: `hole RANGE`, `drop RANGE` (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE COUNT`, `no
 /// vmcoreinfo`, `no legacy-hole`, `forge GUEST VCPU …` (in page cache).
 /// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`,
-/// `zero-share`. Guest lines: `vcpu`, `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`, `stray RANGE at HPA` (EPT
-/// maps it, no slot has it), `fake
+/// `zero-share`, `process qemu|firecracker|cloud-hypervisor`, `as NAME` (of the VM, `%41` for a byte), `unnamed` (its
+/// arguments say no name), `of GUEST` (that one's VMM runs it, too). Lines of its process: `argument TEXT`, `socket
+/// PATH`, `file PATH`, `cgroup PATH`, `uid N`, `started NS`. Guest lines: `vcpu`, `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`,
+/// `stray RANGE at HPA` (EPT maps it, no slot has it), `fake
 /// GPA GUEST VCPU`, `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`,
 /// `ept-flood LEVEL TABLES HPA` (tables full of leaves to HPA), `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
 /// Words of a forgery: `maps host|loop|shared|GUEST`, `complete` (vCPU, VM and page tables of its own), `true-vm` (a
@@ -125,6 +127,12 @@ package struct HostRecipe: Sendable {
         guard (4...5).contains(guest.eptLevels) else { throw words.mistake("levels: 4 or 5") }
       case "dead": guest.isDead = true
       case "zero-share": guest.sharesZero = true
+      case "process":
+        guard let program = VMMProgram(rawValue: try words.word("program")) else { throw words.mistake("no program") }
+        guest.process.program = program
+      case "as": guest.process.name = ProcessSpec.bytes(try words.word("name"))
+      case "unnamed": guest.process.isUnnamed = true
+      case "of": guest.process.owner = try words.word("guest")
       default: throw words.mistake("guest: '\(word)' is not understood")
       }
     }
@@ -137,6 +145,7 @@ package struct HostRecipe: Sendable {
       for range in try words.ranges(verb) { spec.guests[last].ranges.append((kind, range)) }
       return
     }
+    if try spec.guests[last].process.take(verb, &words) { return }
     switch verb {
     case "vcpu": spec.guests[last].vcpus.append(try vcpuWords(&words))
     case "device":

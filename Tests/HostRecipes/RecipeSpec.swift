@@ -81,6 +81,8 @@ package struct GuestSpec: Sendable {
   package var isDead = false
   /// Zero pages of the guest map one frame of the host.
   package var sharesZero = false
+  /// Its VMM, where the host's kernel describes itself.
+  package var process = ProcessSpec()
   package var vcpus: [VCPUSpec] = []
   /// Guest-physical ranges with something particular.
   package var ranges: [(kind: GuestRange, range: Range<UInt64>)] = []

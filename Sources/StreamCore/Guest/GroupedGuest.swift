@@ -12,6 +12,8 @@ struct GroupedGuest: Sendable {
   let evidenceFrames: [UInt64]
   /// Its memory by its slots, where the host's kernel tells.
   var memory: VMMemory?
+  /// Which VM it is, where the host's kernel tells.
+  var vm: VMIdentity?
 
   /// Of its regions, for people who must be told of a guest that has no name.
   var lowestRegion: HPA { Self.lowestRegion(vcpus) }
@@ -28,7 +30,7 @@ struct GroupedGuest: Sendable {
     return ordered.enumerated().map { index, vm in
       GroupedGuest(
         index: index, vcpus: Self.ordered(vm.vcpus), roots: roots(vm.vcpus), evidence: vm.evidence,
-        evidenceFrames: vm.evidenceFrames, memory: vm.memory)
+        evidenceFrames: vm.evidenceFrames, memory: vm.memory, vm: vm.identity)
     }
   }
 

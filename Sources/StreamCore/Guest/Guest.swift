@@ -2,13 +2,16 @@
 struct Guest: Sendable {
   /// 1, 2, … in the order of the guests' lowest regions.
   let id: Int
+  /// Letters, digits, ".", "_" and "-", and no other guest's.
+  let name: String
   let mapped: MappedGuest
   /// `nil`: no kernel's VMCOREINFO agrees with its vCPUs.
   let identity: GuestIdentity?
   /// Look-alikes of its VMCOREINFO that fewer vCPUs agree with.
   let otherIdentities: Int
 
-  var name: String { "guest-\(id)" }
+  /// Which VM it is, where the host's kernel tells.
+  var vm: VMIdentity? { mapped.group.vm }
   var vcpus: [VCPU] { mapped.group.vcpus }
   var roots: [any SecondLevelRoot] { mapped.group.roots }
   var evidence: [String] { mapped.group.evidence }
@@ -21,10 +24,12 @@ struct Guest: Sendable {
   /// Numbers the guests and asks each who it is, side by side.
   /// - Parameter isScanned: the host's pages were looked at, so that the maps know what begins as VMCOREINFO does.
   static func identify(_ guests: [MappedGuest], isScanned: Bool, _ workers: Workers) throws -> [Guest] {
-    try workers.map(Array(guests.enumerated())) { index, guest in
+    let names = GuestNames.choose(guests.map { $0.group.vm?.name?.text })
+    return try workers.map(Array(guests.enumerated())) { index, guest in
       let search = VMCoreInfoSearch(memory: guest.mapper.memory, vcpus: guest.group.vcpus.map(\.registers))
       let (identity, others) = search.run(isScanned ? guest.map.places : search.placesByPointers())
-      return Guest(id: index + 1, mapped: guest, identity: identity, otherIdentities: others)
+      return Guest(
+        id: index + 1, name: names[index], mapped: guest, identity: identity, otherIdentities: others)
     }
   }
 }

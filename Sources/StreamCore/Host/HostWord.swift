@@ -81,6 +81,7 @@ struct HostWord: Sendable {
     if listed.gap != nil, let open = try? OpenVMs(described, types) {
       listed = ListedVMs(head: head, types, kernel: own, processes: processes, open: open)
     }
+    listed.identify(described)
     self.listed = listed
     guard types.vcpu == nil else { return }
     why = "the kernel's types lack vcpu_vmx"

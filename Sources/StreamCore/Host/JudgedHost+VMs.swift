@@ -1,10 +1,9 @@
 extension JudgedHost {
   /// The VMs of which a region is proven, each with all vCPUs that its table names; a vmcs02 is no vCPU of its own.
-  /// - Parameter listed: by the kernel's own list, with their memory.
+  /// - Parameter listed: by the kernel's own list, with their memory and names.
   func vms(_ listed: ListedVMs?) -> [ProvenVM] {
     let loadsEFER = VMCSRegion.hostLoadsEFER(regions)
-    let listedVMs = Dictionary(
-      (listed?.vms ?? []).map { ($0.kvm, $0) }, uniquingKeysWith: { first, _ in first })
+    let told = Dictionary((listed?.vms ?? []).map { ($0.kvm, $0) }, uniquingKeysWith: { first, _ in first })
     let regionAt = Dictionary(regions.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
     var proofs: [VirtualAddress: VCPUEvidence] = [:]
     for region in regions {
@@ -14,9 +13,9 @@ extension JudgedHost {
     return evidence.kvms.compactMap { kvm in
       let own = kvm.vcpus.compactMap { proofs[$0.address] }
       guard !own.isEmpty else { return nil }
-      var memory = try? listedVMs[kvm.address]?.memory.get()
+      var memory = try? told[kvm.address]?.memory.get()
       let roots = Dictionary(
-        (listedVMs[kvm.address]?.vcpus ?? []).map { ($0.pointer.address, $0.roots) },
+        (told[kvm.address]?.vcpus ?? []).map { ($0.pointer.address, $0.roots) },
         uniquingKeysWith: { first, _ in first })
       let vcpus = kvm.vcpus.map { pointer -> VCPU in
         let address = proofs[pointer.address]?.region ?? evidence.region(of: pointer.address)
@@ -28,13 +27,14 @@ extension JudgedHost {
           vcpu.root = nil
           vcpu.staleRoot = root.rawValue
         }
+        vcpu.thread = told[kvm.address]?.identity?.threads[pointer.index]
         if vcpu.region == nil, let address, kernel.memory.page(address.frame).page != nil { vcpu.refused = address }
         return vcpu
       }
       if listed == nil { memory = shapedMemory(of: kvm, vcpus, regionAt) }
       return ProvenVM(
         kvm: kvm.address, vcpus: vcpus, evidence: lines(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted(),
-        memory: memory)
+        memory: memory, identity: told[kvm.address]?.identity)
     }
   }
 

@@ -10,4 +10,6 @@ struct ProvenVM: Sendable {
   let evidenceFrames: [UInt64]
   /// Its memory by its slots, where the host's kernel tells; else its second-level map is all there is.
   var memory: VMMemory?
+  /// Which VM it is, where the host's kernel tells.
+  var identity: VMIdentity?
 }

@@ -11,6 +11,8 @@ struct VCPU: Sendable {
   var registers = RegisterState()
   /// What KVM holds of it beyond the region.
   var kvm: KVMVCPUState?
+  /// The VMM's thread that runs it.
+  var thread: LinuxThread?
   /// Why it left its guest last, by name.
   var exitReason: String?
   /// The second-level map that the processor uses for it.

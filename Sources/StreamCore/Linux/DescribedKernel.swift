@@ -24,6 +24,9 @@ struct DescribedKernel: Sendable {
     "module": ["file_operations.owner"], "mod_kallsyms": ["module.kallsyms"], "inode": ["file.f_inode"],
     "cred": ["task_struct.cred"], "pid": ["task_struct.thread_pid"], "files_struct": ["task_struct.files"],
     "signal_struct": ["task_struct.signal"], "fdtable": ["files_struct.fdt"], "list_head": ["module.list"],
+    "css_set": ["task_struct.cgroups"], "cgroup": ["css_set.dfl_cgrp"], "kernfs_node": ["cgroup.kn"],
+    "cgroup_subsys_state": ["cgroup.self"], "dentry": ["file.f_path.dentry"],
+    "nsproxy": ["task_struct.nsproxy"], "net": ["nsproxy.net_ns"], "sock": ["net.rtnl"], "socket": ["sock.sk_socket"],
   ]
 
   /// - Parameters:

@@ -83,6 +83,8 @@ public struct Manifest: Encodable, Sendable {
     public var name: String
     public var eptp: [HexString]
     public var vcpus: [VCPU]
+    /// Which VM it is; left out where the host's kernel does not tell its VMs.
+    public var vm: VM?
     public var ram: [Range]
     /// Memory slots of the user's, ROM among them; left out where the host's kernel does not tell them.
     public var slots: [Slot]?
@@ -97,11 +99,35 @@ public struct Manifest: Encodable, Sendable {
     public var evidence: [String]
   }
 
+  /// A VM by the process that runs it, its VMM. What is not known is left out, and `unknown` says why. Names, arguments
+  /// and control groups are labels that a tenant may have chosen.
+  public struct VM: Encodable, Sendable {
+    public var name: String?
+    /// "arguments", "cgroup", "files" or "process" (comm and pid).
+    public var nameSource: String?
+    public var uuid: String?
+    public var pid: UInt64?
+    public var uid: UInt64?
+    public var comm: String?
+    public var cgroup: String?
+    /// Nanoseconds from the host's boot to the start of the VMM.
+    public var started: UInt64?
+    public var unknown: [String: String]
+  }
+
+  /// A thread of the VMM.
+  public struct Thread: Encodable, Sendable {
+    public var tid: UInt64
+    public var comm: String?
+  }
+
   public struct VCPU: Encodable, Sendable {
     public var index: Int
     public var apicId: UInt32?
     public var vmcs: HexString?
     public var vcpuId: UInt32?
+    /// Which runs it.
+    public var thread: Thread?
     public var exitReason: String?
     public var mpState: String?
     public var hostCpu: Int?
@@ -216,15 +242,17 @@ public struct Manifest: Encodable, Sendable {
     }
   }
 
-  /// The document as UTF-8, keys sorted, ended by a line feed.
+  /// The document as UTF-8, keys sorted, ended by a line feed. Nothing in it moves a terminal's cursor.
   public func json() throws -> [UInt8] {
     let encoder = Self.encoder
     encoder.keyEncodingStrategy = .convertToSnakeCase
-    return Array(try encoder.encode(self)) + [0x0a]
+    return Array(HostileText.escaped(json: String(decoding: try encoder.encode(self), as: UTF8.self)).utf8) + [0x0a]
   }
 
   /// A document whose keys are as they shall be, in the same form.
-  static func text(of document: JSONValue) throws -> [UInt8] { Array(try encoder.encode(document)) + [0x0a] }
+  static func text(of document: JSONValue) throws -> [UInt8] {
+    Array(HostileText.escaped(json: String(decoding: try encoder.encode(document), as: UTF8.self)).utf8) + [0x0a]
+  }
 
   private static var encoder: JSONEncoder {
     let encoder = JSONEncoder()

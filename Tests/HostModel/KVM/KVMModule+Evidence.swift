@@ -1,13 +1,14 @@
 extension KVMModule {
   /// The VMM as the kernel sees it, before `struct kvm` is filled: a process with a thread for each vCPU, and the files
   /// that stand for the VM and the vCPUs.
+  /// - Parameter name: of the VM, bytes without NUL; `nil`: the arguments say none.
   public static func vmm(
-    name: String, pid: UInt64, vcpus: [BuiltVCPU], kvm: BuiltKernel.Mapping, module: KVMModule, kernel: BuiltKernel
+    _ program: VMMProgram = .qemu, name: [UInt8]?, pid: UInt64, vcpus: [BuiltVCPU], kvm: BuiltKernel.Mapping,
+    module: KVMModule, kernel: BuiltKernel
   ) -> ProcessDescription {
-    var process = ProcessDescription(
-      name: "qemu-system-x86_64", pid: pid,
-      arguments: ["qemu-system-x86_64", "-name", "guest=\(name),debug-threads=on", "-machine", "q35,accel=kvm"])
-    process.threads = vcpus.map { ("CPU \($0.vcpuID)/KVM", pid + 3 + UInt64($0.vcpuID), $0.stack.virtual) }
+    var process = ProcessDescription(name: program.comm, pid: pid, arguments: [])
+    process.arguments = program.arguments(name: name)
+    process.threads = vcpus.map { (program.thread($0.vcpuID), pid + 3 + UInt64($0.vcpuID), $0.stack.virtual) }
     process.running = Set(vcpus.filter { $0.state == .running }.map { pid + 3 + UInt64($0.vcpuID) })
     process.files =
       [(module.machineOperations, kvm.virtual)] + vcpus.map { (module.vcpuOperations, kernel.virtual($0.vcpuAddress)) }

@@ -4,8 +4,7 @@ extension KernelShape {
   /// fdtable.h, fs.h and module.h, kernel/bpf/btf.c of Linux 6.1.
   public var structures: [KernelStructure] {
     (isMaple ? [KernelShape.zapDetails] : []) + KernelShape.lists + KernelShape.trees + [task, memory]
-      + KernelShape.processes + [file, module]
-      + KernelShape.moduleParts + moduleSections
+      + KernelShape.processes + [file, module] + KernelShape.moduleParts + moduleSections + naming
   }
 
   /// As since 5.19. Source: include/linux/mm.h.
@@ -77,7 +76,7 @@ extension KernelShape {
     ]
     let later: [(String, UInt64, KernelType)] = [
       ("pid", pid, .pidNumber), ("tgid", tgid, .pidNumber), ("group_leader", leader, .pointer(to: "task_struct")),
-      ("thread_pid", threadPID, .pointer(to: "pid")), ("pid_links", pidLinks, .array(.structure("hlist_node"), 4)),
+      ("thread_pid", threadPID, .pointer(to: "pid")),
       ("thread_node", threadNode, .list),
       ("comm", comm, .array(.char, 16)), ("files", files, .pointer(to: "files_struct")),
       ("signal", signal, .pointer(to: "signal_struct")),
@@ -85,7 +84,7 @@ extension KernelShape {
     let bit = KernelMember("in_execve", pid - 16, .uint, bits: 1)
     return KernelStructure(
       "task_struct", size: taskSize,
-      members: members.map { KernelMember($0, $1, $2) } + [bit] + later.map { KernelMember($0, $1, $2) })
+      members: (members + taskNaming).map { KernelMember($0, $1, $2) } + [bit] + later.map { KernelMember($0, $1, $2) })
   }
 
   /// All its members stand in an anonymous struct.
@@ -126,7 +125,7 @@ extension KernelShape {
       [
         ("f_op", operations, .pointer(.const(.structure("file_operations")))),
         ("private_data", privateData, .voidPointer),
-      ])
+      ] + fileNaming)
   }
 
   private var module: KernelStructure {

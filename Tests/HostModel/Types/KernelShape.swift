@@ -2,6 +2,8 @@
 /// Documentation/kvm.md §8 names are measured; where the others stand depends on the configuration and is assumed: a
 /// reader learns them from the types.
 public struct KernelShape: Sendable {
+  /// Its release, as `KVMShape` calls it.
+  let name: String
   /// `pid` and `comm` of task_struct; the others follow from these two.
   let pid: UInt64
   let comm: UInt64
@@ -50,7 +52,6 @@ public struct KernelShape: Sendable {
   var mm: UInt64 { pid - 64 }
   var leader: UInt64 { pid + 64 }
   var threadPID: UInt64 { pid + 104 }
-  var pidLinks: UInt64 { pid + 112 }
   var threadNode: UInt64 { pid + 192 }
   var files: UInt64 { comm + 48 }
   var signal: UInt64 { comm + 72 }
@@ -82,33 +83,39 @@ public struct KernelShape: Sendable {
     switch kvm.name {
     case "4.18":
       KernelShape(
-        pid: 2216, comm: 2640, pgd: 80, owner: 848, argumentStart: 296, mappings: 8, isMaple: false, operations: 40,
+        name: "4.18", pid: 2216, comm: 2640, pgd: 80, owner: 848, argumentStart: 296, mappings: 8, isMaple: false,
+        operations: 40,
         privateData: 200, moduleKallsyms: 520, symbolForm: .perCPU, hasLongNames: false, hasOffsetsLast: false,
         hasModuleTypes: false)
     case "5.10":
       KernelShape(
-        pid: 2232, comm: 2880, pgd: 80, owner: 912, argumentStart: 304, mappings: 8, isMaple: false, operations: 40,
+        name: "5.10", pid: 2232, comm: 2880, pgd: 80, owner: 912, argumentStart: 304, mappings: 8, isMaple: false,
+        operations: 40,
         privateData: 200, moduleKallsyms: 528, symbolForm: .perCPU, hasLongNames: false, hasOffsetsLast: false,
         hasModuleTypes: false)
     case "5.14":
       KernelShape(
-        pid: 2400, comm: 2960, pgd: 80, owner: 920, argumentStart: 320, mappings: 8, isMaple: false, operations: 40,
+        name: "5.14", pid: 2400, comm: 2960, pgd: 80, owner: 920, argumentStart: 320, mappings: 8, isMaple: false,
+        operations: 40,
         privateData: 200, moduleKallsyms: 544, symbolForm: .perCPU, hasLongNames: false, hasOffsetsLast: false,
         hasModuleTypes: true)
     case "6.12", "6.12-early":
       KernelShape(
-        pid: 2432, comm: 2976, pgd: 120, owner: 1152, argumentStart: 376, mappings: 64, isMaple: true, operations: 16,
+        name: "6.12", pid: 2432, comm: 2976, pgd: 120, owner: 1152, argumentStart: 376, mappings: 64, isMaple: true,
+        operations: 16,
         privateData: 32, moduleKallsyms: 576, symbolForm: .perCPU, hasLongNames: true, hasOffsetsLast: true,
         hasModuleTypes: true)
     case "7.3":
       KernelShape(
-        pid: 2872, comm: 3408, pgd: 120, owner: 1528, argumentStart: 728, mappings: 64, isMaple: true, operations: 16,
+        name: "7.3", pid: 2872, comm: 3408, pgd: 120, owner: 1528, argumentStart: 728, mappings: 64, isMaple: true,
+        operations: 16,
         privateData: 32, moduleKallsyms: 592, symbolForm: .entry, hasLongNames: true, hasOffsetsLast: true,
         hasModuleTypes: true)
     default:
       // The own build of `mini` has mm_struct.pgd at 56 (Documentation/kvm.md §9).
       KernelShape(
-        pid: 2416, comm: 2976, pgd: kvm.name == "6.1-mini" ? 56 : 72, owner: 928, argumentStart: 312, mappings: 0,
+        name: "6.1", pid: 2416, comm: 2976, pgd: kvm.name == "6.1-mini" ? 56 : 72, owner: 928, argumentStart: 312,
+        mappings: 0,
         isMaple: true, operations: 40, privateData: 200, moduleKallsyms: 560, symbolForm: .perCPU,
         hasLongNames: true, hasOffsetsLast: false, hasModuleTypes: true)
     }

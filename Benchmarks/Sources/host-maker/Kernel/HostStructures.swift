@@ -80,7 +80,7 @@ struct HostStructures: Sendable {
   ) throws(NoRoom) -> BuiltProcess? {
     guard tasks != nil else { return nil }
     let process = KVMModule.vmm(
-      name: name, pid: pid, vcpus: vcpus, kvm: machine.kvm, module: module, kernel: kernel)
+      name: Array(name.utf8), pid: pid, vcpus: vcpus, kvm: machine.kvm, module: module, kernel: kernel)
     let vmm = try tasks?.add(process, root: machine.process.root, kernel: kernel, in: &space)
     for (vcpu, thread) in zip(vcpus, vmm?.threads ?? []) {
       try module.writeEvidence(

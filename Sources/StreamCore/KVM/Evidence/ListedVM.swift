@@ -9,6 +9,8 @@ struct ListedVM: Sendable {
   private(set) var frames: [UInt64] = []
   /// Its slots and its VMM's page tables.
   let memory: Result<VMMemory, VMMemoryFault>
+  /// Which VM it is.
+  var identity: VMIdentity?
 
   /// - Parameter open: vCPUs of this VM that processes hold open.
   init(

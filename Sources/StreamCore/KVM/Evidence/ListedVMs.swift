@@ -39,6 +39,13 @@ struct ListedVMs: Sendable {
     claim()
   }
 
+  /// Asks which VM each is.
+  mutating func identify(_ kernel: DescribedKernel) {
+    let places = ProcessPlaces(kernel.types)
+    var budget = ProcessBudget()
+    for index in vms.indices { vms[index].identity = VMIdentity(of: vms[index], types, kernel, places, &budget) }
+  }
+
   /// A region that two vCPUs name is nobody's: one of the pointers is damaged.
   private mutating func claim() {
     var shared: Set<HPA> = []

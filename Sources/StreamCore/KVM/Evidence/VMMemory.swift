@@ -19,13 +19,7 @@ struct VMMemory: Sendable {
     of kvm: VirtualAddress, _ types: SlotTypes, kernel: LinuxKernel, processes: ProcessKnowledge
   ) throws(VMMemoryFault) {
     let mm = try Self.mm(of: kvm, types, kernel)
-    let pgd = try Self.word(mm &+ (types.pgd ?? 0), "pgd of its mm", kernel)
-    guard let root = kernel.page(named: pgd) else { throw .noTable(pgd) }
-    guard case .same = kernel.kernelHalf(ofCR3: root.rawValue) else { throw .foreignTable(root) }
-    let pages = ProcessPages(
-      memory: kernel.memory, root: root, levels: kernel.levels, swapTypes: processes.swapTypes,
-      mappings: processes.mappings(mm))
-    try self.init(of: kvm, types, pages, kernel)
+    try self.init(of: kvm, types, Self.pages(of: mm, types, kernel, processes), kernel)
   }
 
   /// - Parameter pages: of the VMM.
@@ -43,8 +37,8 @@ struct VMMemory: Sendable {
     }
   }
 
-  /// The VMM's `struct mm_struct`.
-  private static func mm(
+  /// The VMM's `struct mm_struct`, which KVM's notifier names, too.
+  static func mm(
     of kvm: VirtualAddress, _ types: SlotTypes, _ kernel: LinuxKernel
   ) throws(VMMemoryFault) -> VirtualAddress {
     let mm = try pointer(kvm &+ (types.mm ?? 0), "its mm", kernel)
@@ -53,6 +47,18 @@ struct VMMemory: Sendable {
       throw .otherMM(mm, notified: other)
     }
     return mm
+  }
+
+  /// The memory of a process by its `struct mm_struct`.
+  static func pages(
+    of mm: VirtualAddress, _ types: SlotTypes, _ kernel: LinuxKernel, _ processes: ProcessKnowledge
+  ) throws(VMMemoryFault) -> ProcessPages {
+    let pgd = try word(mm &+ (types.pgd ?? 0), "pgd of its mm", kernel)
+    guard let root = kernel.page(named: pgd) else { throw .noTable(pgd) }
+    guard case .same = kernel.kernelHalf(ofCR3: root.rawValue) else { throw .foreignTable(root) }
+    return ProcessPages(
+      memory: kernel.memory, root: root, levels: kernel.levels, swapTypes: processes.swapTypes,
+      mappings: processes.mappings(mm))
   }
 
   private static func slots(

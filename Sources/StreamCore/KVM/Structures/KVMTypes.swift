@@ -27,13 +27,16 @@ struct KVMTypes: Sendable, Equatable {
   private(set) var state: VCPUStateTypes
   /// `kvm_mmu.root.hpa` of a vCPU's `root_mmu`, then those of its `prev_roots`: the tables that KVM has in use for it.
   let roots: [UInt64]
+  /// `kvm_vcpu.pid`: its thread, a `struct pid`; `kvm.userspace_pid`: the thread that made the VM, as a number.
+  let thread: Result<ResolvedPath, TypeFault>
+  let userspacePID: UInt64?
   /// Of the guests' memory.
   let slots: Result<SlotTypes, TypeFault>
 
   /// The modules that may have these types, and where types can be found without a search. Source: kvm_host.h, vmx.h.
   static let modules = ["kvm_intel", "kvm"]
   static let leads: [String: [String]] = [
-    "kvm_vcpu": ["vcpu_vmx.vcpu"], "kvm": ["kvm_vcpu.kvm"], "mm_struct": ["kvm.mm"],
+    "kvm_vcpu": ["vcpu_vmx.vcpu"], "kvm": ["kvm_vcpu.kvm"], "mm_struct": ["kvm.mm"], "pid": ["kvm_vcpu.pid"],
     "task_struct": ["kvm_vcpu.wait.task"], "kvm_lapic": ["kvm_vcpu.arch.apic"],
   ].merging(SlotTypes.leads) { $1 }
   /// Members stand within so many bytes: 5.10's `struct kvm` has 188 KiB, a `vcpu_vmx` 12 KiB at most.
@@ -60,6 +63,8 @@ struct KVMTypes: Sendable, Equatable {
     vmcs02 = try? Self.place("vcpu_vmx.nested.vmcs02.vmcs", types)
     arch = Self.arch(types)
     roots = Self.roots(types)
+    thread = types.place("kvm_vcpu.pid")
+    userspacePID = try? Self.place("kvm.userspace_pid", types)
     slots = Result { () throws(TypeFault) in try SlotTypes(types) }
     state = VCPUStateTypes(types, hasVendor: vcpu != nil)
   }
