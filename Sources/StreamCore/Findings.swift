@@ -214,7 +214,8 @@ extension Inspection {
         known: guest.map.isCounted ? guest.map.knownPages : nil, ept: pages(guest, by: .tables),
         slots: guest.slots.flatMap { _ in pages(guest, by: .slots) },
         pageCache: guest.slots.flatMap { _ in pages(guest, by: .pageCache) }, untouched: guest.map.untouchedPages,
-        zero: nil, device: guest.map.devicePages,
+        zero: guest.slots.flatMap { _ in guest.map.isCounted ? guest.map.zeroPages : nil },
+        device: guest.map.devicePages,
         absent: Dictionary(uniqueKeysWithValues: guest.map.absent.map { ($0.key.rawValue, $0.value) })),
       badPages: .init(count: 0, runs: []), checked: nil, osrelease: guest.identity?.vmcoreinfo.osrelease, output: nil,
       evidence: guest.evidence + identityLines(guest))

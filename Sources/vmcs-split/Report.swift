@@ -242,9 +242,11 @@ extension Manifest.Guest {
   fileprivate var absentCount: UInt64 { pages.absent.values.reduce(0, +) }
   /// Share of the mapped pages whose bytes the dump holds.
   fileprivate var storedShare: String {
-    guard let known = pages.known, known > 0 else { return "-" }
-    let stored = known - min(known, absentCount)
-    let tenths = stored * 1000 / known
+    // The host kernel's zero pages are everybody's.
+    let zero = pages.zero ?? 0
+    guard let known = pages.known, known > zero else { return "-" }
+    let own = known - zero
+    let tenths = (own - min(own, absentCount)) * 1000 / own
     return "\(tenths / 10).\(tenths % 10) %"
   }
 }

@@ -191,7 +191,7 @@ public struct Manifest: Encodable, Sendable {
     public var pageCache: UInt64?
     /// Pages of the slots that the guest does not have, as nobody ever touched them.
     public var untouched: UInt64?
-    /// Pages that hold nothing but zeros; known only once pages were read.
+    /// Pages that hold nothing but zeros; before pages are read, those on the host kernel's zero pages.
     public var zero: UInt64?
     public var device: UInt64
     /// Reason (`filtered`, `not_stored`, `lost`, `swapped`) to count.

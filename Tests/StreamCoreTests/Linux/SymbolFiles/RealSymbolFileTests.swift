@@ -82,7 +82,12 @@ struct RealSymbolFileTests {
       let files = try real.files.open()
       let word = try HostWord(info, torn, .init(files: files))
       #expect(word.why == nil && word.head == whole.head)
-      #expect(word.listed?.types == whole.listed?.types)
+      // The file made here lacks KVM's list of MSRs, and where a type stands among all is a matter of the file.
+      #expect(word.listed?.types.list == whole.listed?.types.list)
+      #expect(word.listed?.types.table == whole.listed?.types.table)
+      #expect(word.listed?.types.vcpu == whole.listed?.types.vcpu)
+      #expect(word.listed?.types.arch == whole.listed?.types.arch)
+      #expect(word.listed?.types.slots == whole.listed?.types.slots)
       #expect(word.listed?.claims.mapValues(\.kvm) == whole.listed?.claims.mapValues(\.kvm))
       #expect(word.listed?.vms.map(\.kvm) == whole.listed?.vms.map(\.kvm))
       let entry = files.log[real.files.paths[0]]
