@@ -22,19 +22,20 @@ struct MapJoin<E: Error> {
         at = next.gpaFrame
         continue
       }
-      let stop = min(end, next.end)
       tables.removeFirst()
       if next.gpaFrame < at, let before = next.clipped(to: 0..<at) {
         // The page tables have nothing there.
         counts.unbacked.note(before.gpaFrame, before.count)
         try emit(before, body)
       }
+      guard next.end > at else { continue }
+      let stop = min(end, next.end)
       if let common = next.clipped(to: at..<stop) {
         compare(common, run, at - guestFrame, &counts)
         try emit(common, body)
       }
       if let rest = next.clipped(to: stop..<UInt64.max) { tables.insert(rest, at: tables.startIndex) }
-      at = max(at, stop)
+      at = stop
     }
   }
 
