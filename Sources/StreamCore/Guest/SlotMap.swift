@@ -8,24 +8,17 @@ struct SlotMap: SecondLevelMap {
   let reserved: [MemorySlot]
   /// These are all slots; else what the tables map outside them is memory of the guest as well.
   let isWhole: Bool
-  private let pages: ProcessPages
-  private let tables: [any SecondLevelTables]
+  private var pages: ProcessPages
+  private var tables: [any SecondLevelTables]
 
   /// Parts begin and end where last-level tables do: 32 MiB.
   private static let partFrames: UInt64 = 1 << 13
 
   init(_ memory: VMMemory, tables: [any SecondLevelTables]) {
-    self.init(
-      slots: memory.slots, reserved: memory.reserved, isWhole: memory.isWhole, pages: memory.pages, tables: tables)
-  }
-
-  private init(
-    slots: [MemorySlot], reserved: [MemorySlot], isWhole: Bool, pages: ProcessPages, tables: [any SecondLevelTables]
-  ) {
-    self.slots = slots
-    self.reserved = reserved
-    self.isWhole = isWhole
-    self.pages = pages
+    slots = memory.slots
+    reserved = memory.reserved
+    isWhole = memory.isWhole
+    pages = memory.pages
     self.tables = tables
   }
 
@@ -39,9 +32,10 @@ struct SlotMap: SecondLevelMap {
   var unreadTables: UInt64 { 2 * tables.reduce(0) { $0 &+ $1.unreadTables } }
 
   func reading(from memory: any PhysicalMemory) -> any SecondLevelMap {
-    SlotMap(
-      slots: slots, reserved: reserved, isWhole: isWhole, pages: pages.reading(from: memory),
-      tables: tables.map { $0.tables(in: memory) })
+    var copy = self
+    copy.pages = pages.reading(from: memory)
+    copy.tables = tables.map { $0.tables(in: memory) }
+    return copy
   }
 
   func hostFrame(_ guestFrame: UInt64) -> UInt64? {

@@ -40,13 +40,11 @@ private struct MappingTypes {
   let flags: UInt64
 
   /// Bytes of a structure at most.
-  private static let reach = 1 << 16
+  private static let reach: UInt64 = 1 << 16
 
   init(_ types: KernelTypes) throws(TypeFault) {
     let place = { (path: String) throws(TypeFault) -> UInt64 in
-      let offset = try types.member(path).offset
-      guard (0..<Self.reach).contains(offset) else { throw .tooLarge(path: path, bytes: offset) }
-      return UInt64(offset)
+      try types.offset(path, below: Self.reach)
     }
     if let root = try? place("mm_struct.mm_mt.ma_root") {
       tree = .maple(root)

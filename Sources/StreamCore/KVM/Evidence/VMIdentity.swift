@@ -36,8 +36,11 @@ extension VMIdentity {
         unknown["thread"] = unknown["thread"] ?? "of the vCPU at \(vcpu.address): \(error)"
       }
     }
+    let mm = types.slots.mapError(VMMemoryFault.types).flatMap { slots in
+      Result { () throws(VMMemoryFault) in (try VMMemory.mm(of: vm.kvm, slots, kernel.kernel), slots) }
+    }
     let search = VMMSearch(
-      mm: try? VMMemory.mm(of: vm.kvm, types.slots.get(), kernel.kernel), threads: pids,
+      mm: try? mm.get().0, threads: pids,
       pid: types.userspacePID.flatMap { try? kernel.kernel.integer(vm.kvm &+ $0, size: 4) })
     let process = search.process(kernel, places, &budget)
     switch process {
@@ -53,15 +56,17 @@ extension VMIdentity {
       for key in ["comm", "uid", "started", "cgroup"] { unknown[key] = "\(fault)" }
       if pid == nil { unknown["pid"] = "\(fault)" }
     }
-    setName(by: arguments(vm.kvm, types, kernel, places), try? process.get(), kernel, places, &budget)
+    setName(by: arguments(of: vm, mm, kernel, places), try? process.get(), kernel, places, &budget)
   }
 
   private func arguments(
-    _ kvm: VirtualAddress, _ types: KVMTypes, _ kernel: DescribedKernel, _ places: ProcessPlaces
+    of vm: ListedVM, _ mm: Result<(VirtualAddress, SlotTypes), VMMemoryFault>, _ kernel: DescribedKernel,
+    _ places: ProcessPlaces
   ) -> Result<ProcessCommandLine, ProcessFault> {
-    let memory = types.slots.mapError(VMMemoryFault.types).flatMap { slots in
+    let memory = mm.flatMap { mm, slots in
       Result { () throws(VMMemoryFault) in
-        let mm = try VMMemory.mm(of: kvm, slots, kernel.kernel)
+        // The page tables were proven with the slots; where these are lost, they may be there alone.
+        if let pages = try? vm.memory.get().pages { return (mm, pages) }
         return (mm, try VMMemory.pages(of: mm, slots, kernel.kernel, ProcessKnowledge(kernel)))
       }
     }

@@ -77,11 +77,7 @@ struct KVMTypes: Sendable, Equatable {
 
   /// Bytes from the start of a type to a member of it.
   static func place(_ path: String, _ types: KernelTypes) throws(TypeFault) -> UInt64 {
-    let member = try types.member(path)
-    guard let place = UInt64(exactly: member.offset), place < reach else {
-      throw .tooLarge(path: path, bytes: member.offset)
-    }
-    return place
+    try types.offset(path, below: reach)
   }
 
   private static func shape(_ types: KernelTypes) -> VCPUShape? {

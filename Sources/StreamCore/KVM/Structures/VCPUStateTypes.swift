@@ -103,7 +103,7 @@ struct LAPICTypes: Sendable, Equatable {
   /// From its start to `regs` and to `vcpu`.
   func places() -> (registers: UInt64, vcpu: UInt64)? {
     let places = ["kvm_lapic.regs", "kvm_lapic.vcpu"].compactMap { path in
-      (try? types.member(path)).flatMap { UInt64(exactly: $0.offset) }.flatMap { $0 < Self.reach ? $0 : nil }
+      try? types.offset(path, below: Self.reach)
     }
     return places.count == 2 ? (places[0], places[1]) : nil
   }

@@ -33,6 +33,16 @@ final class KernelTypes: Sendable {
     return try ask { tables throws(TypeFault) in try tables.resolve(parsed) }.member
   }
 
+  /// Bytes from the start of a type to a member of it.
+  /// - Parameter reach: what a damaged type says must stay below.
+  func offset(_ path: String, below reach: UInt64) throws(TypeFault) -> UInt64 {
+    let member = try member(path)
+    guard let offset = UInt64(exactly: member.offset), offset < reach else {
+      throw .tooLarge(path: path, bytes: member.offset)
+    }
+    return offset
+  }
+
   /// A path to read many objects by. `->` follows a pointer: `kvm.mm->pgd`.
   func path(_ text: String) throws(TypeFault) -> ResolvedPath {
     let parsed = try TypePath(text)
