@@ -108,6 +108,12 @@ extension Failure {
     }
   }
 
+  static func allEncrypted(_ names: [String]) -> Failure {
+    .unsupportedHost(
+      what: "the memory of \(names.joined(separator: ", ")) is encrypted (AMD SEV) with a key that no dump holds",
+      remedy: "'list' shows what is known of such guests")
+  }
+
   private init(_ reason: HostWithoutGuests) {
     switch reason {
     case .kernelUnreadable(let why):
@@ -125,10 +131,10 @@ extension Failure {
         what: "the guests of this host run without EPT: \(regions) VMCS regions (layout \(layout)) use shadow paging",
         remedy: "only guests with EPT can be split so far")
     case .noLayout(let ids, let detail): self = .noLayout(revisionIDs: ids, detail: detail)
-    case .svm(let vmcbs):
+    case .svm(let vmcbs, let why):
       self = .unsupportedHost(
-        what: "this is an AMD host: \(vmcbs) VMCB pages of SVM guests",
-        remedy: "only guests of Intel hosts (VMX) can be split so far")
+        what: "this is an AMD host: \(vmcbs) VMCB pages of SVM guests, and its kernel does not tell its VMs: \(why)",
+        remedy: "give the types of the host's kernel with --symbols")
     case .noSign: self = .noGuest
     }
   }

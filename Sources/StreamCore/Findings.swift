@@ -4,6 +4,8 @@ struct Findings: Sendable {
   private(set) var defunct: [Manifest.Defunct] = []
   private(set) var nearMisses: [String] = []
   private(set) var counters: [String: UInt64] = [:]
+  /// Whose processors the host has.
+  private(set) var vendor = Vendor.intel
 
   /// VMs that the host kernel lists and that no region in the dump belongs to; told after the guests.
   private var unseen: [VirtualAddress] = []
@@ -64,18 +66,19 @@ struct Findings: Sendable {
           + "and its -d 8 to -d 31 leave kernel memory out; dump with -d 1 or -d 17, or with a newer makedumpfile")
     }
     guard let listed = word.listed else { return }
+    vendor = listed.types.vendor == .amd ? .amd : .intel
     if let damage = listed.damage { warn(.vm_list, "the host kernel's list of VMs is damaged: \(damage)") }
     for vm in listed.vms {
       switch vm.memory {
       case .failure(let fault):
         warn(
           .lost_slots,
-          "the host kernel's VM at \(vm.kvm): its memory is what EPT maps, which may not be all of it: \(fault)")
+          "the host kernel's VM at \(vm.kvm): its memory is what \(vendor.tables) maps, which may not be all of it: \(fault)")
       case .success(let memory):
         if let gap = memory.gap {
           warn(
             .lost_slots,
-            "the host kernel's VM at \(vm.kvm): outside of \(memory.slots.count) memory slots its memory is what EPT "
+            "the host kernel's VM at \(vm.kvm): outside of \(memory.slots.count) memory slots its memory is what \(vendor.tables) "
               + "maps, which may not be all of it: \(gap)")
         }
       }
@@ -114,16 +117,16 @@ struct Findings: Sendable {
         "the guests' pages are not counted: they stand in some \(tables) page tables; --scan counts them")
     }
     for (region, reason) in claims.dropped {
-      warn(.forged, "the guest of VMCS \(region) is not written: \(reason)")
+      warn(.forged, "the guest of \(vendor.region) \(region) is not written: \(reason)")
     }
     for (region, limit) in mapping.tooLarge {
       warn(
         .map_too_large,
-        "the guest of VMCS \(region) is not written: the map of its pages needs more than the \(limit >> 10) KiB that "
+        "the guest of \(vendor.region) \(region) is not written: the map of its pages needs more than the \(limit >> 10) KiB that "
           + "--memory leaves for it")
     }
     for kvm in unseen {
-      warn(.unseen_vm, "the host kernel lists a VM at \(kvm), and the dump holds no VMCS of it")
+      warn(.unseen_vm, "the host kernel lists a VM at \(kvm), and the dump holds no \(vendor.region) of it")
     }
     for guest in guests {
       counters["map_workers"] = max(counters["map_workers", default: 0], UInt64(guest.map.workers))
@@ -144,13 +147,17 @@ struct Findings: Sendable {
     if counts.isIncomplete {
       warn(
         .map_incomplete,
-        "\(guest.name): its EPT is incomplete: \(counts.absentTables) tables absent, \(counts.badTables) damaged, "
+        "\(guest.name): its \(vendor.tables) is incomplete: \(counts.absentTables) tables absent, \(counts.badTables) damaged, "
           + "\(counts.misconfigured) entries misconfigured, \(counts.loops + counts.shared) refused")
     }
-    note(counts.outside, of: guest, "that its EPT maps lie outside its memory slots and are left out")
-    note(counts.unbacked, of: guest, "that its EPT maps are not in the page tables of its VMM")
-    note(counts.differing, of: guest, "are other frames in its EPT than in the page tables of its VMM: EPT's are taken")
-    if guest.identity == nil, guest.map.heldPages > 0 || !guest.map.isCounted {
+    note(counts.outside, of: guest, "that its \(vendor.tables) maps lie outside its memory slots and are left out")
+    note(counts.unbacked, of: guest, "that its \(vendor.tables) maps are not in the page tables of its VMM")
+    note(counts.differing, of: guest, "are other frames in its \(vendor.tables) than in the page tables of its VMM: those of \(vendor.tables) are taken")
+    if guest.isEncrypted {
+      warn(
+        .encrypted,
+        "\(guest.name): its memory is encrypted (AMD SEV) with a key that no dump holds: it is listed and not written")
+    } else if guest.identity == nil, guest.map.heldPages > 0 || !guest.map.isCounted {
       warn(
         .no_identity,
         "\(guest.name): no Linux kernel's VMCOREINFO agrees with its vCPUs: crash opens its dump by the CPU notes if Linux "
@@ -166,7 +173,7 @@ struct Findings: Sendable {
       let name = "\(guest.name): vCPU \(index)"
       let unknown = vcpu.registers.unknown.filter(VCPU.expected.contains)
       if vcpu.region == nil || vcpu.unread != nil && vcpu.unread != .unknownLayout {
-        let what = vcpu.unread.map { "\($0)" } ?? "its VMCS is not in the dump"
+        let what = vcpu.unread.map { "\($0)" } ?? "its \(vendor.region) is not in the dump"
         let rest = unknown.count == VCPU.expected.count ? "all registers unknown" : "not all registers are known"
         warn(.no_vmcs, "\(name): \(what): \(rest), written as 0")
       }
@@ -195,8 +202,13 @@ extension Inspection {
         files: [.init(name: Self.name(of: dump.input.path), size: dump.input.file.size)], format: summary.format,
         headerVersion: summary.headerVersion, codecs: [(summary.codec ?? .raw).name], dumpLevel: summary.dumpLevel,
         kernelRelease: dump.vmcoreinfo?.osrelease, frames: summary.frames, storedPages: summary.storedPages))
+    manifest.vendor = findings.vendor.rawValue
     manifest.layout = layout.map {
       .init(id: $0.layout.id, source: $0.source, revisionId: .init($0.revisionID), evidence: $0.evidence)
+    }
+    if findings.vendor == .amd {
+      manifest.layout = .init(
+        id: "amd-vmcb", source: "architecture", evidence: ["VMCBs are laid out alike on all processors of AMD"])
     }
     manifest.unknownLayout = unknownLayout.map {
       .init(revisionIds: $0.revisionIDs.map { .init($0) }, regions: $0.regions, tried: $0.tried)
@@ -314,7 +326,7 @@ extension Split {
         "\(guest.name): vCPU 0's CR3 does not map its kernel: drgn 0.3 needs --format elf to read virtual addresses"
       manifest.warnings.append(.init(code: .first_cr3, text: text))
     }
-    for guest in wanted where guest.map.heldPages == 0 {
+    for guest in wanted where guest.map.heldPages == 0 && !guest.isEncrypted {
       let text = "\(guest.name): none of its \(guest.map.knownPages) pages is in the host dump: not written"
       manifest.warnings.append(.init(code: .not_written, text: text))
     }

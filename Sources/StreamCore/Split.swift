@@ -42,12 +42,14 @@ public struct Split: Sendable {
     return inspection.guests.filter { ids.contains($0.id) }
   }
 
-  /// Those of the guests of which the dump holds at least a page, the kernel's zero pages apart.
+  /// Those of the guests of which the dump holds at least a page in clear text, the kernel's zero pages apart.
   func stored(of wanted: [Guest]) throws(Failure) -> [Guest] {
-    let stored = wanted.filter { $0.map.heldPages > 0 }
+    let clear = wanted.filter { !$0.isEncrypted }
+    guard !clear.isEmpty else { throw .allEncrypted(wanted.map(\.name)) }
+    let stored = clear.filter { $0.map.heldPages > 0 }
     guard !stored.isEmpty else {
       throw .nothingStored(
-        pages: wanted.reduce(0) { $0 + $1.map.knownPages }, dumpLevel: inspection.dump.summary.dumpLevel)
+        pages: clear.reduce(0) { $0 + $1.map.knownPages }, dumpLevel: inspection.dump.summary.dumpLevel)
     }
     return stored
   }

@@ -45,6 +45,8 @@ struct Report {
     Terminal.error("vmcs-split: incomplete: \(parts.joined(separator: "; ")); \(place) says what")
   }
 
+  private var isAMD: Bool { manifest.vendor == "AMD" }
+
   private var inputLine: String {
     let input = manifest.input
     let version = input.headerVersion.map { " \($0)" } ?? ""
@@ -53,7 +55,9 @@ struct Report {
     if let level = input.dumpLevel { parts.append("dump level \(level)") }
     if let release = input.kernelRelease { parts.append("host kernel \(release)") }
     parts.append("\(input.storedPages) pages")
-    if let layout = manifest.layout { parts.append("VMCS layout \(layout.id)") }
+    if let layout = manifest.layout {
+      parts.append(isAMD ? "AMD processors" : "VMCS layout \(layout.id)")
+    }
     if let unknown = manifest.unknownLayout {
       let ids = unknown.revisionIds.map { hex($0.value) }.joined(separator: ", ")
       parts.append("VMCS layout unknown (revision \(ids))")
@@ -79,7 +83,8 @@ struct Report {
     let known = manifest.guests.filter { $0.pages.slots != nil }
     guard !known.isEmpty else { return "" }
     var table = Table(
-      ["GUEST", "PAGES", "BY EPT", "BY SLOTS", "PAGE CACHE", "UNTOUCHED", "ABSENT"], rightAligned: Set(0...6), keys: 1)
+      ["GUEST", "PAGES", isAMD ? "BY NPT" : "BY EPT", "BY SLOTS", "PAGE CACHE", "UNTOUCHED", "ABSENT"],
+      rightAligned: Set(0...6), keys: 1)
     for guest in known {
       table.add([
         "\(guest.id)", count(guest.pages.known), count(guest.pages.ept), count(guest.pages.slots),
@@ -107,8 +112,8 @@ struct Report {
 
   private var vcpuTable: String {
     var table = Table(
-      ["GUEST", "VCPU", "APIC", "VMCS", "RIP", "CR3", "EXIT REASON", "MP STATE", "HOST CPU"], rightAligned: [0, 1, 2],
-      keys: 2)
+      ["GUEST", "VCPU", "APIC", isAMD ? "VMCB" : "VMCS", "RIP", "CR3", "EXIT REASON", "MP STATE", "HOST CPU"],
+      rightAligned: [0, 1, 2], keys: 2)
     for guest in manifest.guests {
       for vcpu in guest.vcpus {
         table.add([

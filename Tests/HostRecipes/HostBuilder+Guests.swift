@@ -113,7 +113,9 @@ extension HostBuilder {
   /// EPT, the VMM's page tables, struct kvm and the vCPUs of one guest.
   package mutating func buildGuest(_ index: Int) throws(RecipeMistake) {
     let image = images[index]
-    var ept = try EPTTables(levels: image.spec.eptLevels, empty: shape.emptyEPT, in: &space)
+    var ept = try EPTTables(
+      levels: shape.isAMD ? kernel.tables.levels : image.spec.eptLevels, empty: shape.emptyEPT, isNPT: shape.isAMD,
+      in: &space)
     let process = try process(of: image.spec)
     let slots = try mapMemory(index, ept: &ept, process: process)
     for device in image.spec.devices + image.spec.strays {
@@ -127,7 +129,7 @@ extension HostBuilder {
       if let from = bend.from {
         entry = ept.entry(from, level: 2, in: space.memory)
       } else {
-        entry = ept.root | EPTBits.table | ept.empty
+        entry = ept.root | ept.link | ept.empty
       }
       try ept.setEntry(entry, gpa: bend.gpa, level: 2, in: &space)
     }
@@ -144,9 +146,10 @@ extension HostBuilder {
     let apicAccess = try space.allocatePage()
     let tscOffset = ~space.random.below(1 << 44)
     for (number, vcpu) in image.spec.vcpus.enumerated() {
-      let machine = VMDescription(
+      var machine = VMDescription(
         program: image.program, kvm: kvm, process: process, eptPointer: ept.pointer, apicAccess: apicAccess,
         tscOffset: tscOffset)
+      machine.nestedControl |= image.spec.encryption
       do {
         guest.vcpus.append(
           try module.makeVCPU(vcpu.description, number: number, of: machine, kernel: &kernel, in: &space))

@@ -23,7 +23,7 @@ package struct HostBuilder: Sendable {
   package init(_ spec: HostSpec) throws(RecipeMistake) {
     self.spec = spec
     guard let known = VMCSLayout.catalogue[spec.layout],
-      let shape = KVMShape.named(spec.shape)
+      let shape = spec.kvmShape
     else { throw RecipeMistake(line: 0, text: "no layout '\(spec.layout)' or shape '\(spec.shape)'") }
     let layout = spec.unknownRevision.map { known.disguised(revision: $0) } ?? known
     var space = RecipeSpace(name: "host", ram: HostBuilder.ram(of: spec), seed: spec.seed)

@@ -15,11 +15,11 @@ import HostModel
 /// Host words: `ram`, `cpus`, `layout`, `kernel` (shape and release), `shape`, `release`, `seed`, `la57`, `pti`,
 /// `directmap`, `unknown-layout REVISION`, `secrets` (every page names its owner), `symbols [content]
 /// [percpu|plain|entry|addresses]` (names in memory and where they are in VMCOREINFO, or by content alone; a form other
-/// than the release's), `types` (BTF), `builtin` (KVM is part of the kernel's image). A host with symbols or types has
+/// than the release's), `types` (BTF), `amd` (processors and KVM's module are AMD's), `builtin` (KVM is part of the kernel's image). A host with symbols or types has
 /// processes, too.
 /// Host lines: `hole RANGE`, `drop RANGE` (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE COUNT`, `no
 /// vmcoreinfo`, `no legacy-hole`, `forge GUEST VCPU …` (in page cache).
-/// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`,
+/// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`, `sev|sev-es`,
 /// `zero-share`, `process qemu|firecracker|cloud-hypervisor`, `as NAME` (of the VM, `%41` for a byte), `unnamed` (its
 /// arguments say no name), `of GUEST` (that one's VMM runs it, too). Lines of its process: `argument TEXT`, `socket
 /// PATH`, `file PATH`, `cgroup PATH`, `uid N`, `started NS`. Guest lines: `vcpu`, `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`,
@@ -92,6 +92,7 @@ package struct HostRecipe: Sendable {
       case "kernel":
         spec.shape = try shape(&words)
         spec.release = "\(spec.shape.prefix { $0 != "-" }).0-recipe-amd64"
+      case "amd": spec.isAMD = true
       case "shape": spec.shape = try shape(&words)
       case "release": spec.release = try words.word("release")
       case "seed": spec.seed = try words.number("seed")
@@ -126,6 +127,8 @@ package struct HostRecipe: Sendable {
         guest.eptLevels = Int(clamping: try words.number("levels"))
         guard (4...5).contains(guest.eptLevels) else { throw words.mistake("levels: 4 or 5") }
       case "dead": guest.isDead = true
+      case "sev": guest.encryption = 2
+      case "sev-es": guest.encryption = 6
       case "zero-share": guest.sharesZero = true
       case "process":
         guard let program = VMMProgram(rawValue: try words.word("program")) else { throw words.mistake("no program") }

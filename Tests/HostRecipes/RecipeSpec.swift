@@ -7,6 +7,7 @@ package struct HostSpec: Sendable {
   package var cpus = 1
   package var layout = "bochs-2.7"
   package var shape = "6.1"
+  package var isAMD = false
   package var release = "6.1.0-recipe-amd64"
   package var seed: UInt64 = 1
   package var isLA57 = false
@@ -35,7 +36,7 @@ package struct HostSpec: Sendable {
 
   /// What the host's kernel says of itself, if anything.
   package var selfDescription: KernelSelfDescription? {
-    guard hasSymbols || hasTypes, let shape = KVMShape.named(shape) else { return nil }
+    guard hasSymbols || hasTypes, let shape = kvmShape else { return nil }
     var own = KernelSelfDescription(shape, hasTypes: hasTypes, isKVMBuiltIn: isKVMBuiltIn)
     own.symbols = hasSymbols ? symbolForm ?? own.shape.symbolForm : nil
     own.hasSymbolKeys = hasSymbolKeys
@@ -44,9 +45,15 @@ package struct HostSpec: Sendable {
 
   /// What the files of the host's kernel say, whatever its memory shows.
   package var fullDescription: KernelSelfDescription? {
-    KVMShape.named(shape).map {
+    kvmShape.map {
       KernelSelfDescription($0, symbols: symbolForm, hasTypes: true, isKVMBuiltIn: isKVMBuiltIn)
     }
+  }
+
+  package var kvmShape: KVMShape? {
+    var known = KVMShape.named(shape)
+    known?.isAMD = isAMD
+    return known
   }
 
   static let kernelVersion = "#1 SMP PREEMPT_DYNAMIC Recipe"
@@ -79,6 +86,8 @@ package struct GuestSpec: Sendable {
   package var eptLevels = 4
   /// Killed before the crash: region and `vcpu_vmx` are left over, the rest is gone.
   package var isDead = false
+  /// On an AMD host, bits of the VMCB's nested control: 2 SEV, 6 SEV-ES.
+  package var encryption: UInt64 = 0
   /// Zero pages of the guest map one frame of the host.
   package var sharesZero = false
   /// Its VMM, where the host's kernel describes itself.

@@ -18,6 +18,8 @@ struct Guest: Sendable {
   /// Its memory slots, where the host's kernel tells.
   var slots: [MemorySlot]? { mapped.group.memory?.slots }
   var map: GuestMap { mapped.map }
+  /// By a key of the processor: what the host holds of its memory is no clear text.
+  var isEncrypted: Bool { vcpus.contains(where: \.isEncrypted) }
   /// Its memory through its second-level map.
   var memory: GuestMemory { mapped.mapper.memory }
 

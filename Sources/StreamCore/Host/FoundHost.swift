@@ -1,6 +1,7 @@
 /// What a host's dump says of its guests, whichever way it was found.
 struct FoundHost: Sendable {
-  /// `nil`: none reads its regions, as `unknown` says.
+  let vendor: Vendor
+  /// `nil`: none reads its regions, as `unknown` says, or none is needed.
   var layout: LayoutChoice?
   var unknown: UnknownLayout?
   var vms: [ProvenVM]
@@ -24,10 +25,11 @@ extension JudgedHost {
   ///   - listed: the VMs of the kernel's own list.
   func found(refused: [String], listed: ListedVMs?) -> FoundHost {
     var host = FoundHost(
-      layout: layout, unknown: unknown, vms: vms(listed),
+      vendor: vendor, layout: layout, unknown: unknown, vms: vms(listed),
       unseen: unseen, unreadable: evidence.unreadable.map { ($0, "\($1)") },
       defunct: [],
       nearMisses: search.nearMisses.map { "\($0.address): \($0.layout): \($0.fault)" }, aborted: [], refused: refused)
+    host.nearMisses += faults
     for (address, fault) in rejected {
       if fault.isDeath {
         host.defunct.append((address, "\(fault)"))
@@ -37,7 +39,7 @@ extension JudgedHost {
     }
     for vcpu in host.vms.flatMap(\.vcpus) {
       guard let root = vcpu.staleRoot, let region = vcpu.region else { continue }
-      host.nearMisses.append("\(region): its EPTP \(hex(root)) is not what KVM has in use: its tables are not read")
+      host.nearMisses.append("\(region): its \(vendor.root) \(hex(root)) is not what KVM has in use: its tables are not read")
     }
     for region in facts {
       guard case .success(let proof) = evidence.evidence(for: region.address), case .nested(let vcpu) = proof.role
@@ -45,7 +47,7 @@ extension JudgedHost {
         continue
       }
       host.nearMisses.append(
-        "\(region.address): vmcs02 of vcpu_vmx \(vcpu): a guest's own guest as the processor runs it")
+        "\(region.address): \(vendor.nested) of \(vendor.vcpu) \(vcpu): a guest's own guest as the processor runs it")
     }
     for region in regions {
       if region.abortIndicator != 0 { host.aborted.append((region.address, region.abortIndicator)) }

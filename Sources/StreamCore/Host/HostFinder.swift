@@ -16,6 +16,9 @@ struct HostFinder {
   /// The host by the first source that leads to a proven region, and why those before it did not. Without any, what its
   /// kernel alone tells.
   func judge(_ sources: [LayoutSource]) throws -> (host: JudgedHost, refused: [String]) {
+    if let host = NamedHost(word, memory: memory)?.amd() {
+      return (host, sources.filter { !$0.isCatalogue }.map { "\($0.title) refused: this host's processors are AMD's" })
+    }
     var trials: [LayoutTrial] = []
     for source in sources {
       let trial = try self.trial(source)
@@ -106,6 +109,6 @@ struct HostFinder {
       let detail = [signs.detail] + trials.compactMap(\.refusal) + silence
       return .noLayout(revisionIDs: signs.revisionIDs, detail: detail.joined(separator: "; "))
     }
-    return signs.vmcbs > 0 ? .svm(vmcbs: signs.vmcbs) : .noSign
+    return signs.vmcbs > 0 ? .svm(vmcbs: signs.vmcbs, why: word.why ?? "its list of VMs is empty") : .noSign
   }
 }

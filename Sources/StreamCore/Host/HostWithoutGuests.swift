@@ -8,8 +8,8 @@ enum HostWithoutGuests: Error, Equatable, Sendable {
   case withoutEPT(regions: UInt64, layout: String)
   /// Signs of VMX, and no layout whose content tests they pass.
   case noLayout(revisionIDs: [UInt32], detail: String)
-  /// Guests of SVM, which is not read yet.
-  case svm(vmcbs: UInt64)
+  /// Guests of SVM, whose VMCBs count only where the host's kernel names them; why it does not.
+  case svm(vmcbs: UInt64, why: String)
   /// No sign of a guest, or of dead ones only.
   case noSign
 }

@@ -84,10 +84,15 @@ struct HostWord: Sendable {
     listed.identify(described)
     self.listed = listed
     guard types.vcpu == nil else { return }
-    why = "the kernel's types lack vcpu_vmx"
+    why = "the kernel's types lack vcpu_vmx and vcpu_svm"
     let faults = (try? described.types.faults()) ?? [:]
-    if let fault = KVMTypes.modules.lazy.compactMap({ faults[$0] }).first {
+    let told = KVMTypes.modules.compactMap { faults[$0] }
+    // One vendor's module is never there.
+    if let fault = told.first(where: { !$0.isMissingModule }) {
       why = "\(fault)"
+      isBroken = true
+    } else if told.count >= KVMTypes.vendorModules.count {
+      why = "no types of a module \(KVMTypes.vendorModules.joined(separator: " or "))"
       isBroken = true
     }
   }

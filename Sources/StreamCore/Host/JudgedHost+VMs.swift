@@ -27,6 +27,8 @@ extension JudgedHost {
         var vcpu: VCPU
         if let region = address.flatMap({ regionAt[$0] }) {
           vcpu = self.vcpu(region, index: pointer.index, loadsEFER)
+        } else if let proof, let vmcb = vmcbs[proof.region] {
+          vcpu = self.vcpu(vmcb, proof, cache)
         } else if let proof {
           vcpu = self.vcpu(proof, cache)
         } else {
@@ -103,8 +105,8 @@ extension JudgedHost {
   }
 
   private func unread(_ region: HPA) -> VCPU.Unread {
-    if kernel.memory.page(region.frame).page == nil { return .absent }
-    return layout == nil ? .unknownLayout : .refused(region)
+    if kernel.memory.page(region.frame).page == nil { return .absent(vendor) }
+    return layout == nil && vendor == .intel ? .unknownLayout : .refused(region, vendor)
   }
 
   private func lines(_ proofs: [VCPUEvidence], _ kvm: KVMObject) -> [String] {
@@ -114,10 +116,11 @@ extension JudgedHost {
       "struct kvm at \(kvm.address) names \(kvm.vcpus.count) vCPUs, stands in vm_list",
     ]
     for proof in proofs {
-      let checks = proof.checks.map(\.rawValue).sorted().joined(separator: ", ")
+      // The checks are those of a `loaded_vmcs`.
+      let checks = vendor == .intel ? proof.checks.map(\.rawValue).sorted().joined(separator: ", ") : ""
       lines.append(
-        "VMCS \(proof.region): loaded_vmcs at \(proof.loadedVMCS) of vcpu_vmx \(proof.vcpu), vCPU \(proof.index) of it "
-          + "(\(checks))")
+        "\(vendor.region) \(proof.region): \(vendor.holder) at \(proof.loadedVMCS) of \(vendor.vcpu) \(proof.vcpu), "
+          + "vCPU \(proof.index) of it" + (checks.isEmpty ? "" : " (\(checks))"))
     }
     return lines
   }

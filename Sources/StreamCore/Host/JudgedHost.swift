@@ -1,5 +1,5 @@
 /// A host's regions that have evidence, read through one layout; or through none, where the kernel names them and no
-/// layout is known.
+/// layout is known. Of an AMD host they are VMCBs.
 struct JudgedHost: Sendable {
   var layout: LayoutChoice?
   /// Where there is none.
@@ -9,10 +9,14 @@ struct JudgedHost: Sendable {
   var evidence: HostEvidence
   /// Regions with host evidence that the layout reads, in order of address.
   var regions: [VMCSRegion] = []
+  /// The same of an AMD host, whose VMCBs need no layout.
+  var vmcbs: [HPA: VMCB] = [:]
   /// Of these and of all others that are known.
   var facts: [RegionFacts]
   var states: KVMVCPUStates
   /// Content-accepted regions without evidence, and why; the first of each fault come with their address.
   var rejected: [(address: HPA, fault: EvidenceFault)] = []
   var rejectedCount: UInt64 = 0
+  /// Named VMCBs whose content is none, one line each.
+  var faults: [String] = []
 }

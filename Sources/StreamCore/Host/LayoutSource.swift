@@ -26,6 +26,9 @@ enum LayoutSource: Sendable {
     }
   }
 
+  /// Nobody gave it.
+  var isCatalogue: Bool { if case .catalogue = self { true } else { false } }
+
   /// Ids by which a page can be a region of one of its layouts, each with the bits of bytes 8 to 15 that are 0 then.
   var heads: [UInt32: UInt64] {
     switch self {

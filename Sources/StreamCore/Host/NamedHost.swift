@@ -28,6 +28,23 @@ struct NamedHost: Sendable {
       states: KVMVCPUStates(evidence: evidence, regions: facts))
   }
 
+  /// The host of an AMD processor, whose VMCBs are the same on all: read, and judged by their content. `nil`: it is none.
+  func amd() -> JudgedHost? {
+    guard listed.types.vendor == .amd else { return nil }
+    var host = unread(RegionSearch(results: []))
+    for region in facts where listed.claims[region.address]?.isNested == false {
+      guard let page = memory.page(region.address.frame).page else { continue }
+      let vmcb = VMCB(address: region.address, page: page)
+      do throws(VMCBFault) {
+        try vmcb.check()
+        host.vmcbs[region.address] = vmcb
+      } catch {
+        host.faults.append("\(region.address): the kernel names it as a VMCB: \(error)")
+      }
+    }
+    return host
+  }
+
   /// What the regions' pages say of their processor without a layout.
   /// - Parameter tried: what came of the layouts that were tried, one line each.
   func unknownLayout(tried: [String]) -> UnknownLayout {

@@ -25,20 +25,29 @@ struct VCPU: Sendable {
   /// Why the processor's own structure of a vCPU tells nothing.
   enum Unread: Sendable, Equatable {
     /// The dump lacks the page.
-    case absent
+    case absent(Vendor)
     /// The page that the host kernel names is none, by its content.
-    case refused(HPA)
+    case refused(HPA, Vendor)
     /// How it is laid out on this processor is not known.
     case unknownLayout
+    /// SEV-ES or SNP: the processor keeps its registers encrypted.
+    case encrypted
+    /// It tells of the guest's own guest, which runs by it.
+    case ofNestedGuest
   }
+
+  /// The memory of its guest is encrypted: SEV.
+  var isEncrypted = false
 }
 
 extension VCPU.Unread: CustomStringConvertible {
   var description: String {
     switch self {
-    case .absent: "its VMCS is not in the dump"
-    case .refused(let page): "the page that is named as its VMCS, \(page), is none"
+    case .absent(let vendor): "its \(vendor.region) is not in the dump"
+    case .refused(let page, let vendor): "the page that is named as its \(vendor.region), \(page), is none"
     case .unknownLayout: "no layout is known for its VMCS"
+    case .ofNestedGuest: "its VMCB is in use for the guest's own guest"
+    case .encrypted: "the processor keeps its registers encrypted (SEV-ES)"
     }
   }
 }

@@ -78,14 +78,10 @@ struct VMXSigns: Sendable {
     return pointer.tables(inRoot: page).map { $0 > 0 } ?? false
   }
 
-  /// The VMCB of an SVM guest with nested paging, by its control and save areas. Source: Documentation/amd.md §2;
-  /// offsets arch/x86/include/asm/svm.h.
+  /// The VMCB of an SVM guest with nested paging; where it lies says nothing.
   private static func isVMCB(_ page: Page) -> Bool {
-    let efer = page.u64(0x4d0)
-    let cr0 = page.u64(0x558)
-    let rflags = page.u64(0x570)
-    return efer >> 12 & 1 == 1 && efer < 0x10000 && cr0 >> 4 & 1 == 1 && cr0 >> 32 == 0 && rflags >> 1 & 1 == 1
-      && rflags >> 22 == 0 && page.u32(0x10) & 1 == 1 && page.u32(0x58) != 0 && page.u64(0x90) & 1 == 1
-      && page.u64(0xb0) & 0xfff == 0 && page.u64(0xb0) != 0
+    let vmcb = VMCB(address: HPA(rawValue: 0), page: page)
+    do throws(VMCBFault) { try vmcb.check() } catch { return false }
+    return !vmcb.hasNeverRun
   }
 }

@@ -26,7 +26,7 @@ enum DirectMap {
         let start = base | UInt64(index) << (12 + 9 * UInt64(level - 1))
         if level == 3 {
           probe(start, page.entry(index))
-        } else if let next = tables.memory.page((page.entry(index) & LinuxKernel.frameMask) >> 12).page, !next.isZero {
+        } else if let next = tables.memory.page((page.entry(index) & tables.frameMask) >> 12).page, !next.isZero {
           // The kernel sets up empty tables for all of its vmalloc area.
           table(next, level: level - 1, base: start, indexes: 0..<512)
         }
@@ -43,9 +43,9 @@ enum DirectMap {
 
     private func leads(_ entry: UInt64, from address: UInt64) -> Bool {
       if let size = X86PageTables.leafSize(entry, 3) {
-        return (entry & X86PageTables.addressMask & ~(size - 1)) | (address & (size - 1)) == known
+        return (entry & tables.frameMask & ~(size - 1)) | (address & (size - 1)) == known
       }
-      let table = entry & X86PageTables.addressMask
+      let table = entry & tables.frameMask
       guard case .mapped(let physical, _, _) = tables.lookup(VirtualAddress(rawValue: address), in: table, level: 2)
       else { return false }
       return physical == known

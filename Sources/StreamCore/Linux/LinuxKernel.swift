@@ -14,8 +14,10 @@ struct LinuxKernel: Sendable {
   let tables: X86PageTables
   private let rootPage: Page
 
-  /// Physical bits of a page-table entry: 51:12. Source: SDM vol. 3, 4.5.
-  static let frameMask = X86PageTables.addressMask
+  /// Bits of a page-table entry, or of CR3, that say where it leads: 51:12, less the host's encryption bit.
+  var frameMask: UInt64 { tables.frameMask }
+  /// The bit by which AMD's processors encrypt a page of the host's own memory, `sme_me_mask`; 0 without one.
+  let encryptionBit: UInt64
 
   /// The kernel that a VMCOREINFO describes.
   init(vmcoreinfo: VMCoreInfo, memory: any PhysicalMemory) throws(LinuxKernelFault) {
@@ -24,15 +26,19 @@ struct LinuxKernel: Sendable {
     }
     guard let physical = vmcoreinfo.imagePhysical(symbol) else { throw .missing(key: "NUMBER(phys_base)") }
     try self.init(
-      memory: memory, root: HPA(rawValue: physical), levels: vmcoreinfo.pagingLevels, anchored: true)
+      memory: memory, root: HPA(rawValue: physical), levels: vmcoreinfo.pagingLevels, anchored: true,
+      encryptionBit: vmcoreinfo.encryptionBit)
   }
 
   /// A kernel by the physical address of its top-level table; the direct map is found through it.
-  init(memory: any PhysicalMemory, root: HPA, levels: Int, anchored: Bool) throws(LinuxKernelFault) {
-    let table = HPA(rawValue: root.rawValue & Self.frameMask)
+  init(
+    memory: any PhysicalMemory, root: HPA, levels: Int, anchored: Bool, encryptionBit: UInt64 = 0
+  ) throws(LinuxKernelFault) {
+    let table = HPA(rawValue: root.rawValue & X86PageTables.addressMask & ~encryptionBit)
     guard let page = memory.page(table.frame).page else { throw .unreadableTable(table) }
     guard page.entry(511) & 1 == 1 else { throw .noKernelImage(table) }
-    let tables = X86PageTables(memory: memory, root: table.rawValue, levels: levels)
+    let tables = X86PageTables(
+      memory: memory, root: table.rawValue, levels: levels, encryptionBit: encryptionBit)
     guard let base = DirectMap.base(mapping: table.rawValue, tables: tables, root: page, levels: levels) else {
       throw .noDirectMap(of: table)
     }
@@ -40,6 +46,7 @@ struct LinuxKernel: Sendable {
     self.root = table
     self.levels = levels
     self.anchored = anchored
+    self.encryptionBit = encryptionBit
     rootPage = page
     directMapBase = VirtualAddress(rawValue: base)
   }
@@ -58,8 +65,8 @@ struct LinuxKernel: Sendable {
 
   /// The physical address of a virtual one through another table: a process's.
   func translate(_ address: VirtualAddress, through table: HPA) -> HPA? {
-    X86PageTables(memory: memory, root: table.rawValue & Self.frameMask, levels: levels).translate(address)
-      .map(HPA.init(rawValue:))
+    X86PageTables(memory: memory, root: table.rawValue, levels: levels, encryptionBit: encryptionBit)
+      .translate(address).map(HPA.init(rawValue:))
   }
 
   /// Whether the direct map, and nothing else, maps this address: it leads to itself less the base.
@@ -84,12 +91,12 @@ struct LinuxKernel: Sendable {
   /// accessed and dirty bits move, a process may lack entries that others brought in later, and the LDT slot of
   /// page-table isolation is one that the kernel's own table does not have.
   func kernelHalf(ofCR3 value: UInt64) -> KernelHalf {
-    guard let page = memory.page((value & Self.frameMask) >> 12).page else { return .unreadable }
+    guard let page = memory.page((value & frameMask) >> 12).page else { return .unreadable }
     for index in 256..<512 {
       let mine = rootPage.entry(index)
       let other = page.entry(index)
       guard mine & other & 1 == 1 else { continue }
-      if (mine ^ other) & Self.frameMask != 0 { return .differs(entry: index) }
+      if (mine ^ other) & frameMask != 0 { return .differs(entry: index) }
     }
     for index in [511, directMapEntry] where rootPage.entry(index) & page.entry(index) & 1 == 0 {
       return .missing(entry: index)

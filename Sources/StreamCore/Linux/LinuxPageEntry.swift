@@ -14,8 +14,10 @@ enum LinuxPageEntry: Sendable, Equatable {
   /// Entry bits: PROT_NONE, which is the global bit where the present bit is clear; page size.
   private static let protectionNone: UInt64 = 1 << 8
 
-  /// - Parameter level: of the table that holds it: 5 or 4 at the root, 1 for the last.
-  init(_ value: UInt64, level: Int) {
+  /// - Parameters:
+  ///   - level: of the table that holds it: 5 or 4 at the root, 1 for the last.
+  ///   - frameMask: bits that say where it leads.
+  init(_ value: UInt64, level: Int, frameMask: UInt64 = X86PageTables.addressMask) {
     let isLarge = level > 1 && level <= 3 && value & X86PageTables.large != 0
     guard value != 0 else {
       self = .none
@@ -29,9 +31,9 @@ enum LinuxPageEntry: Sendable, Equatable {
     let frames = value & X86PageTables.present != 0 ? value : ~value
     let count: UInt64 = 1 << UInt64(9 * (level - 1))
     if level == 1 || isLarge {
-      self = .leaf(frame: (frames & X86PageTables.addressMask) >> 12 & ~(count - 1), count: count)
+      self = .leaf(frame: (frames & frameMask) >> 12 & ~(count - 1), count: count)
     } else {
-      self = .table(frame: (frames & X86PageTables.addressMask) >> 12)
+      self = .table(frame: (frames & frameMask) >> 12)
     }
   }
 }

@@ -6,6 +6,8 @@ struct ProcessPages: Sendable {
   let root: HPA
   /// 4 or 5.
   let levels: Int
+  /// Bits of an entry that say where it leads.
+  var frameMask = X86PageTables.addressMask
   let swapTypes: SwapTypes
   let mappings: FileMappings
 
@@ -87,7 +89,7 @@ struct ProcessPages: Sendable {
     try page.bytes.withBytes { (bytes) throws(E) in
       for index in first...last {
         let start = base + index * span
-        switch LinuxPageEntry(bytes.load(Int(index) * 8) ?? 0, level: level) {
+        switch LinuxPageEntry(bytes.load(Int(index) * 8) ?? 0, level: level, frameMask: frameMask) {
         case .none: break
         case .table(let frame): try visit(frame, level - 1, base: start, pages, &counts, &runs, body)
         case .leaf(let frame, let count):

@@ -29,4 +29,12 @@ extension VMCoreInfo {
 
   /// 5 when the kernel runs with five page-table levels, else 4.
   var pagingLevels: Int { number("pgtable_l5_enabled") == 1 ? 5 : 4 }
+
+  /// `sme_me_mask`: one bit of 32 to 51, or 0. Source: arch/x86/kernel/vmcore_info_64.c.
+  var encryptionBit: UInt64 {
+    guard let mask = number("sme_mask").map(UInt64.init(bitPattern:)), mask.nonzeroBitCount == 1,
+      mask & X86PageTables.addressMask == mask, mask >> 32 != 0
+    else { return 0 }
+    return mask
+  }
 }

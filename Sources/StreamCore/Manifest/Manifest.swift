@@ -12,6 +12,8 @@ public struct Manifest: Encodable, Sendable {
   public var schema = Manifest.schemaName
   public var tool: Tool
   public var input: Input
+  /// Whose processors the host has: "Intel" or "AMD".
+  public var vendor: String?
   public var layout: LayoutUsed?
   /// In place of `layout`, where no known layout reads the host's regions.
   public var unknownLayout: UnknownLayout?
@@ -63,9 +65,10 @@ public struct Manifest: Encodable, Sendable {
 
   public struct LayoutUsed: Encodable, Sendable {
     public var id: String
-    /// "catalogue", "vmcsinfo" (a note in the dump), "vmcsinfo-file" or "layout-file".
+    /// "catalogue", "vmcsinfo" (a note in the dump), "vmcsinfo-file" or "layout-file"; of AMD's VMCB "architecture".
     public var source: String
-    public var revisionId: HexString
+    /// Of the regions; a VMCB has none.
+    public var revisionId: HexString?
     /// What in the dump speaks for it, one line each.
     public var evidence: [String]
   }

@@ -6,6 +6,8 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   case by_content
   /// The host dump's own headers, notes or tables are damaged.
   case damaged_input
+  /// A guest's memory is encrypted, and not written.
+  case encrypted
   /// drgn will not read a kdump's virtual addresses.
   case first_cr3
   /// What proves a guest lies in memory that a guest maps.
@@ -60,7 +62,7 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   /// Whether something is missing or damaged, which the exit status tells; the others only tell.
   public var isLoss: Bool {
     switch self {
-    case .bad_pages, .damaged_input, .forged, .incomplete, .lost_kernel_pages, .lost_slots, .lost_vm, .map_incomplete,
+    case .bad_pages, .damaged_input, .encrypted, .forged, .incomplete, .lost_kernel_pages, .lost_slots, .lost_vm, .map_incomplete,
       .map_too_large, .no_vmcs,
       .not_written, .unknown_layout,
       .unknown_registers, .unseen_vm, .vm_list:

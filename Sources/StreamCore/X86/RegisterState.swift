@@ -2,6 +2,8 @@
 enum RegisterSource: String, Sendable, Codable, Equatable {
   /// The field of the VMCS.
   case vmcs
+  /// The field of the VMCB.
+  case vmcb
   /// The host kernel's copy, `kvm_vcpu.arch`.
   case kvm
   /// A stated rule over other values.

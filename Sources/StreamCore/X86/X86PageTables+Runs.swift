@@ -69,9 +69,9 @@ private struct X86RangeWalk {
         try body(.notPresent(VirtualAddress(rawValue: first), entry: entry))
       } else if X86PageTables.leafSize(entry, level) != nil {
         guard entry & flags == flags else { continue }
-        try map(first, last, entry & X86PageTables.addressMask & ~(size - 1), body)
+        try map(first, last, entry & tables.frameMask & ~(size - 1), body)
       } else {
-        try visit(entry & X86PageTables.addressMask, level - 1, base: first, body)
+        try visit(entry & tables.frameMask, level - 1, base: first, body)
       }
     }
   }

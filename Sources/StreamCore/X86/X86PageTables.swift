@@ -1,6 +1,6 @@
 /// x86-64 page tables in some physical memory: the host's own, or a guest's. Source: SDM vol. 3, 5.5.
 struct X86PageTables: Sendable {
-  /// Bits 51:12 of an entry. Encryption bits, where a machine has them, lie in there too.
+  /// Bits 51:12 of an entry. The encryption bit, where a machine has one, lies in there too.
   static let addressMask: UInt64 = 0x000f_ffff_ffff_f000
   /// Entry bits: present, writable, page size. Source: SDM vol. 3, 4.5.
   static let present: UInt64 = 1
@@ -12,13 +12,17 @@ struct X86PageTables: Sendable {
   let root: UInt64
   /// 4, or 5 with CR4.LA57.
   let levels: Int
+  /// Bits of an entry that say where it leads.
+  let frameMask: UInt64
 
   /// - Parameters:
   ///   - root: as CR3 holds it; bits 11:0 and 63:52 are ignored.
   ///   - levels: 4 or 5; anything else is taken for 4.
-  init(memory: any PhysicalMemory, root: UInt64, levels: Int) {
+  ///   - encryptionBit: of entries and of `root`, no part of an address: AMD's C-bit. 0 without one.
+  init(memory: any PhysicalMemory, root: UInt64, levels: Int, encryptionBit: UInt64 = 0) {
     self.memory = memory
-    self.root = root & Self.addressMask
+    frameMask = Self.addressMask & ~encryptionBit
+    self.root = root & frameMask
     self.levels = levels == 5 ? 5 : 4
   }
 
@@ -47,10 +51,10 @@ struct X86PageTables: Sendable {
       let entry = page.entry(Self.index(address.rawValue, level))
       guard entry & Self.present != 0 else { return .notPresent(entry: entry, level: level) }
       if let size = Self.leafSize(entry, level) {
-        let physical = (entry & Self.addressMask & ~(size - 1)) | (address.rawValue & (size - 1))
+        let physical = (entry & frameMask & ~(size - 1)) | (address.rawValue & (size - 1))
         return .mapped(physical: physical, size: size, entry: entry)
       }
-      table = entry & Self.addressMask
+      table = entry & frameMask
     }
     return .notCanonical
   }

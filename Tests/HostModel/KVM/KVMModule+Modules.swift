@@ -53,6 +53,7 @@ extension KVMModule {
       data: listPage.virtual, text: vmexit - KVMModule.exitPlace, hasReturnList: shape.hasReturnList)
     switch module {
     case "kvm": return all.filter { $0.name != "vmx_vmexit" }
+    case "kvm_amd": return [KernelSymbol("t", "svm_vcpu_run", vmexit & ~0xfff + 0x100)]
     case "kvm_intel":
       return all.filter { $0.name == "vmx_vmexit" } + [
         KernelSymbol("d", "current_vmcs", kernel.perCPUSymbol(PerCPU.currentVMCS)),

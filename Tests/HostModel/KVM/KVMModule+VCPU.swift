@@ -7,8 +7,9 @@ extension KVMModule {
     let state = vcpu.activity ?? (vcpuCount == 0 ? .running : .halted)
     let hostCPU = vcpu.hostCPU ?? vcpuCount % kernel.description.cpus
     vcpuCount += 1
-    let cpu = GuestCPU(
+    var cpu = GuestCPU(
       state, index: number, isUser: vcpu.isUser, program: machine.program, random: &space.random)
+    if shape.isAMD { cpu.takeAMDSegments() }
     let apicID = vcpu.apicID ?? UInt32(number)
     let place = try vcpuSlab.allocate(in: &space)
     let vmcs: UInt64
@@ -26,21 +27,33 @@ extension KVMModule {
     }
     let pointers = try pointers(
       of: machine, vcpu: place, state: state, apicID: apicID, isXAPIC: vcpu.isXAPIC, in: &space)
-    let fields = VMCSFieldValues.all(
-      cpu, controls: controls, host: host, pointers: pointers, vpid: UInt64(vcpuCount), tscOffset: machine.tscOffset)
-    space.memory.setWords(layout.region(fields), frame: vmcs >> 12)
+    var fields: [String: UInt64] = [:]
+    if shape.isAMD {
+      let image = VMCBImage(
+        cpu, pointers: pointers, nestedControl: machine.nestedControl, number: UInt64(vcpuCount),
+        tscOffset: machine.tscOffset)
+      space.memory.setWords(image.words, frame: vmcs >> 12)
+    } else {
+      fields = VMCSFieldValues.all(
+        cpu, controls: controls, host: host, pointers: pointers, vpid: UInt64(vcpuCount), tscOffset: machine.tscOffset)
+      space.memory.setWords(layout.region(fields), frame: vmcs >> 12)
+    }
     let writer = VCPUWriter(place: place, shape: shape, kernel: kernel, cpu: cpu)
     try writer.common(kvm: machine.kvm.virtual, hostCPU: hostCPU, number: number, isXAPIC: vcpu.isXAPIC, in: &space)
     let apic = try apicObject(pointers.virtualAPIC, vcpu: place, kernel: kernel, in: &space)
     writer.apic(apic, in: &space.memory)
     writer.registers(in: &space)
-    writer.loadedVMCS(
-      vmcs: vmcs, hostCPU: hostCPU, host: host, controls: controls, pointers: pointers, in: &space.memory)
-    writer.segments(in: &space.memory)
-    loadedLinks[hostCPU, default: []].append(place + shape.vmcs01 + shape.loaded.link)
-    // The second place that names the region.
-    if state == .running {
-      space.memory.store(kernel.virtual(vmcs), at: kernel.perCPU[hostCPU] + PerCPU.currentVMCS)
+    if shape.isAMD {
+      writer.vmcb(vmcs, hostCPU: hostCPU, in: &space.memory)
+    } else {
+      writer.loadedVMCS(
+        vmcs: vmcs, hostCPU: hostCPU, host: host, controls: controls, pointers: pointers, in: &space.memory)
+      writer.segments(in: &space.memory)
+      loadedLinks[hostCPU, default: []].append(place + shape.vmcs01 + shape.loaded.link)
+      // The second place that names the region.
+      if state == .running {
+        space.memory.store(kernel.virtual(vmcs), at: kernel.perCPU[hostCPU] + PerCPU.currentVMCS)
+      }
     }
     return BuiltVCPU(
       vmcs: vmcs, apicID: apicID, vcpuID: number, hostCPU: hostCPU, state: state, vcpuAddress: place, fields: fields,

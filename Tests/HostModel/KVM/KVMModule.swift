@@ -77,7 +77,8 @@ public struct KVMModule: Sendable {
     // vmlaunch, jmp, then vmx_vmexit itself (Documentation/vmcs.md §11).
     let code: [UInt8] = [0x0f, 0x01, 0xc2, 0xe9, 0x60, 0, 0, 0, 0x50, 0x48, 0x8b, 0x44, 0x24, 0x08, 0x8f, 0x00]
     space.memory.write(code, at: text.physical(place - 8))
-    for _ in 0..<kernel.description.cpus {
+    // AMD's host save areas are no headers.
+    for _ in 0..<kernel.description.cpus where !shape.isAMD {
       let page = try space.allocatePage()
       space.memory.store(UInt64(layout.revision), at: page, width: 4)
       vmxonRegions.append(page)

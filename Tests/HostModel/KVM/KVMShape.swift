@@ -32,6 +32,8 @@ public struct KVMShape: Sendable {
   public var vcpu = VCPUForm()
   /// Bytes of `regs_avail`, and of `regs_dirty` behind it: unsigned long since 7.2.
   public var maskSize: UInt64 = 4
+  /// The processors are AMD's: `vcpu_svm` and VMCBs in place of `vcpu_vmx` and VMCS regions.
+  public var isAMD = false
 
   /// `struct loaded_vmcs`: places that moved.
   public struct LoadedForm: Sendable {

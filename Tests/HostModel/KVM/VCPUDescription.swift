@@ -37,6 +37,8 @@ public struct VMDescription: Sendable {
   /// Physical address of the APIC access page.
   public var apicAccess: UInt64
   public var tscOffset: UInt64
+  /// Of an AMD host's VMCBs: 1 nested paging, 2 SEV, 4 SEV-ES.
+  public var nestedControl: UInt64 = 1
 
   public init(
     program: GuestProgram, kvm: BuiltKernel.Mapping, process: PageTables, eptPointer: UInt64, apicAccess: UInt64,

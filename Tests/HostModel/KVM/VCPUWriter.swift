@@ -7,8 +7,9 @@ struct VCPUWriter {
 
   /// regs_avail and regs_dirty by state, as seen on real hosts.
   private var cached: (available: UInt64, dirty: UInt64) {
-    // Nothing clears the bits above the known ones.
-    switch cpu.state {
+    // Nothing clears the bits above the known ones. On AMD all but PDPTEs are there after each exit.
+    if shape.isAMD { return (0xffff_ffff_fffd_ffff, cpu.state == .running ? 0 : 0x10000) }
+    return switch cpu.state {
     case .running: (0xffff_ffff_ff00_ffef, 0)
     case .halted: (0xffff_ffff_fe21_ffef, 0x10000)
     case .stopped, .neverRun: (0xffff_ffff_fe7d_ffff, 0x10000)
@@ -26,15 +27,20 @@ struct VCPUWriter {
       (shape.mpState, cpu.state == .halted ? 3 : cpu.state == .neverRun ? 1 : 0, 4),
       (shape.apicBase, 0xfee0_0800 | (isXAPIC ? 0 : 0x400) | (number == 0 ? 0x100 : 0), 8),
       (shape.xcr0, cpu.truth["xcr0"], 8), (shape.xss, cpu.truth["xss"], 8),
-      (shape.kernelGSBase, cpu.truth["kernel_gs_base"], 8),
       (shape.debugRegisters + 32, cpu.truth["dr6"], 8), (shape.debugRegisters + 40, cpu.truth["dr7"], 8),
-      (shape.pat, cpu.truth["pat"], 8), (shape.exitReason, VMCSFieldValues.exit(cpu.state).reason, 4),
-      (shape.loadedVMCS, kernel.virtual(place + shape.vmcs01), 8),
+      (shape.pat, cpu.truth["pat"], 8),
     ]
     for (offset, value, width) in words { space.memory.store(value, at: place + offset, width: width) }
     for index in 0..<4 as Range<UInt64> {
       space.memory.store(cpu.truth["dr\(index)"], at: place + shape.debugRegisters + index * 8)
     }
+    guard !shape.isAMD else { return }
+    let own: [(UInt64, UInt64, Int)] = [
+      (shape.kernelGSBase, cpu.truth["kernel_gs_base"], 8),
+      (shape.exitReason, VMCSFieldValues.exit(cpu.state).reason, 4),
+      (shape.loadedVMCS, kernel.virtual(place + shape.vmcs01), 8),
+    ]
+    for (offset, value, width) in own { space.memory.store(value, at: place + offset, width: width) }
     // guest_uret_msrs: SYSCALL_MASK, LSTAR, CSTAR, EFER, TSC_AUX, STAR, TSX_CTRL, 24 bytes each, data at 8.
     let names = ["fmask", "lstar", "cstar", "efer", "tsc_aux", "star", "tsx_ctrl"]
     var entries = place + shape.returnMSRs
@@ -61,15 +67,19 @@ struct VCPUWriter {
       space.memory.store(value, at: place + shape.registers + UInt64(index) * 8)
     }
     let stalePlace = kernel.stext + space.random.below(0x10_0000)
-    let values: [(UInt64, UInt64)] = [
-      (shape.registers + 128, isCached(16) ? truth["rip"] : stalePlace),
-      (shape.cr0, isCached(18) ? truth["cr0"] : cpu.cr0Shadow),
-      (shape.cr0Owned, GuestCPU.cr0Owned), (shape.cr2, truth["cr2"]),
+    // TS the guest writes without an exit on AMD, and KVM learns of it when it looks at the exit.
+    let cr0 = shape.isAMD && cpu.state == .running ? truth["cr0"] ^ 8 : isCached(18) ? truth["cr0"] : cpu.cr0Shadow
+    var values: [(UInt64, UInt64)] = [
+      (shape.registers + 128, isCached(16) ? truth["rip"] : stalePlace), (shape.cr0, cr0), (shape.cr2, truth["cr2"]),
       (shape.cr3, isCached(19) || truth["cr3"] == 0 ? truth["cr3"] : truth["cr3"] ^ 6),
-      (shape.cr4, isCached(20) ? truth["cr4"] : cpu.cr4Shadow),
-      (shape.cr4Owned, GuestCPU.cr4Owned), (shape.efer, truth["efer"]),
-      (shape.rflags, isCached(21) ? truth["rflags"] : 0x47),
+      (shape.cr4, isCached(20) ? truth["cr4"] : cpu.cr4Shadow), (shape.efer, truth["efer"]),
     ]
+    if !shape.isAMD {
+      values += [
+        (shape.cr0Owned, GuestCPU.cr0Owned), (shape.cr4Owned, GuestCPU.cr4Owned),
+        (shape.rflags, isCached(21) ? truth["rflags"] : 0x47),
+      ]
+    }
     for (offset, value) in values { space.memory.store(value, at: place + offset) }
     space.memory.store(cached.available, at: place + shape.available, width: Int(shape.maskSize))
     space.memory.store(cached.dirty, at: place + shape.dirty, width: Int(shape.maskSize))

@@ -70,7 +70,7 @@ extension KVMModule {
     let text = (".text", module.vmexit & ~0xfff)
     switch name {
     case "kvm": return [text, (".bss", module.listPage.virtual)]
-    case "kvm_intel": return [text]
+    case "kvm_intel", "kvm_amd": return [text]
     default: return []
     }
   }

@@ -24,7 +24,7 @@ public struct KernelSelfDescription: Sendable {
     self.symbols = symbols
     self.isKVMBuiltIn = isKVMBuiltIn
     let own = KernelSelfDescription.filler + shape.structures + kvm.structures
-    let vmlinux = BTFWriter(isKVMBuiltIn ? own + kvm.intelStructures : own, kvm.enumerations)
+    let vmlinux = BTFWriter(isKVMBuiltIn ? own + kvm.vendorStructures : own, kvm.enumerations)
     types = hasTypes ? vmlinux.bytes : []
     let keepsTypes = hasTypes && shape.hasModuleTypes
     func module(_ name: String, _ structures: [KernelStructure]) -> Module {
@@ -34,7 +34,7 @@ public struct KernelSelfDescription: Sendable {
     // The youngest first, as the list has them.
     modules =
       isKVMBuiltIn
-      ? others : [module("kvm_intel", kvm.intelStructures), module("kvm", kvm.moduleStructures)] + others
+      ? others : [module(kvm.vendorModule, kvm.vendorStructures), module("kvm", kvm.moduleStructures)] + others
   }
 
   /// Structures that nobody needs: so that numbers of types and places of strings are not all small.

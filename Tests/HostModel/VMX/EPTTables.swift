@@ -22,28 +22,47 @@ public enum EPTBits {
   public static func pointer(root: UInt64, levels: Int) -> UInt64 { root | 6 | UInt64(levels - 1) << 3 | 1 << 6 }
 }
 
-/// Writes a guest's EPT into memory.
+/// Writes a guest's EPT, or NPT, into memory.
 public struct EPTTables: Sendable {
   /// Physical address of the top-level table.
   public let root: UInt64
   public let levels: Int
   /// What an empty entry holds: 0, or `EPTBits.suppressVE`. Leaves and tables then carry it as well.
   public let empty: UInt64
+  /// The tables are NPT's.
+  public let isNPT: Bool
 
-  public init<Space: FrameSpace>(levels: Int, empty: UInt64, in space: inout Space) throws(Space.Failure) {
+  public init<Space: FrameSpace>(
+    levels: Int, empty: UInt64, isNPT: Bool = false, in space: inout Space
+  ) throws(Space.Failure) {
     self.levels = levels
     self.empty = empty
+    self.isNPT = isNPT
     root = try EPTTables.newTable(empty: empty, in: &space)
   }
 
-  public var pointer: UInt64 { EPTBits.pointer(root: root, levels: levels) }
+  /// EPTP, or nested CR3.
+  public var pointer: UInt64 { isNPT ? root : EPTBits.pointer(root: root, levels: levels) }
+
+  /// A link to the next table.
+  public var link: UInt64 { isNPT ? 0x867 : EPTBits.table }
+
+  /// NPT's leaves, as found on a real host; a device's is uncached.
+  private func bits(_ leaf: EPTBits.Leaf) -> UInt64 {
+    guard isNPT else { return leaf.rawValue }
+    switch leaf {
+    case .memory: return 0xe67
+    case .readOnly: return 0x865
+    case .device: return 0xe7f
+    }
+  }
 
   /// Maps a page of 4 KiB, 2 MiB or 1 GiB.
   public func map<Space: FrameSpace>(
     _ gpa: UInt64, to hpa: UInt64, size: UInt64 = 4096, leaf: EPTBits.Leaf = .memory, in space: inout Space
   ) throws(Space.Failure) {
     let level = size == 4096 ? 1 : size == 2 << 20 ? 2 : 3
-    let entry = leaf.rawValue | (level > 1 ? EPTBits.large : 0)
+    let entry = bits(leaf) | (level > 1 ? EPTBits.large : 0)
     try setEntry(entry | hpa | empty, gpa: gpa, level: level, in: &space)
   }
 
@@ -51,6 +70,8 @@ public struct EPTTables: Sendable {
   public func mapMMIO<Space: FrameSpace>(
     _ gpa: UInt64, generation: UInt64, in space: inout Space
   ) throws(Space.Failure) {
+    // Present, with the address bits that no processor has.
+    if isNPT { return try setEntry(gpa | 7 | 0xf << 48, gpa: gpa, level: 1, in: &space) }
     let topBits: UInt64 = 0x1f << 39
     let low = gpa | (generation & 0xff) << 3 | 6
     try setEntry(low | topBits | (generation >> 8) << 52, gpa: gpa, level: 1, in: &space)
@@ -66,7 +87,7 @@ public struct EPTTables: Sendable {
       let place = table + (gpa >> (12 + 9 * UInt64(at - 1)) & 0x1ff) * 8
       var next = space.memory.load(place)
       if next & 7 == 0 {
-        next = try EPTTables.newTable(empty: empty, in: &space) | EPTBits.table | empty
+        next = try EPTTables.newTable(empty: empty, in: &space) | link | empty
         space.memory.store(next, at: place)
       }
       table = next & PageTables.addressMask

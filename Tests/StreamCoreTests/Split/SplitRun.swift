@@ -128,7 +128,7 @@ struct SplitRun {
 
   private func tells(_ register: String) -> Bool {
     let isMSR = ["star", "lstar", "cstar", "fmask", "tsc_aux"].contains(register)
-    return manifest.discovery?.way != "content" && (!isMSR || host.shape.hasReturnList)
+    return manifest.discovery?.way != "content" && (!isMSR || host.shape.hasReturnList || host.shape.isAMD)
   }
 
   /// Expects that each page of the slots is counted as what it is.

@@ -40,7 +40,7 @@ import Testing
       let run = try SplitRun(host, SplitRun.Options(input: { _ in input }))
       try expectExact(run, source: "vmcsinfo")
       #expect(run.manifest.layout?.id == "vmcsinfo")
-      #expect(run.manifest.layout?.revisionId.value == UInt64(Self.revision))
+      #expect(run.manifest.layout?.revisionId?.value == UInt64(Self.revision))
       #expect(!run.manifest.warnings.contains { $0.code == .layout_refused || $0.code == .vmcsinfo })
     }
   }

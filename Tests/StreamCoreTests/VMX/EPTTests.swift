@@ -21,7 +21,7 @@ import Testing
 @Suite struct EPTEntryTests {
   @Test(arguments: [
     // Real entries: a table, a 4 KiB and a 2 MiB leaf, a read-only KSM page.
-    (UInt64(0x1234_5907), 2, EPTEntry.Kind.table(frame: 0x12345)),
+    (UInt64(0x1234_5907), 2, SecondLevelEntryKind.table(frame: 0x12345)),
     (0x0600_0000_1234_5b77, 1, .leaf(frame: 0x12345, count: 1)),
     (0x0600_0000_1240_0bf7, 2, .leaf(frame: 0x12400, count: 512)),
     (0x0600_0000_4000_0bf7, 3, .leaf(frame: 0x40000, count: 262_144)),
@@ -47,7 +47,7 @@ import Testing
     // The same without "MMU present", without saved bits, or at a level that has no leaves.
     (0x0150_0000_1234_5170, 1, .empty), (0x0010_0000_1234_5970, 1, .empty), (0x0150_0000_1234_5970, 2, .empty),
   ])
-  func entriesMeanWhatKVMMeans(_ value: UInt64, _ level: Int, _ kind: EPTEntry.Kind) {
+  func entriesMeanWhatKVMMeans(_ value: UInt64, _ level: Int, _ kind: SecondLevelEntryKind) {
     #expect(EPTEntry(value, level: level).kind == kind)
   }
 }

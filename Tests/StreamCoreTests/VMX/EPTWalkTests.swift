@@ -171,7 +171,7 @@ import Testing
     for index in 0..<512 { memory[0x42, index] = entry(0x1000 + UInt64(index / 2)) }
     memory.table(0x1000)
     memory[0x1000, 0] = entry(0x100, Self.leaf)
-    var limits = EPTWalk.Limits()
+    var limits = TableWalkLimits()
     limits.sharedTables = 255
     let refused = EPTWalk(memory: memory, pointer: try EPTPointer(0x4005e), limits: limits)
     #expect(refused.isRefused)

@@ -42,7 +42,7 @@ extension EvidenceJudge {
     var frames: Set<UInt64> = [region.address.frame]
     frames.formUnion(proof.kvm.frames)
     frames.formUnion(proof.start >> 12...(proof.pointer &+ LoadedVMCS.reach) >> 12)
-    if let cr3 = region.hostCR3 { frames.insert((cr3 & LinuxKernel.frameMask) >> 12) }
+    if let cr3 = region.hostCR3 { frames.insert((cr3 & kernel.frameMask) >> 12) }
     if let stack = region.hostRSP.flatMap({ kernel.translate(VirtualAddress(rawValue: $0)) }) {
       frames.insert(stack.frame)
     }

@@ -17,11 +17,11 @@ extension LinuxKernel {
     var tried: Set<UInt64> = []
     var found: LinuxKernel?
     for region in regions {
-      guard let cr3 = region.hostCR3, !tried.contains(cr3 & Self.frameMask),
+      guard let cr3 = region.hostCR3, !tried.contains(cr3 & X86PageTables.addressMask),
         found?.kernelHalf(ofCR3: cr3) != .same
       else { continue }
-      guard tried.count < Self.tableLimit else { throw .ambiguous(HPA(rawValue: cr3 & Self.frameMask)) }
-      tried.insert(cr3 & Self.frameMask)
+      guard tried.count < Self.tableLimit else { throw .ambiguous(HPA(rawValue: cr3 & X86PageTables.addressMask)) }
+      tried.insert(cr3 & X86PageTables.addressMask)
       // CR4.LA57 is bit 12.
       let levels = (region.hostCR4 ?? 0) >> 12 & 1 == 1 ? 5 : 4
       guard

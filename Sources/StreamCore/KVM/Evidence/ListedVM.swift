@@ -147,7 +147,7 @@ extension ListedVCPU {
     for place in types.roots {
       guard let value = kernel.u64((vcpu &+ place).rawValue) else { return nil }
       // INVALID_PAGE is all ones.
-      if value != .max { roots.insert(HPA(rawValue: value & LinuxKernel.frameMask)) }
+      if value != .max { roots.insert(HPA(rawValue: value & kernel.frameMask)) }
     }
     return roots
   }

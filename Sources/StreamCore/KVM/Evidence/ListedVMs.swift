@@ -79,7 +79,7 @@ struct ListedVMs: Sendable {
   /// The first thing that the list does not tell; `nil`: every VM of it leads to all of its vCPUs' regions.
   var gap: String? {
     if let damage { return "vm_list: \(damage)" }
-    if types.vcpu == nil { return "the kernel's types lack vcpu_vmx" }
+    if types.vcpu == nil { return "the kernel's types lack vcpu_vmx and vcpu_svm" }
     for vm in vms {
       if let fault = vm.faults.first { return "the VM at \(vm.kvm): \(fault)" }
     }

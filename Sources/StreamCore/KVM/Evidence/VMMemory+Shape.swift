@@ -12,7 +12,8 @@ extension VMMemory {
     byShapeOf kvm: VirtualAddress, root: HPA, tables: [any SecondLevelTables], kernel: LinuxKernel
   ) {
     let pages = ProcessPages(
-      memory: kernel.memory, root: HPA(rawValue: root.rawValue & LinuxKernel.frameMask), levels: kernel.levels,
+      memory: kernel.memory, root: HPA(rawValue: root.rawValue & kernel.frameMask), levels: kernel.levels,
+      frameMask: kernel.frameMask,
       swapTypes: SwapTypes { SwapLayout(nil, levels: kernel.levels) }, mappings: .none)
     for shape in SlotTypes.known {
       // The sets are members of the VM itself, so that no pointer to elsewhere is taken for one to them.

@@ -57,7 +57,8 @@ struct VMMemory: Sendable {
     guard let root = kernel.page(named: pgd) else { throw .noTable(pgd) }
     guard case .same = kernel.kernelHalf(ofCR3: root.rawValue) else { throw .foreignTable(root) }
     return ProcessPages(
-      memory: kernel.memory, root: root, levels: kernel.levels, swapTypes: processes.swapTypes,
+      memory: kernel.memory, root: root, levels: kernel.levels, frameMask: kernel.frameMask,
+      swapTypes: processes.swapTypes,
       mappings: processes.mappings(mm))
   }
 

@@ -9,19 +9,27 @@ struct RegisterCache: Sendable {
     reader = KernelReader(kernel)
   }
 
-  /// Adds what of the cache counts.
+  /// Adds the control registers of the cache that count.
   /// - Parameters:
   ///   - state: of the guest that ran last on the vCPU.
   ///   - available: `regs_avail`.
-  func add(to state: inout RegisterState, of vcpu: VirtualAddress, available: UInt64) {
-    func isAvailable(_ bit: Int?) -> Bool { bit.map { available >> UInt64($0) & 1 == 1 } ?? false }
+  func addControls(to state: inout RegisterState, of vcpu: VirtualAddress, available: UInt64) {
     for (register, control) in types.controls {
       // What the guest does not own, KVM wrote itself.
-      guard isAvailable(control.bit) || value(control.owned, vcpu) == 0, let own = value(control.value, vcpu) else {
-        continue
-      }
+      guard isSet(control.bit, in: available) || value(control.owned, vcpu) == 0, let own = value(control.value, vcpu)
+      else { continue }
       state.registers[register] = Sourced(own, .kvm)
     }
+  }
+
+  private func isSet(_ bit: Int?, in available: UInt64) -> Bool {
+    bit.map { available >> UInt64($0) & 1 == 1 } ?? false
+  }
+
+  /// Adds all of the cache that counts, with the same parameters.
+  func add(to state: inout RegisterState, of vcpu: VirtualAddress, available: UInt64) {
+    func isAvailable(_ bit: Int?) -> Bool { isSet(bit, in: available) }
+    addControls(to: &state, of: vcpu, available: available)
     if isAvailable(types.cr3Bit), let cr3 = value(types.cr3, vcpu) { state.registers[.cr3] = Sourced(cr3, .kvm) }
     if let pat = value(types.pat, vcpu) { state.registers[.pat] = Sourced(pat, .kvm) }
     guard value(types.isVM86, vcpu) == 0 else { return }

@@ -22,7 +22,7 @@ extension RegisterState {
     if let priority = vcpu.cr8 { merged.registers[.cr8] = Sourced(priority, .derived) }
     for (register, value) in vcpu.typed.registers { merged.registers[register] = Sourced(value, .kvm) }
     merged.fpu = vcpu.typed.fpu.map { Sourced($0, .kvm) }
-    merged.reasons = vcpu.typed.reasons
+    merged.reasons.merge(vcpu.typed.reasons) { own, _ in own }
     merged.dropReasonsOfKnown()
     return merged
   }

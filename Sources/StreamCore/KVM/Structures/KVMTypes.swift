@@ -18,9 +18,11 @@ struct KVMTypes: Sendable, Equatable {
   let kvmOfVCPU: UInt64
   /// `kvm_vcpu.vcpu_idx`, its place in the table; of kernels before 5.4 `vcpu_id`, which is it in practice.
   let vcpuIndex: UInt64
-  /// `nil` where the vendor module's types are not there: then by shape.
+  /// Whose processor the vCPUs run on; `nil` where no vendor module's types are there.
+  let vendor: Vendor?
+  /// `nil` with `vendor`: then by shape.
   let vcpu: VCPUShape?
-  /// `vcpu_vmx.nested.vmcs02.vmcs`.
+  /// `vcpu_vmx.nested.vmcs02.vmcs`, `vcpu_svm.nested.vmcb02.ptr`.
   let vmcs02: UInt64?
   let arch: ArchShape?
   /// State of a vCPU beside `arch`'s first members.
@@ -35,10 +37,19 @@ struct KVMTypes: Sendable, Equatable {
   /// For what is asked where the processor's own structures are not read.
   let all: KernelTypes
 
+  /// By the module that is loaded beside `kvm`.
+  enum Vendor: Sendable {
+    /// `kvm_intel`, `vcpu_vmx`.
+    case intel
+    /// `kvm_amd`, `vcpu_svm`.
+    case amd
+  }
+
   /// The modules that may have these types, and where types can be found without a search. Source: kvm_host.h, vmx.h.
-  static let modules = ["kvm_intel", "kvm"]
+  static let modules = vendorModules + ["kvm"]
+  static let vendorModules = ["kvm_intel", "kvm_amd"]
   static let leads: [String: [String]] = [
-    "kvm_vcpu": ["vcpu_vmx.vcpu"], "kvm": ["kvm_vcpu.kvm"], "mm_struct": ["kvm.mm"], "pid": ["kvm_vcpu.pid"],
+    "kvm_vcpu": ["vcpu_vmx.vcpu", "vcpu_svm.vcpu"], "kvm": ["kvm_vcpu.kvm"], "mm_struct": ["kvm.mm"], "pid": ["kvm_vcpu.pid"],
     "task_struct": ["kvm_vcpu.wait.task"], "kvm_lapic": ["kvm_vcpu.arch.apic"],
   ].merging(SlotTypes.leads) { $1 }
   /// Members stand within so many bytes: 5.10's `struct kvm` has 188 KiB, a `vcpu_vmx` 12 KiB at most.
@@ -61,14 +72,21 @@ struct KVMTypes: Sendable, Equatable {
       }
       table = .array(try Self.place("kvm.vcpus", types), count: count)
     }
-    vcpu = Self.shape(types)
-    vmcs02 = try? Self.place("vcpu_vmx.nested.vmcs02.vmcs", types)
+    if let intel = Self.intelShape(types) {
+      vendor = .intel
+      vcpu = intel
+      vmcs02 = try? Self.place("vcpu_vmx.nested.vmcs02.vmcs", types)
+    } else {
+      vcpu = Self.amdShape(types)
+      vendor = vcpu == nil ? nil : .amd
+      vmcs02 = try? Self.place("vcpu_svm.nested.vmcb02.ptr", types)
+    }
     arch = Self.arch(types)
     roots = Self.roots(types)
     thread = types.place("kvm_vcpu.pid")
     userspacePID = try? Self.place("kvm.userspace_pid", types)
     slots = Result { () throws(TypeFault) in try SlotTypes(types) }
-    state = VCPUStateTypes(types, hasVendor: vcpu != nil)
+    state = VCPUStateTypes(types, vendor: vendor)
     all = types
   }
 
@@ -83,7 +101,7 @@ struct KVMTypes: Sendable, Equatable {
     try types.offset(path, below: reach)
   }
 
-  private static func shape(_ types: KernelTypes) -> VCPUShape? {
+  private static func intelShape(_ types: KernelTypes) -> VCPUShape? {
     guard let pointer = try? place("vcpu_vmx.vmcs01.vmcs", types), pointer < vcpuReach,
       let loaded = try? place("vcpu_vmx.loaded_vmcs", types), loaded > pointer
     else { return nil }
@@ -91,6 +109,16 @@ struct KVMTypes: Sendable, Equatable {
     return VCPUShape(
       startToPointer: pointer, pointerToMSRLoad: load.flatMap { $0 > pointer ? $0 - pointer : nil },
       pointerToLoaded: loaded - pointer)
+  }
+
+  /// `vmcb01` since 5.12, before that `vmcb` alone, which is then in use always. Source: arch/x86/kvm/svm/svm.h.
+  private static func amdShape(_ types: KernelTypes) -> VCPUShape? {
+    if let pointer = try? place("vcpu_svm.vmcb01.ptr", types), pointer < vcpuReach {
+      let current = (try? place("vcpu_svm.current_vmcb", types)).flatMap { $0 > pointer ? $0 - pointer : nil }
+      return VCPUShape(startToPointer: pointer, pointerToMSRLoad: nil, pointerToLoaded: current)
+    }
+    guard let pointer = try? place("vcpu_svm.vmcb", types), pointer < vcpuReach else { return nil }
+    return VCPUShape(startToPointer: pointer, pointerToMSRLoad: nil, pointerToLoaded: nil)
   }
 
   /// Source: arch/x86/include/asm/kvm_host.h, struct kvm_mmu; `root_hpa` before 5.18.

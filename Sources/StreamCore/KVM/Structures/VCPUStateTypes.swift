@@ -49,12 +49,14 @@ struct VCPUStateTypes: Sendable, Equatable {
     let stride: Int
   }
 
-  /// - Parameter hasVendor: the types of the vendor's module are there.
-  init(_ types: KernelTypes, hasVendor: Bool) {
+  /// - Parameter vendor: whose module's types are there.
+  init(_ types: KernelTypes, vendor: KVMTypes.Vendor?) {
     func path(_ text: String) -> Path {
       do throws(TypeFault) { return .success(try types.path(text)) } catch { return .failure(.type(error)) }
     }
-    plain = [.xcr0: path("kvm_vcpu.arch.xcr0"), .xss: path("kvm_vcpu.arch.ia32_xss")]
+    var plain = [Register.xcr0: path("kvm_vcpu.arch.xcr0"), .xss: path("kvm_vcpu.arch.ia32_xss")]
+    if vendor == .amd { plain[.tsc_aux] = path("vcpu_svm.tsc_aux") }
+    self.plain = plain
     let addresses: [Register] = [.dr0, .dr1, .dr2, .dr3]
     var debug = [Register.dr6: path("kvm_vcpu.arch.dr6"), .dr7: path("kvm_vcpu.arch.dr7")]
     for (index, register) in addresses.enumerated() { debug[register] = path("kvm_vcpu.arch.db[\(index)]") }
@@ -76,7 +78,7 @@ struct VCPUStateTypes: Sendable, Equatable {
           back: path("task_struct.pid_links[0].pprev"), onCPU: path("task_struct.on_cpu"))
       }
     msrs = Self.msrs(types)
-    lapic = hasVendor ? LAPICTypes(types: types) : nil
+    lapic = vendor == nil ? nil : LAPICTypes(types: types)
   }
 
   private static func msrs(_ types: KernelTypes) -> Result<MSRs, KernelFault> {

@@ -38,7 +38,7 @@ struct KallsymsSearch {
   /// Collects what can be an index, over all that the page tables map from the image's base on.
   private mutating func scan() {
     let base = VirtualAddress.kernelTextBase
-    let tables = X86PageTables(memory: kernel.memory, root: kernel.root.rawValue, levels: kernel.levels)
+    let tables = kernel.tables
     var runs: [(virtual: VirtualAddress, physical: UInt64, byteCount: UInt64)] = []
     _ = tables.forEachMapping(in: base...base + (1 << 30 - 1), tableLimit: Self.tableLimit) { mapping in
       switch mapping {

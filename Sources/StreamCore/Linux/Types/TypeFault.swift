@@ -28,6 +28,11 @@ enum TypeFault: Error, Equatable, Sendable {
   case tooLarge(path: String, bytes: Int)
 }
 
+extension TypeFault {
+  /// The whole list of modules' types lacks one.
+  var isMissingModule: Bool { if case .noModule(_, nil) = self { true } else { false } }
+}
+
 extension TypeFault: CustomStringConvertible {
   var description: String {
     switch self {

@@ -1,19 +1,5 @@
 /// One entry of an EPT table. Source: SDM vol. 3, 30.3; KVM mmu/spte.h of Linux 4.11 to 6.12; Documentation/vmcs.md §6.
 struct EPTEntry: Sendable, Hashable {
-  /// What an entry means at its level.
-  enum Kind: Sendable, Hashable {
-    /// Not present: empty, or frozen while KVM changes a table.
-    case empty
-    /// The next table.
-    case table(frame: UInt64)
-    /// A mapping of `count` 4 KiB frames from host frame `frame` on, which `count` divides.
-    case leaf(frame: UInt64, count: UInt64)
-    /// KVM's marker for emulated MMIO: write and execute without read, misconfigured on purpose.
-    case mmio
-    /// Nothing that a processor takes for a mapping.
-    case misconfigured
-  }
-
   /// Suppress #VE. Entries of Linux 6.11 and later carry it whether present or not.
   private static let suppressVE: UInt64 = 1 << 63
   private static let frameMask: UInt64 = 0x000f_ffff_ffff_f000
@@ -42,7 +28,7 @@ struct EPTEntry: Sendable, Hashable {
       && (level == 1 || (level <= 3 && isLarge))
   }
 
-  var kind: Kind {
+  var kind: SecondLevelEntryKind {
     switch permissions {
     case 0: return isAccessTracked ? leaf : .empty
     case 6: return .mmio
@@ -55,7 +41,7 @@ struct EPTEntry: Sendable, Hashable {
     return .table(frame: (rawValue & Self.frameMask) >> 12)
   }
 
-  private var leaf: Kind {
+  private var leaf: SecondLevelEntryKind {
     let count: UInt64 = 1 << UInt64(9 * (level - 1))
     let frame = (rawValue & Self.frameMask) >> 12
     guard frame & (count - 1) == 0 else { return .misconfigured }
@@ -64,4 +50,10 @@ struct EPTEntry: Sendable, Hashable {
     default: return .leaf(frame: frame, count: count)
     }
   }
+}
+
+struct EPTFormat: SecondLevelFormat {
+  func kind(of entry: UInt64, level: Int) -> SecondLevelEntryKind { EPTEntry(entry, level: level).kind }
+
+  func isAccessTracked(_ entry: UInt64, level: Int) -> Bool { EPTEntry(entry, level: level).isAccessTracked }
 }

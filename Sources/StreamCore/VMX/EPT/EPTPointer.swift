@@ -30,8 +30,6 @@ struct EPTPointer: Sendable, Hashable {
   var levels: Int { Int(rawValue >> 3 & 7) + 1 }
   /// Host frame of the top table.
   var rootFrame: UInt64 { rawValue >> 12 }
-  /// One past the highest guest frame that the walk can reach.
-  var frameLimit: UInt64 { 1 << UInt64(9 * levels) }
 }
 
 extension EPTPointer: SecondLevelRoot {
@@ -60,5 +58,15 @@ extension EPTPointer.Fault: CustomStringConvertible {
     case .reserved(let bits): "reserved bits \(hex(bits)) are set"
     case .noRoot: "no root table"
     }
+  }
+}
+
+typealias EPTWalk = TableWalk<EPTFormat>
+
+extension TableWalk<EPTFormat> {
+  init(memory: any PhysicalMemory, pointer: EPTPointer, limits: TableWalkLimits = TableWalkLimits()) {
+    self.init(
+      memory: memory, root: SecondLevelRootTable(frame: pointer.rootFrame, levels: pointer.levels),
+      format: EPTFormat(), limits: limits)
   }
 }

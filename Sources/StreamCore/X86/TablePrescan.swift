@@ -1,7 +1,8 @@
-/// The first pass of `EPTWalk`: every table above level 1, once, in order of guest address.
-struct EPTPrescan {
+/// The first pass of `TableWalk`: every table above level 1, once, in order of guest address.
+struct TablePrescan<Format: SecondLevelFormat> {
   let memory: any PhysicalMemory
-  let limits: EPTWalk.Limits
+  let format: Format
+  let limits: TableWalkLimits
   private(set) var counts = MapCounts()
   private(set) var isRefused = false
   /// Tables of level 1, which are left for the walks.
@@ -10,20 +11,21 @@ struct EPTPrescan {
   private(set) var shared: Set<UInt64> = []
   /// Tables whose owners are asked for, and the owners.
   var wanted: Set<UInt64> = []
-  private(set) var owners: [UInt64: EPTWalk.TablePosition] = [:]
+  private(set) var owners: [UInt64: TablePosition] = [:]
   private var reached = FrameBitmap()
   private var path: [UInt64] = []
 
-  init(memory: any PhysicalMemory, limits: EPTWalk.Limits) {
+  init(memory: any PhysicalMemory, format: Format, limits: TableWalkLimits) {
     self.memory = memory
+    self.format = format
     self.limits = limits
   }
 
-  mutating func run(_ pointer: EPTPointer) {
-    enter(pointer.rootFrame, EPTWalk.TablePosition(level: pointer.levels, gpaFrame: 0))
+  mutating func run(_ root: SecondLevelRootTable) {
+    enter(root.frame, TablePosition(level: root.levels, gpaFrame: 0))
   }
 
-  private mutating func enter(_ frame: UInt64, _ position: EPTWalk.TablePosition) {
+  private mutating func enter(_ frame: UInt64, _ position: TablePosition) {
     guard !isRefused else { return }
     guard reached.insert(frame) else {
       if path.contains(frame) { counts.loops += 1 } else { counts.shared += 1 }
@@ -37,10 +39,9 @@ struct EPTPrescan {
     guard position.level > 1, let page = counts.read(frame, in: memory) else { return }
     path.append(frame)
     for index in 0..<512 {
-      let entry = EPTEntry(page.entry(index), level: position.level)
-      switch entry.kind {
+      switch format.kind(of: page.entry(index), level: position.level) {
       case .table(let next):
-        enter(next, EPTWalk.TablePosition(level: position.level - 1, gpaFrame: position.gpaFrame(below: index)))
+        enter(next, TablePosition(level: position.level - 1, gpaFrame: position.gpaFrame(below: index)))
       case .mmio: counts.mmio += 1
       case .misconfigured: counts.misconfigured += 1
       case .empty, .leaf: break
@@ -48,9 +49,4 @@ struct EPTPrescan {
     }
     path.removeLast()
   }
-}
-
-extension EPTWalk.TablePosition {
-  /// The first guest frame below one entry of this table.
-  func gpaFrame(below index: Int) -> UInt64 { gpaFrame | UInt64(index) << UInt64(9 * (level - 1)) }
 }

@@ -1,4 +1,4 @@
-/// The walk of one EPT root. Two passes, so that the result depends neither on the number of workers nor on their
+/// The walk of one root of a second-level map. Two passes, so that the result depends neither on the number of workers nor on their
 /// order:
 ///
 /// 1. The initializer reads the tables above level 1, serially and in order of guest address (depth first). A table
@@ -8,21 +8,11 @@
 ///    walks, so subtrees can be given to any workers. Each table is entered at its own place only.
 ///
 /// So a level-1 table is read once and one above it twice (three times where tables are shared), whatever entries say.
-struct EPTWalk: SecondLevelTables {
-  struct Limits: Sendable {
-    /// Tables reached more than once; a root with more is refused as a whole.
-    var sharedTables = 65_536
-  }
-
-  /// Where a table hangs: its own level and the first guest frame below it.
-  struct TablePosition: Sendable, Equatable {
-    var level: Int
-    var gpaFrame: UInt64
-  }
-
+struct TableWalk<Format: SecondLevelFormat>: SecondLevelTables {
   private(set) var memory: any PhysicalMemory
-  let pointer: EPTPointer
-  let limits: Limits
+  let root: SecondLevelRootTable
+  let format: Format
+  let limits: TableWalkLimits
   /// What the first pass found above level 1. The sum with the counts of every subtree's walk is the root's account.
   private(set) var counts = MapCounts()
   /// More tables are shared than `limits` allows: nothing is mapped by this root.
@@ -31,20 +21,24 @@ struct EPTWalk: SecondLevelTables {
   /// The place that owns each table that is reached more than once. Empty for every root that KVM made.
   private var owners: [UInt64: TablePosition] = [:]
 
-  init(memory: any PhysicalMemory, pointer: EPTPointer, limits: Limits = Limits()) {
+  init(
+    memory: any PhysicalMemory, root: SecondLevelRootTable, format: Format,
+    limits: TableWalkLimits = TableWalkLimits()
+  ) {
     self.memory = memory
-    self.pointer = pointer
+    self.root = root
+    self.format = format
     self.limits = limits
-    var scan = EPTPrescan(memory: memory, limits: limits)
-    scan.run(pointer)
+    var scan = TablePrescan(memory: memory, format: format, limits: limits)
+    scan.run(root)
     counts = scan.counts
     isRefused = scan.isRefused
     unreadTables = scan.lastTables
     if !scan.shared.isEmpty && !isRefused {
       // Owners are known only now that it is known whose are wanted; the second scan takes the same way.
-      var again = EPTPrescan(memory: memory, limits: limits)
+      var again = TablePrescan(memory: memory, format: format, limits: limits)
       again.wanted = scan.shared
-      again.run(pointer)
+      again.run(root)
       owners = again.owners
     }
   }
@@ -63,24 +57,20 @@ struct EPTWalk: SecondLevelTables {
     return owner == position
   }
 
-  /// Where one guest address leads.
-  /// - Returns: `nil` when it is not mapped, or a table on the way is absent or refused.
-  func translate(_ address: GPA) -> EPTLeaf? {
-    isRefused ? nil : walk(to: address)
-  }
-
   func hostFrame(_ guestFrame: UInt64) -> UInt64? { translate(GPA(frame: guestFrame))?.hostFrame }
 
-  private func walk(to address: GPA) -> EPTLeaf? {
-    guard address.frame < pointer.frameLimit else { return nil }
-    var table = pointer.rootFrame
-    for level in stride(from: pointer.levels, through: 1, by: -1) {
+  /// Where one guest address leads.
+  /// - Returns: `nil` when it is not mapped, or a table on the way is absent or refused.
+  func translate(_ address: GPA) -> SecondLevelLeaf? {
+    guard !isRefused, address.frame < root.frameLimit else { return nil }
+    var table = root.frame
+    for level in stride(from: root.levels, through: 1, by: -1) {
       guard let page = memory.page(table).page else { return nil }
       let shift = UInt64(9 * (level - 1))
-      let entry = EPTEntry(page.entry(Int(address.frame >> shift & 0x1ff)), level: level)
-      switch entry.kind {
+      let entry = page.entry(Int(address.frame >> shift & 0x1ff))
+      switch format.kind(of: entry, level: level) {
       case .leaf(let frame, let count):
-        return EPTLeaf(hostFrame: frame + address.frame % count, entry: entry)
+        return SecondLevelLeaf(hostFrame: frame + address.frame % count, entry: entry)
       case .table(let frame):
         guard owns(frame, TablePosition(level: level - 1, gpaFrame: (address.frame >> shift) << shift)) else {
           return nil
@@ -92,11 +82,4 @@ struct EPTWalk: SecondLevelTables {
     }
     return nil
   }
-}
-
-/// Where a guest address leads.
-struct EPTLeaf: Sendable, Hashable {
-  /// The 4 KiB host frame, inside the leaf.
-  let hostFrame: UInt64
-  let entry: EPTEntry
 }

@@ -1,12 +1,12 @@
-extension EPTWalk {
+extension TableWalk {
   /// The subtrees at the first level that has at least `count` of them, in order of guest address; at the last level
   /// that names tables when none has so many. Large leaves found higher up come along.
   func subtrees(atLeast count: Int) -> [MapSubtree] {
     guard !isRefused else { return [] }
-    var subtrees = children(of: pointer.rootFrame, TablePosition(level: pointer.levels, gpaFrame: 0))
-    for level in stride(from: pointer.levels - 1, to: 1, by: -1) where subtrees.count < count {
+    var subtrees = children(of: root.frame, TablePosition(level: root.levels, gpaFrame: 0))
+    for level in stride(from: root.levels - 1, to: 1, by: -1) where subtrees.count < count {
       subtrees = subtrees.flatMap { subtree in
-        guard subtree.level == level + 1, case .table(let frame) = EPTEntry(subtree).kind else { return [subtree] }
+        guard subtree.level == level + 1, case .table(let frame) = kind(of: subtree) else { return [subtree] }
         return children(of: frame, TablePosition(level: level, gpaFrame: subtree.gpaFrame))
       }
     }
@@ -33,7 +33,7 @@ extension EPTWalk {
     guard !isRefused else { return counts }
     var runs = JoinedRuns<MapRun>()
     try visit(
-      pointer.rootFrame, TablePosition(level: pointer.levels, gpaFrame: 0), in: frames, &counts, &runs
+      root.frame, TablePosition(level: root.levels, gpaFrame: 0), in: frames, &counts, &runs
     ) { (run) throws(E) in
       if let run = run.clipped(to: frames) { try body(run) }
     }
@@ -51,7 +51,7 @@ extension EPTWalk {
     let span: UInt64 = 1 << UInt64(9 * (position.level - 1))
     for child in children(of: table, position) where child.gpaFrame < frames.upperBound {
       guard child.gpaFrame + span > frames.lowerBound else { continue }
-      if child.level > 2, case .table(let frame) = EPTEntry(child).kind {
+      if child.level > 2, case .table(let frame) = kind(of: child) {
         let position = TablePosition(level: child.level - 1, gpaFrame: child.gpaFrame)
         try visit(frame, position, in: frames, &counts, &runs, body)
       } else {
@@ -64,10 +64,9 @@ extension EPTWalk {
     _ subtree: MapSubtree, _ counts: inout MapCounts, _ runs: inout JoinedRuns<MapRun>,
     _ body: (MapRun) throws(E) -> Void
   ) throws(E) {
-    let entry = EPTEntry(subtree)
-    switch entry.kind {
+    switch kind(of: subtree) {
     case .leaf(let frame, let count):
-      counts.add(entry, frames: count)
+      add(subtree.entry, level: subtree.level, frames: count, to: &counts)
       try runs.add(MapRun(gpaFrame: subtree.gpaFrame, hostFrame: frame, count: count), body)
     case .table(let frame) where subtree.level > 2:
       for child in children(of: frame, TablePosition(level: subtree.level - 1, gpaFrame: subtree.gpaFrame)) {
@@ -87,10 +86,10 @@ extension EPTWalk {
     guard let page = counts.read(table, in: memory) else { return }
     try page.bytes.withBytes { (bytes) throws(E) in
       for index in 0..<512 {
-        let entry = EPTEntry(bytes.load(index * 8) ?? 0, level: 1)
-        switch entry.kind {
+        let entry: UInt64 = bytes.load(index * 8) ?? 0
+        switch format.kind(of: entry, level: 1) {
         case .leaf(let frame, let count):
-          counts.add(entry, frames: count)
+          add(entry, level: 1, frames: count, to: &counts)
           let run = MapRun(gpaFrame: gpaFrame | UInt64(index), hostFrame: frame, count: count)
           try runs.add(run, body)
         case .mmio: counts.mmio += 1
@@ -107,29 +106,25 @@ extension EPTWalk {
     guard let page = memory.page(frame).page else { return [] }
     var children: [MapSubtree] = []
     for index in 0..<512 {
-      let entry = EPTEntry(page.entry(index), level: position.level)
-      let gpaFrame = position.gpaFrame(below: index)
-      switch entry.kind {
-      case .leaf: children.append(MapSubtree(entry: entry.rawValue, level: entry.level, gpaFrame: gpaFrame))
+      let subtree = MapSubtree(
+        entry: page.entry(index), level: position.level, gpaFrame: position.gpaFrame(below: index))
+      switch kind(of: subtree) {
+      case .leaf: children.append(subtree)
       case .table(let next):
-        if owns(next, TablePosition(level: position.level - 1, gpaFrame: gpaFrame)) {
-          children.append(MapSubtree(entry: entry.rawValue, level: entry.level, gpaFrame: gpaFrame))
-        }
+        if owns(next, TablePosition(level: position.level - 1, gpaFrame: subtree.gpaFrame)) { children.append(subtree) }
       case .empty, .mmio, .misconfigured: break
       }
     }
     return children
   }
-}
 
-extension EPTEntry {
-  init(_ subtree: MapSubtree) { self.init(subtree.entry, level: subtree.level) }
-}
+  private func kind(of subtree: MapSubtree) -> SecondLevelEntryKind {
+    format.kind(of: subtree.entry, level: subtree.level)
+  }
 
-extension MapCounts {
-  fileprivate mutating func add(_ leaf: EPTEntry, frames count: UInt64) {
-    leaves &+= 1
-    frames &+= count
-    if leaf.isAccessTracked { accessTracked &+= 1 }
+  private func add(_ leaf: UInt64, level: Int, frames count: UInt64, to counts: inout MapCounts) {
+    counts.leaves &+= 1
+    counts.frames &+= count
+    if format.isAccessTracked(leaf, level: level) { counts.accessTracked &+= 1 }
   }
 }
