@@ -73,7 +73,8 @@ struct Findings: Sendable {
       case .failure(let fault):
         warn(
           .lost_slots,
-          "the host kernel's VM at \(vm.kvm): its memory is what \(vendor.tables) maps, which may not be all of it: \(fault)")
+          "the host kernel's VM at \(vm.kvm): its memory is what \(vendor.tables) maps, which may not be all of it: "
+            + "\(fault)")
       case .success(let memory):
         if let gap = memory.gap {
           warn(
@@ -147,12 +148,14 @@ struct Findings: Sendable {
     if counts.isIncomplete {
       warn(
         .map_incomplete,
-        "\(guest.name): its \(vendor.tables) is incomplete: \(counts.absentTables) tables absent, \(counts.badTables) damaged, "
-          + "\(counts.misconfigured) entries misconfigured, \(counts.loops + counts.shared) refused")
+        "\(guest.name): its \(vendor.tables) is incomplete: \(counts.absentTables) tables absent, "
+          + "\(counts.badTables) damaged, \(counts.misconfigured) entries misconfigured, \(counts.loops + counts.shared) refused")
     }
     note(counts.outside, of: guest, "that its \(vendor.tables) maps lie outside its memory slots and are left out")
     note(counts.unbacked, of: guest, "that its \(vendor.tables) maps are not in the page tables of its VMM")
-    note(counts.differing, of: guest, "are other frames in its \(vendor.tables) than in the page tables of its VMM: those of \(vendor.tables) are taken")
+    note(
+      counts.differing, of: guest,
+      "are other frames in its \(vendor.tables) than in the page tables of its VMM: those of \(vendor.tables) are taken")
     if guest.isEncrypted {
       warn(
         .encrypted,

@@ -39,7 +39,8 @@ extension JudgedHost {
     }
     for vcpu in host.vms.flatMap(\.vcpus) {
       guard let root = vcpu.staleRoot, let region = vcpu.region else { continue }
-      host.nearMisses.append("\(region): its \(vendor.root) \(hex(root)) is not what KVM has in use: its tables are not read")
+      host.nearMisses.append(
+        "\(region): its \(vendor.root) \(hex(root)) is not what KVM has in use: its tables are not read")
     }
     for region in facts {
       guard case .success(let proof) = evidence.evidence(for: region.address), case .nested(let vcpu) = proof.role

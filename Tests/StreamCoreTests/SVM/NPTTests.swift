@@ -25,13 +25,14 @@ import Testing
     #expect(NPTFormat(encryptionBit: 0).kind(of: value, level: level) == kind)
   }
 
-  @Test(arguments: [
-    (bit47, bit47 | 0x1234_5867, 3, SecondLevelEntryKind.table(frame: 0x12345)),
-    (bit47, bit47 | 0x1234_5e67, 1, .leaf(frame: 0x12345, count: 1)),
-    (bit51, bit51 | 0x1234_5e67, 1, .leaf(frame: 0x12345, count: 1)),
-    // MMIO on a host whose encryption takes five address bits of 48: 43 to 51.
-    (bit47, 0x000f_f800_fee0_0007, 1, .mmio), (bit51, 0x000f_f800_fee0_0007, 1, .mmio),
-  ] as [(UInt64, UInt64, Int, SecondLevelEntryKind)])
+  @Test(
+    arguments: [
+      (bit47, bit47 | 0x1234_5867, 3, SecondLevelEntryKind.table(frame: 0x12345)),
+      (bit47, bit47 | 0x1234_5e67, 1, .leaf(frame: 0x12345, count: 1)),
+      (bit51, bit51 | 0x1234_5e67, 1, .leaf(frame: 0x12345, count: 1)),
+      // MMIO on a host whose encryption takes five address bits of 48: 43 to 51.
+      (bit47, 0x000f_f800_fee0_0007, 1, .mmio), (bit51, 0x000f_f800_fee0_0007, 1, .mmio),
+    ] as [(UInt64, UInt64, Int, SecondLevelEntryKind)])
   func theEncryptionBitIsNoAddress(_ bit: UInt64, _ value: UInt64, _ level: Int, _ kind: SecondLevelEntryKind) {
     #expect(NPTFormat(encryptionBit: bit).kind(of: value, level: level) == kind)
   }

@@ -49,8 +49,8 @@ struct KVMTypes: Sendable, Equatable {
   static let modules = vendorModules + ["kvm"]
   static let vendorModules = ["kvm_intel", "kvm_amd"]
   static let leads: [String: [String]] = [
-    "kvm_vcpu": ["vcpu_vmx.vcpu", "vcpu_svm.vcpu"], "kvm": ["kvm_vcpu.kvm"], "mm_struct": ["kvm.mm"], "pid": ["kvm_vcpu.pid"],
-    "task_struct": ["kvm_vcpu.wait.task"], "kvm_lapic": ["kvm_vcpu.arch.apic"],
+    "kvm_vcpu": ["vcpu_vmx.vcpu", "vcpu_svm.vcpu"], "kvm": ["kvm_vcpu.kvm"], "mm_struct": ["kvm.mm"],
+    "pid": ["kvm_vcpu.pid"], "task_struct": ["kvm_vcpu.wait.task"], "kvm_lapic": ["kvm_vcpu.arch.apic"],
   ].merging(SlotTypes.leads) { $1 }
   /// Members stand within so many bytes: 5.10's `struct kvm` has 188 KiB, a `vcpu_vmx` 12 KiB at most.
   private static let reach: UInt64 = 1 << 20
