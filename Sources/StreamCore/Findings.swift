@@ -149,13 +149,15 @@ struct Findings: Sendable {
       warn(
         .map_incomplete,
         "\(guest.name): its \(vendor.tables) is incomplete: \(counts.absentTables) tables absent, "
-          + "\(counts.badTables) damaged, \(counts.misconfigured) entries misconfigured, \(counts.loops + counts.shared) refused")
+          + "\(counts.badTables) damaged, \(counts.misconfigured) entries misconfigured, \(counts.loops + counts.shared) refused"
+      )
     }
     note(counts.outside, of: guest, "that its \(vendor.tables) maps lie outside its memory slots and are left out")
     note(counts.unbacked, of: guest, "that its \(vendor.tables) maps are not in the page tables of its VMM")
     note(
       counts.differing, of: guest,
-      "are other frames in its \(vendor.tables) than in the page tables of its VMM: those of \(vendor.tables) are taken")
+      "are other frames in its \(vendor.tables) than in the page tables of its VMM: those of \(vendor.tables) are taken"
+    )
     if guest.isEncrypted {
       warn(
         .encrypted,

@@ -63,7 +63,8 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   public var isLoss: Bool {
     switch self {
     case .bad_pages, .damaged_input, .encrypted, .forged, .incomplete, .lost_kernel_pages, .lost_slots, .lost_vm,
-      .map_incomplete, .map_too_large, .no_vmcs, .not_written, .unknown_layout, .unknown_registers, .unseen_vm, .vm_list:
+      .map_incomplete, .map_too_large, .no_vmcs, .not_written, .unknown_layout, .unknown_registers, .unseen_vm,
+      .vm_list:
       true
     case .by_content, .first_cr3, .input, .layout_refused, .map_differs, .no_identity, .no_vcpu, .no_vmcoreinfo,
       .not_counted, .other_vmcoreinfo, .symbols,

@@ -22,7 +22,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "kernel 6.1", "kernel 6.12", "kernel 7.3", "kernel 5.14", "kernel 5.10 builtin", "kernel 4.18 builtin", "kernel 6.1 la57",
+    "kernel 6.1", "kernel 6.12", "kernel 7.3", "kernel 5.14", "kernel 5.10 builtin", "kernel 4.18 builtin",
+    "kernel 6.1 la57",
     "kernel 6.1 builtin", "kernel 6.1 pti seed 7",
   ])
   func guestsComeOutWhole(words: String) throws {
@@ -47,7 +48,8 @@ import Testing
   /// What NPT alone maps where the slots are lost is what its leaves of all sizes say.
   @Test(arguments: ["4K", "2M"]) func nestedPageTablesGiveTheMapWhereSlotsAreLost(backing: String) throws {
     let host = try HostRecipe(
-      "host ram 128M amd symbols types\nguest a ram 0-4M backing \(backing) linux 6.1.0-a\n  vcpu stopped").build()
+      "host ram 128M amd symbols types\nguest a ram 0-4M backing \(backing) linux 6.1.0-a\n  vcpu stopped"
+    ).build()
     var torn = host
     for slot in host.structures("kvm_memory_slot", of: "a") { torn = torn.overwriting(slot, with: 0xff) }
     let run = try SplitRun(torn)

@@ -14,7 +14,9 @@ private struct WrittenVMCB {
     get throws {
       var bytes = [UInt8](repeating: 0, count: 4096)
       for (offset, word) in words {
-        for index in 0..<word.size { bytes[offset + index] = UInt8(truncatingIfNeeded: word.value >> UInt64(8 * index)) }
+        for index in 0..<word.size {
+          bytes[offset + index] = UInt8(truncatingIfNeeded: word.value >> UInt64(8 * index))
+        }
       }
       return VMCB(address: HPA(rawValue: 0x5000), page: try #require(Page(bytes)))
     }
