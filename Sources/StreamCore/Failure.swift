@@ -61,7 +61,7 @@ extension Failure {
     case let error as HostDumpError: self = .input(error)
     case let error as HostWithoutGuests: self.init(error)
     case let error as LayoutInputError: self.init(error)
-    case let fault as InferredLayout.Fault: self.init(fault)
+    case let fault as InferenceFault: self.init(fault)
     case let error as SymbolFileError: self.init(error)
     case let error as SystemError: self = .io(error)
     case is Cancelled: self = .cancelled
@@ -102,7 +102,7 @@ extension Failure {
     }
   }
 
-  private init(_ fault: InferredLayout.Fault) {
+  private init(_ fault: InferenceFault) {
     self = .unsupportedHost(what: "no layout can be inferred: \(fault)", remedy: fault.remedy)
   }
 

@@ -98,8 +98,9 @@ struct Findings: Sendable {
       warn(
         .unknown_layout,
         "no known layout reads the \(unknown.regions) VMCS regions of this host (revision \(ids)): its guests and all of "
-          + "their memory are there by the host kernel's own word, of their registers only what KVM has copied; give the "
-          + "processor's layout with --layout FILE or --vmcsinfo PATH")
+          + "their memory are there by the host kernel's own word, of their registers what KVM has copied and what these "
+          + "copies settle ('layout infer' shows it); give the processor's layout with --layout FILE or --vmcsinfo PATH"
+      )
     }
     for (region, evidence) in host.defunct { defunct.append(.init(vmcs: .init(region.rawValue), evidence: evidence)) }
     for (region, indicator) in host.aborted {
@@ -199,7 +200,7 @@ extension Inspection {
       .init(id: $0.layout.id, source: $0.source, revisionId: .init($0.revisionID), evidence: $0.evidence)
     }
     manifest.unknownLayout = unknownLayout.map {
-      .init(revisionIds: $0.revisionIDs.map { .init($0) }, regions: $0.regions, tried: $0.tried)
+      .init(revisionIds: $0.revisionIDs.map { .init($0) }, regions: $0.regions, tried: $0.tried, inferred: $0.inferred)
     }
     manifest.discovery = findings.discovery
     manifest.guests = guests.map(Self.entry)

@@ -98,16 +98,18 @@ public struct Inspection: Sendable {
       let dump = try checkpoint.step { try options.open(source) }
       let memory = HostMemory(dump, decoders: options.decoders, cachedPages: options.memory.cachedPages)
       return try checkpoint.step {
-        try InferredLayout(try HostWord(dump.vmcoreinfo, memory, options.question))
+        let word = try HostWord(dump.vmcoreinfo, memory, options.question)
+        guard let named = NamedHost(word, memory: memory) else {
+          throw InferenceFault.noWord(why: word.why ?? "it has no VM")
+        }
+        return try InferredLayout(named)
       }
     }
   }
 
   /// The layout that reads a dump's regions: a known one, else the inferred one.
   public static func layout(ofDump path: String, _ options: Options) throws -> Layout {
-    do { return try run(path: path, options).layoutUsed } catch Failure.noLayout {
-      return try inferredLayout(path: path, options).layout
-    }
+    try run(path: path, options).layoutUsed ?? inferredLayout(path: path, options).layout
   }
 
   private static func open(_ path: String, mapped: Bool) throws(Failure) -> InputFile {

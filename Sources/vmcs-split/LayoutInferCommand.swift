@@ -34,14 +34,10 @@ extension LayoutCommand {
         ])
       }
       Terminal.out(table.text(width: nil))
-      let counts = ["sure", "agreed", "open", "not there"].map { outcome in
-        "\(rows.count { $0.outcome == outcome }) \(outcome)"
-      }
       let layout = inferred.layout
       Terminal.out(
         "\(layout.processor): \(inferred.regionCount) regions, access rights \(layout.accessRights.rawValue); "
-          + counts.joined(separator: ", ")
-          + "; of \(inferred.rows.count - rows.count) more fields the kernel keeps no copy\n")
+          + inferred.summary + "\n")
     }
   }
 

@@ -7,8 +7,6 @@ struct HostWord: Sendable {
   private(set) var head: VirtualAddress?
   /// The VMs of its list, where its types are known, too.
   private(set) var listed: ListedVMs?
-  /// Reads the kernel's structures by its types, where they are known.
-  private(set) var reader: KernelReader?
   /// Frames of the kernel's zero pages, where its symbols tell.
   private(set) var zeroFrames = FrameBitmap()
   /// Why its VMs, or their regions, have to be found by content; `nil`: they need not.
@@ -75,7 +73,6 @@ struct HostWord: Sendable {
       expecting: Self.symbols, leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 }, file: file)
     try described.add(files, info)
     zeroFrames = described.zeroFrames
-    reader = described.reader
     let head = try described.symbol("vm_list", of: "kvm")
     self.head = head
     let types = try KVMTypes(described)

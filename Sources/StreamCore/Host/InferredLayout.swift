@@ -36,21 +36,17 @@ public struct InferredLayout: Sendable {
     }
   }
 
-  /// Why nothing can be inferred.
-  enum Fault: Error, Sendable, Equatable {
-    /// The kernel names no vCPU's region.
-    case noWord(why: String)
-    /// The dump lacks all of them.
-    case noRegion
-    /// They carry different revision ids.
-    case revisions([UInt32])
+  /// How many fields came out how, in words.
+  public var summary: String {
+    ["sure", "agreed", "open", "not there"].map { outcome in
+      "\(rows.count { $0.outcome == outcome && $0.voters > 0 }) \(outcome)"
+    }.joined(separator: ", ") + " of the fields that the kernel keeps a copy of"
   }
 
-  init(_ word: HostWord) throws(Fault) {
-    guard let listed = word.listed, let reader = word.reader, listed.types.vcpu != nil else {
-      throw .noWord(why: word.why ?? "the host's kernel was not asked")
-    }
-    let clues = RegionCopies(reader, listed.types).clues(of: listed)
+  /// - Throws: why nothing can be inferred.
+  init(_ named: NamedHost) throws(InferenceFault) {
+    let reader = KernelReader(kernel: named.kernel, types: named.listed.types.all)
+    let clues = RegionCopies(reader, named.listed.types).clues(of: named.listed)
     guard !clues.isEmpty else { throw .noRegion }
     let revisions = Set(clues.map { $0.page.u32(0) & 0x7fff_ffff })
     guard revisions.count == 1, let revision = revisions.first else { throw .revisions(revisions.sorted()) }
@@ -58,17 +54,30 @@ public struct InferredLayout: Sendable {
     guard
       let layout = inference.layout(
         id: "inferred-\(hex(revision))", processor: "inferred, revision id \(hex(revision))")
-    else { throw .noRegion }
+    else { throw .overlap }
     self.layout = layout
   }
 }
 
-extension InferredLayout.Fault: CustomStringConvertible {
+/// Why nothing can be inferred.
+enum InferenceFault: Error, Sendable, Equatable {
+  /// The kernel names no vCPU's region.
+  case noWord(why: String)
+  /// The dump lacks all of them.
+  case noRegion
+  /// They carry different revision ids.
+  case revisions([UInt32])
+  /// Two fields came to lie in the same bytes.
+  case overlap
+}
+
+extension InferenceFault: CustomStringConvertible {
   var description: String {
     switch self {
     case .noWord(let why): "the host's kernel names no vCPU: \(why)"
     case .noRegion: "the dump holds no VMCS that the host's kernel names"
     case .revisions(let ids): "the VMCSs carry different revision ids: \(ids.map { hex($0) }.joined(separator: ", "))"
+    case .overlap: "two fields come to lie in the same bytes"
     }
   }
 
@@ -76,7 +85,7 @@ extension InferredLayout.Fault: CustomStringConvertible {
   var remedy: String {
     switch self {
     case .noWord: "give the kernel's vmlinux and modules with --symbols, where its dump lacks its types"
-    case .noRegion, .revisions: "give the processor's layout with --layout or --vmcsinfo"
+    case .noRegion, .revisions, .overlap: "give the processor's layout with --layout or --vmcsinfo"
     }
   }
 }
