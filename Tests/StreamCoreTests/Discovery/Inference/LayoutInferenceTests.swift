@@ -138,4 +138,20 @@ struct LayoutInferenceTests {
       #expect(read.revisionIDs == layout.revisionIDs && read.accessRights == layout.accessRights)
     }
   }
+
+  @Test func aLayoutIsReadFromItsJSON() throws {
+    let json = """
+      {"id": "mine", "processor": "One", "revision_ids": ["0x19"], "access_rights": "packed16",
+       "field_count": 2, "fields": {"GUEST_RIP": {"offset": 64, "width": 8}, "GUEST_CS_AR_BYTES": {"offset": 80, "width": 2}}}
+      """
+    let layout = try #require(try Layout(json: Array(json.utf8)))
+    #expect(layout.id == "mine" && layout.revisionIDs == [0x19] && layout.accessRights == .packed16)
+    #expect(layout[.GUEST_RIP] == .init(offset: 64, width: 8) && layout.fields.count == 2)
+    #expect(try Layout(json: Array("id mine\naccess-rights sdm32\n".utf8)) == nil)
+    for (good, bad) in [("64", "-1"), ("GUEST_RIP", "GUEST_PIR"), ("\"width\": 8", "\"width\": 3")] {
+      #expect(throws: LayoutError.self) { try Layout(json: Array(json.replacing(good, with: bad).utf8)) }
+    }
+    // A text brings in no line of its own.
+    #expect(try Layout(json: Array(json.replacing("mine", with: "a\\nid b").utf8))?.id == "a id b")
+  }
 }
