@@ -12,6 +12,8 @@ struct SegmentPattern: Sendable {
 
   /// A pattern is looked for among so many combinations at most; more say that the values tell nothing.
   private static let limit = 1 << 16
+  /// Arrays of one part at most, likewise.
+  private static let columnLimit = 64
   /// Bytes of a record at most.
   private static let reach = 64
 
@@ -122,7 +124,8 @@ struct SegmentPattern: Sendable {
   }
 
   private mutating func addArrays(_ votes: SegmentVotes, _ regions: [RegionClues]) -> Bool {
-    let columns = SegmentPart.allCases.map { self.columns($0, votes) }
+    let columns = SegmentPart.allCases.compactMap { self.columns($0, votes) }
+    guard columns.count == SegmentPart.allCases.count else { return false }
     let combinations = columns.reduce(1) { $0.multipliedReportingOverflow(by: $1.count).partialValue }
     guard combinations > 0 else { return true }
     guard combinations <= Self.limit else { return false }
@@ -157,7 +160,8 @@ struct SegmentPattern: Sendable {
     }
   }
 
-  private func columns(_ part: SegmentPart, _ votes: SegmentVotes) -> [Column] {
+  /// `nil` where there are too many to tell.
+  private func columns(_ part: SegmentPart, _ votes: SegmentVotes) -> [Column]? {
     let width = part.width(form)
     let masks = votes.masks[part.rawValue]
     var columns: [Column] = []
@@ -166,6 +170,7 @@ struct SegmentPattern: Sendable {
         let slots = (0..<8).map { masks[start + $0 * step] }
         guard !slots.contains(0), slots.reduce(0, |) == 0xff, SlotMatching(slots) != nil else { continue }
         columns.append(Column(start: start, step: step, slots: slots))
+        guard columns.count <= Self.columnLimit else { return nil }
       }
     }
     return columns
@@ -189,6 +194,7 @@ struct SlotMatching: Sendable {
 
   /// - Parameter registers: by slot, a bit for each register that it can hold.
   init?(_ registers: [UInt8]) {
+    guard Self.exists(registers) else { return nil }
     for slot in 0..<8 {
       for register in 0..<8 where registers[slot] >> UInt8(register) & 1 == 1 {
         var rest = registers

@@ -77,6 +77,18 @@ struct SegmentPatternTests {
     #expect(inference.values[HPA(frame: 3)]?[.GUEST_GS_BASE] == 0xffff_9e80_0021_0000)
   }
 
+  /// Registers that hold nothing fit everywhere, and so nowhere.
+  @Test func emptySegmentsHaveNoPattern() throws {
+    let regions = try Self.regions { _ in }.map { region in
+      var empty = region
+      for field in region.known.keys { empty.known[field] = KnownValue(values: [0], source: "a copy") }
+      return empty
+    }
+    let inference = LayoutInference(regions)
+    #expect(inference.form == .unknown)
+    #expect(inference.values[HPA(frame: 3)]?[.GUEST_CS_SELECTOR] == nil)
+  }
+
   @Test func eachSlotOfAnArrayHasARegisterOfItsOwn() throws {
     let matching = try #require(SlotMatching([0b1, 0b110, 0b110, 0b1000, 0x10, 0x20, 0x40, 0x80]))
     #expect(matching.slots[0] == [0] && matching.slots[1] == [1, 2] && matching.slots[2] == [1, 2])
