@@ -61,6 +61,7 @@ extension Failure {
     case let error as HostDumpError: self = .input(error)
     case let error as HostWithoutGuests: self.init(error)
     case let error as LayoutInputError: self.init(error)
+    case let fault as InferenceFault: self.init(fault)
     case let error as SymbolFileError: self.init(error)
     case let error as SystemError: self = .io(error)
     case is Cancelled: self = .cancelled
@@ -99,6 +100,10 @@ extension Failure {
     case .noLayout(let path, let why): self = .badLayout(path: path, why: "\(why)")
     case .noVMCSInfo(let path, let why): self = .badVMCSInfo(path: path, why: "\(why)")
     }
+  }
+
+  private init(_ fault: InferenceFault) {
+    self = .unsupportedHost(what: "no layout can be inferred: \(fault)", remedy: fault.remedy)
   }
 
   private init(_ error: SymbolFileError) {

@@ -102,8 +102,9 @@ struct Findings: Sendable {
       warn(
         .unknown_layout,
         "no known layout reads the \(unknown.regions) VMCS regions of this host (revision \(ids)): its guests and all of "
-          + "their memory are there by the host kernel's own word, of their registers only what KVM has copied; give the "
-          + "processor's layout with --layout FILE or --vmcsinfo PATH")
+          + "their memory are there by the host kernel's own word, of their registers what KVM has copied and what these "
+          + "copies settle ('layout infer' shows it); give the processor's layout with --layout FILE or --vmcsinfo PATH"
+      )
     }
     for (region, evidence) in host.defunct { defunct.append(.init(vmcs: .init(region.rawValue), evidence: evidence)) }
     for (region, indicator) in host.aborted {
@@ -216,7 +217,7 @@ extension Inspection {
         id: "amd-vmcb", source: "architecture", evidence: ["VMCBs are laid out alike on all processors of AMD"])
     }
     manifest.unknownLayout = unknownLayout.map {
-      .init(revisionIds: $0.revisionIDs.map { .init($0) }, regions: $0.regions, tried: $0.tried)
+      .init(revisionIds: $0.revisionIDs.map { .init($0) }, regions: $0.regions, tried: $0.tried, inferred: $0.inferred)
     }
     manifest.discovery = findings.discovery
     manifest.guests = guests.map(Self.entry)

@@ -90,6 +90,28 @@ public struct Inspection: Sendable {
     return try Failure.from { try run(ByteSource(file), options) }
   }
 
+  /// Infers the layout of a host's regions from what its kernel knows of them, whether or not one is known.
+  public static func inferredLayout(path: String, _ options: Options) throws -> InferredLayout {
+    let source = ByteSource(try open(path, mapped: !options.isPlain))
+    let checkpoint = Checkpoint(source, options.workers, options.symbols.sources)
+    return try Failure.from {
+      let dump = try checkpoint.step { try options.open(source) }
+      let memory = HostMemory(dump, decoders: options.decoders, cachedPages: options.memory.cachedPages)
+      return try checkpoint.step {
+        let word = try HostWord(dump.vmcoreinfo, memory, options.question)
+        guard let named = NamedHost(word, memory: memory) else {
+          throw InferenceFault.noWord(why: word.why ?? "it has no VM")
+        }
+        return try InferredLayout(named)
+      }
+    }
+  }
+
+  /// The layout that reads a dump's regions: a known one, else the inferred one.
+  public static func layout(ofDump path: String, _ options: Options) throws -> Layout {
+    try run(path: path, options).layoutUsed ?? inferredLayout(path: path, options).layout
+  }
+
   private static func open(_ path: String, mapped: Bool) throws(Failure) -> InputFile {
     do throws(SystemError) { return try InputFile(path: path, mapped: mapped) } catch { throw .input(.system(error)) }
   }

@@ -3,7 +3,8 @@ import StreamCore
 
 struct LayoutCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "layout", abstract: "The VMCS layouts that are known.", subcommands: [List.self, Show.self])
+    commandName: "layout", abstract: "VMCS layouts: those that are known, and that of a dump's host.",
+    subcommands: [List.self, Show.self, Infer.self, Export.self])
 
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -144,6 +144,7 @@ struct Report {
     }
     if let unknown = manifest.unknownLayout {
       text += "\nlayout unknown, of \(unknown.regions) regions:\n" + unknown.tried.map { "  not \($0)\n" }.joined()
+      if let inferred = unknown.inferred { text += "  inferred: \(inferred)\n" }
     }
     text += symbolFiles
     for guest in manifest.guests {

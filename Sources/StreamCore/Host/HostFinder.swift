@@ -25,12 +25,19 @@ struct HostFinder {
       if let host = trial.host, !host.regions.isEmpty { return (host, trials.compactMap(\.refusal)) }
       trials.append(trial)
     }
-    // Inference of a layout from a named host would be one more source, tried here.
     guard let named = NamedHost(word, memory: memory) else { throw try withoutGuests(trials) }
     var search = RegionSearch(results: [])
     search.nearMisses = trials.flatMap(\.search.nearMisses)
     var host = named.unread(search)
-    host.unknown = named.unknownLayout(tried: trials.flatMap(\.outcome))
+    var unknown = named.unknownLayout(tried: trials.flatMap(\.outcome))
+    do throws(InferenceFault) {
+      let inferred = try InferredLayout(named)
+      unknown.inferred = inferred.summary
+      host.inferred = inferred
+    } catch {
+      unknown.inferred = "nothing: \(error)"
+    }
+    host.unknown = unknown
     return (host, trials.compactMap(\.refusal))
   }
 

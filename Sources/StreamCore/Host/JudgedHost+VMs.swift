@@ -91,6 +91,7 @@ extension JudgedHost {
       let reason = cache?.exitReason(of: proof.vcpu).map(ExitReason.init(rawValue:))
       vcpu.exitReason = reason.flatMap { $0.name == nil ? nil : Sourced($0.description, .kvm) }
     }
+    inferred?.add(to: &vcpu.registers, of: proof.region)
     vcpu.registers.explain("\(why), and KVM has no copy that counts")
     vcpu.root = evidence.types.flatMap { MMURoot(of: proof.vcpu, $0, kernel: kernel) }.flatMap {
       EPTRoot(at: $0.address, levels: $0.levels, in: kernel.memory)

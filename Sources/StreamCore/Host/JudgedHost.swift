@@ -4,6 +4,8 @@ struct JudgedHost: Sendable {
   var layout: LayoutChoice?
   /// Where there is none.
   var unknown: UnknownLayout?
+  /// What is settled of it all the same.
+  var inferred: InferredLayout?
   var search: RegionSearch
   var kernel: LinuxKernel
   var evidence: HostEvidence

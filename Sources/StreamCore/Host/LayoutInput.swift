@@ -8,7 +8,7 @@ public enum LayoutInputError: Error, Equatable, Sendable {
 }
 
 extension Layout {
-  /// A layout from a file in the form that `layout show` prints.
+  /// A layout from a file in the form that `layout show` prints, text or JSON.
   public init(file path: String) throws(LayoutInputError) {
     let bytes: [UInt8]
     do throws(SystemError) {
@@ -17,7 +17,11 @@ extension Layout {
       throw .unreadable(error)
     }
     do throws(LayoutError) {
-      try self.init(parsing: String(decoding: bytes, as: UTF8.self))
+      if let layout = try Self(json: bytes) {
+        self = layout
+      } else {
+        try self.init(parsing: String(decoding: bytes, as: UTF8.self))
+      }
     } catch {
       throw .noLayout(path: path, error)
     }

@@ -67,4 +67,6 @@ struct UnknownLayout: Sendable, Equatable {
   var regions: Int
   /// What came of the layouts that were tried, one line each.
   var tried: [String]
+  /// What came of inference, in words.
+  var inferred: String?
 }

@@ -59,5 +59,7 @@ enum JSONValue: Codable, Hashable, Sendable {
   }
 
   var elements: [JSONValue] { if case .array(let elements) = self { elements } else { [] } }
+  var members: [String: JSONValue]? { if case .object(let members) = self { members } else { nil } }
+  var integer: UInt64? { if case .count(let count) = self { count } else { nil } }
   var text: String? { if case .string(let text) = self { text } else { nil } }
 }

@@ -80,6 +80,8 @@ public struct Manifest: Encodable, Sendable {
     public var regions: Int
     /// Layouts of the catalogue that were tried, and why each is not this one.
     public var tried: [String]
+    /// What came of inference, in words.
+    public var inferred: String?
   }
 
   /// How the host's VMs were found.

@@ -2,7 +2,7 @@
 public enum LayoutCatalogue {
   /// One layout, still as text.
   public struct Entry: Sendable {
-    let id: String
+    public let id: String
     /// The ids of the text's own header, so that a dump's ids find it unparsed.
     let revisionIDs: [UInt32]
     /// Bits of bytes 8 to 15 that are 0 in every region a host can enter with: RPL and TI of the HOST_*_SELECTORs that

@@ -4,6 +4,8 @@ struct VMCSRegion: Sendable, Equatable {
   let address: HPA
   let page: Page
   let layout: Layout
+  /// What is known of its fields beside the layout, where that was inferred; access rights in the form of the SDM.
+  var known: [VMCSField: UInt64] = [:]
 
   /// Bits 30:0 of the first dword.
   var revisionID: UInt32 { page.u32(0) & 0x7fff_ffff }
@@ -13,11 +15,12 @@ struct VMCSRegion: Sendable, Equatable {
   var abortIndicator: UInt32 { page.u32(4) }
 
   /// The field's value, zero-extended and as it is stored; `nil` when the layout lacks the field.
-  subscript(field: VMCSField) -> UInt64? { layout.load(field, from: page) }
+  subscript(field: VMCSField) -> UInt64? { known[field] ?? layout.load(field, from: page) }
 
   /// Access rights in the form of the SDM, `nil` when the layout lacks them or nobody knows its form.
   func accessRights(of register: SegmentRegister) -> UInt32? {
-    self[register.fields.accessRights].flatMap { layout.accessRights.sdm($0) }
+    known[register.fields.accessRights].map { UInt32(truncatingIfNeeded: $0) }
+      ?? layout.load(register.fields.accessRights, from: page).flatMap { layout.accessRights.sdm($0) }
   }
 
   /// A segment register, `nil` unless the layout has all its four fields.

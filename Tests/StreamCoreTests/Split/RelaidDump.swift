@@ -41,6 +41,13 @@ struct RelaidDump: HostDump {
     self.regions = regions.map { $0 >> 12 }
   }
 
+  /// - Parameter pages: by address.
+  init(_ source: ByteSource, pages: [(address: UInt64, page: Page)], _ directory: RecipeDirectory) throws {
+    let extra = try InputFile(path: directory.write(pages.flatMap(\.page.bytes), as: "pages"), mapped: true)
+    whole = try openHostDump(ByteSource(source.first, [extra]))
+    regions = pages.map { $0.address >> 12 }
+  }
+
   private static func places(_ fields: [VMCSField], seed: UInt64) -> [(VMCSField, Int)] {
     var random = SplitMix64(seed: seed)
     var slots = Array(2..<511)

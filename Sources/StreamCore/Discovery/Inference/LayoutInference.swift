@@ -1,0 +1,199 @@
+/// A layout that nobody has published, from the regions that a host's kernel names and the copies which it keeps of
+/// their fields. A field's place counts where every region agrees and nothing else is as good; a value counts where all
+/// places that fit hold it. What is not settled stays open. Source: Documentation/vmcs.md §11.
+///
+/// Evidence is the host's: which pages are regions, what KVM holds of them. A value that a guest chose tells a place only
+/// where the guests of two VMs would have had to choose alike.
+struct LayoutInference: Sendable {
+  let regions: [RegionClues]
+  private(set) var fields: [InferredField] = []
+  private(set) var form = AccessRightsForm.unknown
+  /// By region: what is sure of it, with KVM's own copies; access rights in the form of the SDM.
+  private(set) var values: [HPA: [VMCSField: UInt64]] = [:]
+
+  private var votes: [VMCSField: PlaceVotes] = [:]
+  private var sure: [VMCSField: Layout.Place] = [:]
+  private var reasons: [VMCSField: String] = [:]
+  /// What a field's places hold counts in regions whose own value is not known.
+  private var agreeing: Set<VMCSField> = []
+
+  /// - Parameter regions: of one revision id, all of them live.
+  init(_ regions: [RegionClues]) {
+    self.regions = regions
+    for field in VMCSField.allCases where !VMCSField.accessRights.contains(field) {
+      votes[field] = PlaceVotes(field, in: regions)
+    }
+    settle()
+    settleSegments()
+    settle()
+    for field in VMCSField.allCases { conclude(field) }
+    for region in regions { values[region.address] = values(of: region) }
+  }
+
+  // MARK: Places
+
+  /// What each settled field takes away can settle others.
+  private mutating func settle() {
+    var changed = true
+    while changed {
+      changed = false
+      for field in VMCSField.allCases where sure[field] == nil {
+        guard let vote = votes[field], vote.offsets.count == 1, let reason = reason(vote) else { continue }
+        take(field, Layout.Place(offset: vote.offsets[0], width: vote.width), reason)
+        changed = true
+      }
+    }
+    for (field, vote) in votes where vote.isStrong && !hasTwin(vote) { agreeing.insert(field) }
+  }
+
+  private mutating func take(_ field: VMCSField, _ place: Layout.Place, _ reason: String) {
+    sure[field] = place
+    reasons[field] = reason
+    for other in votes.keys where other != field { votes[other]?.exclude(place) }
+  }
+
+  /// Why the one place of a field is its own; `nil`: it need not be.
+  private func reason(_ vote: PlaceVotes) -> String? {
+    guard !isClaimed(vote) else { return nil }
+    if vote.isStrong, !hasTwin(vote) { return vote.source }
+    guard vote.voters > 0, let neighbour = neighbour(of: vote) else { return nil }
+    return "\(vote.source); next to \(neighbour.name)"
+  }
+
+  /// Another field has this as its only place, too.
+  private func isClaimed(_ vote: PlaceVotes) -> Bool {
+    let own = vote.offsets[0]..<vote.offsets[0] + vote.width
+    return votes.values.contains { other in
+      other.field != vote.field && sure[other.field] == nil && other.offsets.count == 1
+        && own.overlaps(other.offsets[0]..<other.offsets[0] + other.width)
+    }
+  }
+
+  /// Another field has the same value wherever this one's is known, so that its place would do for both.
+  private func hasTwin(_ vote: PlaceVotes) -> Bool {
+    let voters = regions.filter { $0.known[vote.field] != nil }
+    return votes.keys.contains { other in
+      other != vote.field && other.width == vote.width
+        && voters.allSatisfy { region in
+          guard let own = region.known[vote.field]?.exact, let its = region.known[other] else { return false }
+          return its.fits(own)
+        }
+    }
+  }
+
+  /// A settled field that stands where it would if both are stored in the order of their encodings, side by side.
+  private func neighbour(of vote: PlaceVotes) -> VMCSField? {
+    for distance in [-1, 1, -2, 2] {
+      guard let code = UInt16(exactly: Int(vote.field.rawValue) + 2 * distance),
+        let other = VMCSField(rawValue: code), let place = sure[other], place.width == vote.width,
+        place.offset == vote.offsets[0] + distance * vote.width
+      else { continue }
+      return other
+    }
+    return nil
+  }
+
+  // MARK: Segments
+
+  private mutating func settleSegments() {
+    var taken = [Bool](repeating: false, count: pageSize)
+    let segments = Set(SegmentRegister.allCases.flatMap { register in SegmentPart.allCases.map { $0.field(register) } })
+    for (field, place) in sure where !segments.contains(field) {
+      for byte in place.offset..<place.offset + place.width { taken[byte] = true }
+    }
+    guard let pattern = SegmentPattern.find(in: regions, taken: taken) else { return }
+    form = pattern.form
+    let kind = pattern.kinds.sorted().joined(separator: " or ")
+    for register in SegmentRegister.allCases {
+      for part in SegmentPart.allCases {
+        let field = part.field(register)
+        let places = pattern.places(part, register)
+        // A field that is settled by itself has to agree with the pattern; where it does not, neither counts.
+        if let own = sure[field], places != [own.offset] {
+          sure[field] = nil
+          agreeing.remove(field)
+          continue
+        }
+        votes[field] = PlaceVotes(field, width: part.width(form), offsets: places, in: regions)
+        guard part != .selector || !pattern.isHostLike, isShown(register, part) else { continue }
+        agreeing.insert(field)
+        if places.count == 1 {
+          take(field, Layout.Place(offset: places[0], width: part.width(form)), "segments as \(kind)")
+        } else {
+          reasons[field] = "segments as \(kind)"
+        }
+      }
+    }
+  }
+
+  /// Whether some region shows the field with a value. FS, GS and TR have bases of their own in any mode, and a place
+  /// that holds zeros alone is as good as free; the others' are 0 in 64-bit mode whatever is stored.
+  private func isShown(_ register: SegmentRegister, _ part: SegmentPart) -> Bool {
+    guard part == .base, [.fs, .gs, .tr].contains(register) else { return true }
+    return regions.contains { $0.known[part.field(register)]?.exact ?? 0 != 0 }
+  }
+
+  // MARK: Outcome
+
+  private mutating func conclude(_ field: VMCSField) {
+    guard let vote = votes[field], vote.voters > 0 else {
+      fields.append(InferredField(field: field, outcome: .open([]), evidence: "the host's kernel keeps no copy"))
+      return
+    }
+    var result = InferredField(
+      field: field, outcome: .open(vote.offsets), voters: vote.voters, vms: vote.vms,
+      evidence: reasons[field] ?? vote.source)
+    if let place = sure[field] {
+      result.outcome = .sure(place)
+    } else if vote.offsets.isEmpty {
+      result.outcome = .notThere
+    } else if isAgreed(field, vote) {
+      result.outcome = .agreed(vote.offsets)
+    }
+    fields.append(result)
+  }
+
+  /// Whether the places of a field that has no sure one give its value in some region.
+  private func isAgreed(_ field: VMCSField, _ vote: PlaceVotes) -> Bool {
+    if let control = ControlRegisterVotes.all.first(where: { $0.value == field }) {
+      return regions.contains { !control.values(in: $0, votes, sure).isEmpty }
+    }
+    return vote.offsets.count > 1 && regions.contains { agreed(field, in: $0) != nil }
+  }
+
+  /// What the places of a field that has no sure one hold in a region, where they agree.
+  private func agreed(_ field: VMCSField, in region: RegionClues) -> UInt64? {
+    guard let vote = votes[field], vote.offsets.count > 1, agreeing.contains(field) else { return nil }
+    return vote.value(in: region.page)
+  }
+
+  private func values(of region: RegionClues) -> [VMCSField: UInt64] {
+    var values: [VMCSField: UInt64] = [:]
+    for (field, known) in region.known {
+      if let value = known.exact { values[field] = value }
+    }
+    for field in VMCSField.allCases {
+      if let place = sure[field] {
+        values[field] = inSDMForm(region.page.value(place.offset, place.width), field)
+      } else if let value = agreed(field, in: region) {
+        values[field] = inSDMForm(value, field)
+      }
+    }
+    for control in ControlRegisterVotes.all {
+      for (field, value) in control.values(in: region, votes, sure) { values[field] = value }
+    }
+    return values
+  }
+
+  /// Access rights in the form of the SDM.
+  private func inSDMForm(_ stored: UInt64, _ field: VMCSField) -> UInt64? {
+    VMCSField.accessRights.contains(field) ? form.sdm(stored).map(UInt64.init) : stored
+  }
+
+  /// The sure fields as a layout.
+  func layout(id: String, processor: String) -> Layout? {
+    guard let revision = regions.first.map({ $0.page.u32(0) & 0x7fff_ffff }) else { return nil }
+    return try? Layout(
+      id: id, processor: processor, revisionIDs: [revision], accessRights: form, places: sure)
+  }
+}
