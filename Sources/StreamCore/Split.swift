@@ -32,7 +32,7 @@ public struct Split: Sendable {
   /// - Throws: `Failure`; anything else is a defect.
   public func run(_ workers: Workers, _ progress: Progress) throws -> Manifest {
     let workers = inspection.isPlain ? Workers(count: 1, cancellation: workers.cancellation) : workers
-    return try Failure.from { try run(try wantedGuests(), workers, progress) }
+    return try Failure.from(inspection.dump) { try run(try wantedGuests(), workers, progress) }
   }
 
   private func wantedGuests() throws(Failure) -> [Guest] {
@@ -47,7 +47,9 @@ public struct Split: Sendable {
     let stored = wanted.filter { $0.map.heldPages > 0 }
     guard !stored.isEmpty else {
       throw .nothingStored(
-        pages: wanted.reduce(0) { $0 + $1.map.knownPages }, dumpLevel: inspection.dump.summary.dumpLevel)
+        pages: wanted.reduce(0) { $0 + $1.map.knownPages },
+        lost: wanted.reduce(0) { $0 + $1.map.faults.count + $1.map.absent[.lost, default: 0] },
+        dumpLevel: inspection.dump.summary.dumpLevel)
     }
     return stored
   }

@@ -64,8 +64,8 @@ public struct Manifest: Encodable, Sendable {
     /// "catalogue", "vmcsinfo" (a note in the dump), "vmcsinfo-file" or "layout-file".
     public var source: String
     public var revisionId: HexString
-    /// What in the dump speaks for it, one line each.
-    public var evidence: [String]
+    /// What in the dump speaks for it.
+    public var evidence: LayoutEvidence
   }
 
   /// How the host's VMs were found.
@@ -96,7 +96,7 @@ public struct Manifest: Encodable, Sendable {
     public var output: Output?
     public var nested: [Guest] = []
     /// What the claim rests on that this is a guest of the host.
-    public var evidence: [String]
+    public var evidence: Evidence
   }
 
   /// A VM by the process that runs it, its VMM. What is not known is left out, and `unknown` says why. Names, arguments
@@ -105,6 +105,8 @@ public struct Manifest: Encodable, Sendable {
     public var name: String?
     /// "arguments", "cgroup", "files" or "process" (comm and pid).
     public var nameSource: String?
+    /// What of the source says it: an option, a control group, paths; of "process", why no other source does.
+    public var nameBy: [String]?
     public var uuid: String?
     public var pid: UInt64?
     public var uid: UInt64?
@@ -218,11 +220,6 @@ public struct Manifest: Encodable, Sendable {
     public var format: String
     public var codec: String
     public var bytes: UInt64
-  }
-
-  public struct Defunct: Encodable, Sendable {
-    public var vmcs: HexString
-    public var evidence: String
   }
 
   public struct Warning: Encodable, Sendable, Equatable {
