@@ -27,6 +27,12 @@ public struct Split: Sendable {
     self.memory = memory
   }
 
+  /// Tells before the dump is looked at whether the outputs can be written where they shall go.
+  /// - Throws: `Failure`.
+  public static func probe(directory: String) throws {
+    try Failure.from { try OutputDirectory.probe(directory) }
+  }
+
   /// Writes the dumps.
   /// - Returns: the manifest, also where it lists what is missing.
   /// - Throws: `Failure`; anything else is a defect.
