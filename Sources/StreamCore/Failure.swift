@@ -6,10 +6,15 @@ public enum Failure: Error, Sendable, Equatable {
   case noLayout(revisionIDs: [UInt32], detail: String)
   /// A host that runs its guests with something that is not read yet.
   case unsupportedHost(what: String, remedy: String)
-  /// The dump is fine, and holds no sign of a guest.
-  case noGuest
+  /// No sign of a guest.
+  /// - Parameters:
+  ///   - trace: what there is of VMX beside guests, in few words.
+  ///   - unread: what of the dump could not be looked at, one line each; without any the dump is fine.
+  case noGuest(trace: String?, unread: [String])
   /// Guests, and not one page of their memory.
-  case nothingStored(pages: UInt64, dumpLevel: Int?)
+  case nothingStored(pages: UInt64, lost: UInt64, dumpLevel: Int?)
+  /// Any of the others, and what the dump showed before: odd, damaged or missing parts, one line each.
+  indirect case ofDump(Failure, noticed: [String])
   case noSuchGuest(wanted: String, known: [String])
   /// Several guests answer to what was asked for.
   case ambiguousGuest(wanted: String, meant: [String])
@@ -43,7 +48,8 @@ public enum Failure: Error, Sendable, Equatable {
     switch self {
     case .input(.system): .cannotOpen
     case .input, .noLayout, .unsupportedHost, .nothingStored, .badSymbols: .unusableInput
-    case .noGuest: .noGuest
+    case .noGuest(_, let unread): unread.isEmpty ? .noGuest : .unusableInput
+    case .ofDump(let failure, _): failure.exitStatus(signal: signal)
     case .noSuchGuest, .ambiguousGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .severalDumps: .wrongUsage
     case .badAddress: .incomplete
     case .cannotCreate, .exists, .outputIsInput, .otherInput, .directoryInUse: .cannotCreate
@@ -75,6 +81,23 @@ extension Failure {
         what: "this host has \(error.count) guests",
         remedy: "only hosts of up to \(Extent.maximumOwners) can be read so far")
     default: return nil
+    }
+  }
+
+  /// Runs `body`, which works on `dump`: what it throws also says what was noticed of the dump, and where that is a loss
+  /// nothing found is not nothing there.
+  static func from<R>(_ dump: any HostDump, _ body: () throws -> R) throws -> R {
+    do { return try body() } catch {
+      let noticed = dump.remarks
+      guard let failure = Failure(error) else { throw error }
+      if case .ofDump = failure { throw failure }
+      guard failure != .cancelled, !noticed.isEmpty else { throw failure }
+      if case .noGuest(let trace, let unread) = failure {
+        let losses = noticed.filter(\.isLoss).map(\.text)
+        let oddities = noticed.filter { !$0.isLoss }.map(\.text)
+        throw Failure.ofDump(.noGuest(trace: trace, unread: losses + unread), noticed: oddities)
+      }
+      throw Failure.ofDump(failure, noticed: noticed.map(\.text))
     }
   }
 
@@ -140,7 +163,11 @@ extension Failure {
       self = .unsupportedHost(
         what: "this is an AMD host: \(vmcbs) VMCB pages of SVM guests, and its kernel does not tell its VMs: \(why)",
         remedy: "give the types of the host's kernel with --symbols")
-    case .noSign: self = .noGuest
+    case .nested(let trace):
+      self = .unsupportedHost(
+        what: "this host was itself a guest: \(trace)",
+        remedy: "what its own guests did is in the dump of the host below it, which had nested virtualisation")
+    case .noSign(let trace, let unread): self = .noGuest(trace: trace, unread: unread)
     }
   }
 }

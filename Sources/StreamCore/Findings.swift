@@ -14,7 +14,6 @@ struct Findings: Sendable {
 
   init(_ dump: any HostDump) {
     noteRemarks(of: dump)
-    if dump.summary.incomplete { warn(.incomplete, "\(dump.input.path): the dump is incomplete, its tail is missing") }
     if dump.vmcoreinfo == nil {
       warn(
         .no_vmcoreinfo,
@@ -29,6 +28,7 @@ struct Findings: Sendable {
       switch remark {
       case .oddity(let text): warn(.input, "\(dump.input.path): \(text)")
       case .damage(let text): warn(.damaged_input, "\(dump.input.path): \(text)")
+      case .missingTail(let text): warn(.incomplete, "\(dump.input.path): \(text)")
       }
     }
   }
@@ -43,7 +43,8 @@ struct Findings: Sendable {
     if scan.badPages > 0 {
       warn(
         .bad_pages,
-        "\(scan.badPages) pages of the host dump are damaged or lost; what guests lose of it is said for each")
+        "at least \(scan.badPages) pages of the host dump are damaged or lost, by their heads; what guests lose of it is "
+          + "said for each")
     }
     noteRemarks(of: dump)
   }
@@ -106,7 +107,7 @@ struct Findings: Sendable {
           + "copies settle ('layout infer' shows it); give the processor's layout with --layout FILE or --vmcsinfo PATH"
       )
     }
-    for (region, evidence) in host.defunct { defunct.append(.init(vmcs: .init(region.rawValue), evidence: evidence)) }
+    for (region, reason) in host.defunct { defunct.append(.init(vmcs: .init(region.rawValue), evidence: reason.entry)) }
     for (region, indicator) in host.aborted {
       warn(.vmx_abort, "VMCS \(region): VMX abort indicator \(indicator), its last exit was cut short")
     }
@@ -213,8 +214,12 @@ extension Inspection {
       .init(id: $0.layout.id, source: $0.source, revisionId: .init($0.revisionID), evidence: $0.evidence)
     }
     if findings.vendor == .amd {
+      // VMCBs are laid out alike on all processors; the kernel names them.
+      let named = guests.flatMap(\.vcpus).filter { $0.region != nil }
+      let read = named.count { $0.unread == nil }
       manifest.layout = .init(
-        id: "amd-vmcb", source: "architecture", evidence: ["VMCBs are laid out alike on all processors of AMD"])
+        id: "amd-vmcb", source: "architecture",
+        evidence: .init(candidates: UInt64(named.count), accepted: UInt64(read), proven: read))
     }
     manifest.unknownLayout = unknownLayout.map {
       .init(revisionIds: $0.revisionIDs.map { .init($0) }, regions: $0.regions, tried: $0.tried, inferred: $0.inferred)
@@ -244,10 +249,10 @@ extension Inspection {
         slots: guest.slots.flatMap { _ in pages(guest, by: .slots) },
         pageCache: guest.slots.flatMap { _ in pages(guest, by: .pageCache) }, untouched: guest.map.untouchedPages,
         zero: guest.slots.flatMap { _ in guest.map.isCounted ? guest.map.zeroPages : nil },
-        device: guest.map.devicePages,
-        absent: Dictionary(uniqueKeysWithValues: guest.map.absent.map { ($0.key.rawValue, $0.value) })),
-      badPages: .init(count: 0, runs: []), checked: nil, osrelease: guest.identity?.vmcoreinfo.osrelease, output: nil,
-      evidence: guest.evidence + identityLines(guest))
+        device: guest.map.devicePages, absent: Manifest.absent(guest.map, guest.map.faults)),
+      badPages: .init(guest.map.faults), checked: guest.map.isChecked ? "descriptors" : "bitmaps",
+      osrelease: guest.identity?.vmcoreinfo.osrelease, output: nil,
+      evidence: Self.evidence(guest))
   }
 
   private static func pages(_ guest: Guest, by source: MapSource) -> UInt64? {
@@ -260,12 +265,12 @@ extension Inspection {
       flags: .init(slot.flags))
   }
 
-  private static func identityLines(_ guest: Guest) -> [String] {
-    let name = [guest.vm?.nameLine].compactMap { $0 }
-    guard let identity = guest.identity else { return name }
-    return name + [
-      "VMCOREINFO at GPA \(identity.place): the page tables of \(identity.agreeing) of \(identity.asked) vCPUs with paging agree"
-    ]
+  private static func evidence(_ guest: Guest) -> Manifest.Evidence {
+    var evidence = guest.evidence
+    evidence.vmcoreinfo = guest.identity.map {
+      .init(gpa: .init($0.place.rawValue), agreeing: $0.agreeing, asked: $0.asked)
+    }
+    return evidence
   }
 
   private static func entry(_ vcpu: VCPU, index: Int) -> Manifest.VCPU {
@@ -349,8 +354,8 @@ extension Manifest {
       guard let index = self.guests.firstIndex(where: { $0.id == guest.id }) else { continue }
       let tally = outcome.tallies[guest.mapped.group.index] ?? GuestTally()
       self.guests[index].pages.zero = tally.zero
-      if tally.lost > 0 { self.guests[index].pages.absent[AbsentReason.lost.rawValue, default: 0] += tally.lost }
-      self.guests[index].badPages = BadPages(count: tally.bad, runs: Self.runs(tally.faults))
+      self.guests[index].pages.absent = Self.absent(guest.map, tally.faults)
+      self.guests[index].badPages = BadPages(tally.faults)
       self.guests[index].checked = outcome.passedUnread == 0 ? "pages" : "descriptors"
       self.guests[index].output = Output(
         file: names[position], format: summaries[position].format, codec: summaries[position].codec,
@@ -362,17 +367,28 @@ extension Manifest {
     counters["extract_transcoded"] = outcome.transcoded
   }
 
+  /// Pages of a map that are not in the dump, by reason.
+  fileprivate static func absent(_ map: GuestMap, _ faults: GuestFaults) -> [String: UInt64] {
+    var absent = Dictionary(uniqueKeysWithValues: map.absent.map { ($0.key.rawValue, $0.value) })
+    if faults.lost > 0 { absent[AbsentReason.lost.rawValue, default: 0] += faults.lost }
+    return absent
+  }
+}
+
+extension Manifest.BadPages {
+  fileprivate init(_ faults: GuestFaults) { self.init(count: faults.bad, runs: Self.runs(faults.first)) }
+
   /// Neighbouring guest pages with one reason as one run; its offset is the first one's.
-  private static func runs(_ faults: [GuestPageFault]) -> [BadPages.Run] {
-    var runs: [BadPages.Run] = []
-    for page in faults.sorted(by: { $0.guestFrame < $1.guestFrame }) {
+  private static func runs(_ faults: [GuestPageFault]) -> [Run] {
+    var runs: [Run] = []
+    for page in faults {
       let reason = page.fault.kind == .lost ? "lost: \(page.fault.reason)" : page.fault.reason
       if let last = runs.last, last.reason == reason, last.gpa.value >> 12 + last.count == page.guestFrame {
         runs[runs.count - 1].count += 1
       } else {
-        runs.append(.init(gpa: HexString(page.guestFrame << 12), count: 1, offset: page.fault.offset, reason: reason))
+        runs.append(.init(gpa: .init(page.guestFrame << 12), count: 1, offset: page.fault.offset, reason: reason))
       }
     }
-    return Array(runs.prefix(maximumBadRuns))
+    return runs
   }
 }

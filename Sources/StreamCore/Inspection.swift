@@ -66,12 +66,22 @@ public struct Inspection: Sendable {
     /// Tests give others.
     var tableLimit: UInt64 = 1 << 15
 
+    /// Pages whose places are looked up at most for a list of a dump that looks whole: 32 GiB.
+    var placeLimit: UInt64 = 1 << 23
+
     /// - Parameter zeroFrames: of the host's kernel.
-    func mapStorage(zeroFrames: FrameBitmap) -> MapStorage {
-      MapStorage(
+    func mapStorage(zeroFrames: FrameBitmap, _ scan: HeadScan) -> MapStorage {
+      let places: UInt64? =
+        switch purpose {
+        case .list: placeLimit
+        case .page: 0
+        case .split: nil
+        }
+      return MapStorage(
         extents: purpose == .split ? ExtentStore(capacity: memory.extents) : nil, keepsPages: purpose != .list,
         limit: purpose == .list ? Int(clamping: memory.total / 4) : memory.maps,
-        tableLimit: purpose == .list && !scans ? tableLimit : nil, zeroFrames: zeroFrames)
+        tableLimit: purpose == .list && !scans ? tableLimit : nil, zeroFrames: zeroFrames,
+        placeLimit: places, hasFaults: scan.faults.map { $0 > 0 })
     }
   }
 
@@ -129,10 +139,10 @@ public struct Inspection: Sendable {
   public func forEachPage(
     from address: GPA, count: UInt64, of wanted: String, _ body: (Page, GPA) throws -> Bool
   ) throws {
-    let guest = try guest(named: wanted)
+    let guest = try Failure.from(dump) { try self.guest(named: wanted) }
     for index in 0..<count {
       let start = GPA(frame: address.frame &+ index)
-      guard try body(try Failure.from { try page(start, of: guest) }, start) else { return }
+      guard try body(try Failure.from(dump) { try self.page(start, of: guest) }, start) else { return }
     }
   }
 

@@ -1,11 +1,14 @@
 extension Inspection {
   /// The way through the house, first half: from a host's dump to its guests. Each step stands with its room.
   static func run(_ source: ByteSource, _ options: Options) throws -> Inspection {
-    let workers = options.workers
-    let checkpoint = Checkpoint(source, workers, options.symbols.sources)
-    let decoders = options.decoders
+    let checkpoint = Checkpoint(source, options.workers, options.symbols.sources)
     // Open: HostDump.
     let dump = try checkpoint.step { try options.open(source) }
+    return try Failure.from(dump) { try run(dump, checkpoint, options) }
+  }
+
+  private static func run(_ dump: any HostDump, _ checkpoint: Checkpoint, _ options: Options) throws -> Inspection {
+    let (workers, decoders) = (options.workers, options.decoders)
     let memory = HostMemory(dump, decoders: decoders, cachedPages: options.memory.cachedPages)
     var findings = Findings(dump)
     let sources = LayoutSources(of: dump, layout: options.layout, vmcsinfo: options.vmcsinfo)
@@ -25,7 +28,7 @@ extension Inspection {
     }
     findings.note(host)
     // Group, map, identify: Guest.
-    let storage = options.mapStorage(zeroFrames: word.zeroFrames)
+    let storage = options.mapStorage(zeroFrames: word.zeroFrames, scan)
     let mapping = try checkpoint.step {
       try GuestMapping(dump: dump, memory: memory, storage: storage, workers: workers, progress: options.progress)
         .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)

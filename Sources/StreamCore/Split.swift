@@ -27,12 +27,18 @@ public struct Split: Sendable {
     self.memory = memory
   }
 
+  /// Tells before the dump is looked at whether the outputs can be written where they shall go.
+  /// - Throws: `Failure`.
+  public static func probe(directory: String) throws {
+    try Failure.from { try OutputDirectory.probe(directory) }
+  }
+
   /// Writes the dumps.
   /// - Returns: the manifest, also where it lists what is missing.
   /// - Throws: `Failure`; anything else is a defect.
   public func run(_ workers: Workers, _ progress: Progress) throws -> Manifest {
     let workers = inspection.isPlain ? Workers(count: 1, cancellation: workers.cancellation) : workers
-    return try Failure.from { try run(try wantedGuests(), workers, progress) }
+    return try Failure.from(inspection.dump) { try run(try wantedGuests(), workers, progress) }
   }
 
   private func wantedGuests() throws(Failure) -> [Guest] {
@@ -49,7 +55,9 @@ public struct Split: Sendable {
     let stored = clear.filter { $0.map.heldPages > 0 }
     guard !stored.isEmpty else {
       throw .nothingStored(
-        pages: clear.reduce(0) { $0 + $1.map.knownPages }, dumpLevel: inspection.dump.summary.dumpLevel)
+        pages: clear.reduce(0) { $0 + $1.map.knownPages },
+        lost: clear.reduce(0) { $0 + $1.map.faults.count + $1.map.absent[.lost, default: 0] },
+        dumpLevel: inspection.dump.summary.dumpLevel)
     }
     return stored
   }

@@ -15,8 +15,16 @@ func explain(_ failure: Failure) -> String {
       + "give one with --layout FILE or --vmcsinfo PATH (offsets read on a host with the same processor), or the types of "
       + "the host's kernel with --symbols: by them guests and their memory come out without a layout"
   case .unsupportedHost(let what, let remedy): return "\(what); \(remedy)"
-  case .noGuest: return "no sign of a guest: no VMCS and no trace of VMX in any stored page"
-  case .nothingStored(let pages, let level):
+  case .noGuest(let trace, let unread):
+    let found = "no VMCS of one" + (trace.map { ", only \($0)" } ?? " and no trace of VMX")
+    if unread.isEmpty { return "no sign of a guest: \(found) in any stored page" }
+    return "no sign of a guest in what is left of the dump (\(found)), which does not say that the host had none: "
+      + unread.joined(separator: "; ")
+  case .ofDump(let failure, let noticed):
+    return ([explain(failure)] + noticed.map { "of the dump: \($0)" }).joined(separator: "; ")
+  case .nothingStored(let pages, let lost, _) where lost > 0:
+    return "0 of \(pages) guest pages can be had: \(lost) are lost or damaged; list shows what there is"
+  case .nothingStored(let pages, _, let level):
     let filter = level.map { "this dump was written with makedumpfile -d \($0)" } ?? "this dump was filtered"
     return "0 of \(pages) guest pages stored: \(filter), which leaves guest memory out; "
       + "list shows what there is, and -d 17 in kdump's core_collector keeps guests next time"

@@ -40,12 +40,14 @@ struct Report {
     let codes = Set(manifest.warnings.filter(\.code.isLoss).map(\.code.rawValue)).sorted()
     var parts: [String] = []
     if absent > 0 { parts.append("\(absent) guest pages are not in the dump") }
-    if bad > 0 { parts.append("\(bad) are damaged") }
+    // Streams that nobody decoded can be damaged, too.
+    let isRead = manifest.guests.allSatisfy { $0.checked == "pages" }
+    if bad > 0 { parts.append("\(isRead ? "" : "at least ")\(bad) are damaged") }
     if !codes.isEmpty { parts.append("warnings of loss: \(codes.joined(separator: ", "))") }
     Terminal.error("vmcs-split: incomplete: \(parts.joined(separator: "; ")); \(place) says what")
   }
 
-  private var isAMD: Bool { manifest.vendor == "AMD" }
+  var isAMD: Bool { manifest.vendor == "AMD" }
 
   private var inputLine: String {
     let input = manifest.input
@@ -83,12 +85,13 @@ struct Report {
     let known = manifest.guests.filter { $0.pages.slots != nil }
     guard !known.isEmpty else { return "" }
     var table = Table(
-      ["GUEST", "PAGES", isAMD ? "BY NPT" : "BY EPT", "BY SLOTS", "PAGE CACHE", "UNTOUCHED", "ABSENT"],
-      rightAligned: Set(0...6), keys: 1)
+      ["GUEST", "PAGES", isAMD ? "BY NPT" : "BY EPT", "BY SLOTS", "PAGE CACHE", "UNTOUCHED", "ABSENT", "BAD"],
+      rightAligned: Set(0...7), keys: 1)
     for guest in known {
       table.add([
         "\(guest.id)", count(guest.pages.known), count(guest.pages.ept), count(guest.pages.slots),
         count(guest.pages.pageCache), count(guest.pages.untouched), "\(guest.absentCount)",
+        "\(guest.badPages.count)",
       ])
     }
     return "\n" + table.text(width: Terminal.outputWidth)
@@ -139,7 +142,7 @@ struct Report {
     guard options.verbose > 0 else { return }
     var text = ""
     if let layout = manifest.layout {
-      text += "\nlayout \(layout.id) (\(layout.source)):\n" + layout.evidence.map { "  \($0)\n" }.joined()
+      text += "\nlayout \(layout.id) (\(layout.source)):\n" + Self.lines(layout.evidence)
       if let used = inspection.layoutUsed { text += fieldSources(used) }
     }
     if let unknown = manifest.unknownLayout {
@@ -148,7 +151,7 @@ struct Report {
     }
     text += symbolFiles
     for guest in manifest.guests {
-      text += "\n\(guest.name): evidence\n" + guest.evidence.map { "  \($0)\n" }.joined()
+      text += "\n\(guest.name): evidence\n" + lines(guest.evidence)
       text += vmLines(guest)
       for slot in guest.slots ?? [] {
         text += "  slot \(hex(slot.gpa.value)), \(slot.bytes >> 10) KiB, at \(hex(slot.hva.value)) of the VMM"
@@ -162,7 +165,9 @@ struct Report {
         text += "\nno guests:\n" + inspection.nearMisses.map { "  \($0)\n" }.joined()
       }
     }
-    for defunct in manifest.defunct { text += "\nno guest: VMCS \(hex(defunct.vmcs.value)): \(defunct.evidence)\n" }
+    for defunct in manifest.defunct {
+      text += "\nno guest: VMCS \(hex(defunct.vmcs.value)): \(Self.line(defunct.evidence))\n"
+    }
     var counters = Table(["COUNTER", "VALUE"], rightAligned: [1])
     for (name, value) in manifest.counters.sorted(by: { $0.key < $1.key }) { counters.add([name, "\(value)"]) }
     Terminal.out(text + "\n" + counters.text(width: Terminal.outputWidth))
@@ -188,8 +193,10 @@ struct Report {
   /// What a VM's process is, line by line, and why something of it is not known. Tenants' words are escaped.
   private func vmLines(_ guest: Manifest.Guest) -> String {
     guard let vm = guest.vm else { return "" }
+    let says = (vm.nameBy ?? []).prefix(4).joined(separator: "; ")
     let labels: [(String, String?)] = [
-      ("uuid", vm.uuid), ("pid", vm.pid.map { "\($0)" }), ("uid", vm.uid.map { "\($0)" }), ("comm", vm.comm),
+      ("name", vm.name), ("name by", vm.nameSource.map { "\($0): \(says)" }), ("uuid", vm.uuid),
+      ("pid", vm.pid.map { "\($0)" }), ("uid", vm.uid.map { "\($0)" }), ("comm", vm.comm),
       ("cgroup", vm.cgroup), ("started", vm.started.map { "\(seconds($0)) s after the host's boot" }),
     ]
     var text = labels.compactMap { key, value in value.map { "  VM \(key): \(HostileText.escaped($0))\n" } }.joined()
@@ -253,13 +260,13 @@ extension Manifest.FPU {
 extension Manifest.Guest {
   fileprivate var ramBytes: UInt64 { ram.reduce(0) { $0 + ($1.end.value - $1.start.value) } }
   fileprivate var absentCount: UInt64 { pages.absent.values.reduce(0, +) }
-  /// Share of the mapped pages whose bytes the dump holds.
+  /// Share of the mapped pages whose bytes can be had from the dump.
   fileprivate var storedShare: String {
     // The host kernel's zero pages are everybody's.
     let zero = pages.zero ?? 0
     guard let known = pages.known, known > zero else { return "-" }
     let own = known - zero
-    let tenths = (own - min(own, absentCount)) * 1000 / own
+    let tenths = (own - min(own, absentCount + badPages.count)) * 1000 / own
     return "\(tenths / 10).\(tenths % 10) %"
   }
 }

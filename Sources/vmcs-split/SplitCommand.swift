@@ -52,6 +52,7 @@ struct SplitCommand: ParsableCommand {
       guard let format = guestDumpFormats.first(where: { $0.name == format }) else {
         throw ExitCode(ExitStatus.wrongUsage.code)
       }
+      try Split.probe(directory: output)
       let options = try common.inspection(.split, workers, progress)
       let inspection = try Inspection.run(path: try Inspection.single(of: common.dumps), options)
       let split = Split(

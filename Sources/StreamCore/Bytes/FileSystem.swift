@@ -16,6 +16,16 @@ enum FileSystem {
     }
   }
 
+  /// Tells whether `makeDirectories` can do without doing it: what is there already of the path is a directory in which
+  /// something can be made.
+  static func checkDirectories(_ path: String) throws(SystemError) {
+    // Safe, here and below: the bytes end in NUL and outlive the call.
+    if retried({ unsafe access(PathText.terminated(path), W_OK | X_OK) }) == 0 { return }
+    let code = errno
+    guard code == ENOENT, path != "." else { throw SystemError(call: "access", path: path, code: code) }
+    try checkDirectories(PathText.parent(of: path) ?? ".")
+  }
+
   /// Names in a directory, at most `limit`, in no order, without "." and ".."; `nil` when the path is no directory.
   static func names(in path: String, limit: Int) throws(SystemError) -> [String]? {
     guard let directory = unsafe opendir(PathText.terminated(path)) else {

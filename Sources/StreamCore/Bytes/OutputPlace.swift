@@ -55,6 +55,14 @@ final class OutputPlace: Sendable {
     _ = close(descriptor)
   }
 
+  /// Whether a place can be had at a path, its directory still to be made or not. Makes nothing that stays.
+  static func probe(_ path: String) throws(SystemError) {
+    do throws(SystemError) { _ = try OutputPlace(path: path) } catch {
+      guard error.code == ENOENT else { throw error }
+      try FileSystem.checkDirectories(path)
+    }
+  }
+
   func path(of name: String) -> String { path.utf8.last == UInt8(ascii: "/") ? path + name : path + "/" + name }
 
   // MARK: - Which way

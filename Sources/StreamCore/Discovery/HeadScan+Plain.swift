@@ -22,6 +22,7 @@ extension HeadScan {
       }
       scan.add(found)
     }
+    scan.faults = nil
     scan.badPages = dump.summary.storedPages - scan.pagesScanned
     scan.regions.freeze()
     scan.vmcoreinfo.freeze()

@@ -14,6 +14,8 @@ struct HeadScan: Sendable {
   var pagesScanned: UInt64 = 0
   /// Pages whose stored bytes cannot be used, as far as their heads tell.
   var badPages: UInt64 = 0
+  /// Those of them whose place in the dump cannot be followed; `nil`: not all places were looked at.
+  var faults: UInt64?
   var workers = 0
 
   /// No pass at all where the frames of all regions are named.
@@ -74,5 +76,6 @@ struct HeadScan: Sendable {
     for frame in found.vmcoreinfo { vmcoreinfo.insert(frame) }
     pagesScanned += found.scanned
     badPages += found.bad
+    faults = (faults ?? 0) + found.faults
   }
 }

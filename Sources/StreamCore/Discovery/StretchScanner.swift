@@ -6,6 +6,8 @@ final class StretchScanner {
     var vmcoreinfo: [UInt64] = []
     var scanned: UInt64 = 0
     var bad: UInt64 = 0
+    /// Places that cannot be followed, which `bad` has as well.
+    var faults: UInt64 = 0
 
     fileprivate mutating func add(_ look: Look, _ frame: UInt64) {
       switch look {
@@ -63,6 +65,7 @@ final class StretchScanner {
     var found = Found()
     found.scanned = batch.count
     found.bad = batch.faults
+    found.faults = batch.faults
     let (shared, asked) = try look(decoder, &found)
     if !shared.isEmpty { try addSharers(dump, frames, shared, &found) }
     input.counters.add(asked, .heads)

@@ -81,7 +81,7 @@ struct PagePlacer {
       lanes[lane].pages.append(OutputPage(guestFrame: guestFrame, content: content))
     case .fault(let fault):
       lanes[lane].writer.markBad(guestFrame)
-      lanes[lane].tally.note(fault, at: guestFrame)
+      lanes[lane].tally.faults.note(fault, at: guestFrame)
     }
     if lanes[lane].pages.count >= Self.pagesAtOnce { try flush(lane, true) }
   }

@@ -6,8 +6,8 @@ struct GroupedGuest: Sendable {
   let vcpus: [VCPU]
   /// Distinct roots of their second-level maps, the one that most vCPUs use first.
   let roots: [any SecondLevelRoot]
-  /// What the claim rests on that this is a guest of the host, one line each.
-  let evidence: [String]
+  /// What the claim rests on that this is a guest of the host.
+  let evidence: Manifest.Evidence
   /// Host frames, ascending, which that evidence stands in: none of them may be a guest's memory.
   let evidenceFrames: [UInt64]
   /// Its memory by its slots, where the host's kernel tells.

@@ -14,7 +14,7 @@ struct Guest: Sendable {
   var vm: VMIdentity? { mapped.group.vm }
   var vcpus: [VCPU] { mapped.group.vcpus }
   var roots: [any SecondLevelRoot] { mapped.group.roots }
-  var evidence: [String] { mapped.group.evidence }
+  var evidence: Manifest.Evidence { mapped.group.evidence }
   /// Its memory slots, where the host's kernel tells.
   var slots: [MemorySlot]? { mapped.group.memory?.slots }
   var map: GuestMap { mapped.map }

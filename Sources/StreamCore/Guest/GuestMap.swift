@@ -27,6 +27,10 @@ struct GuestMap: Sendable {
   var zeroPages: UInt64 = 0
   /// Pages of the guest's slots that nothing stands behind: never touched. `nil` where the slots are not known.
   var untouchedPages: UInt64?
+  /// Pages in `present` whose bytes cannot be had after all, as far as the dump says where they lie.
+  var faults = GuestFaults()
+  /// That was looked up; else `present` is what the dump's bitmaps say.
+  var isChecked = false
   /// What the walks of all roots met.
   var counts = MapCounts()
   /// Workers that shared out the walk of one root.
@@ -37,7 +41,7 @@ struct GuestMap: Sendable {
   var places: [UInt64] = []
 
   /// Pages whose bytes the dump holds for this guest; the kernel's zero pages are everybody's.
-  var heldPages: UInt64 { presentPages - min(presentPages, zeroPages) }
+  var heldPages: UInt64 { presentPages - min(presentPages, zeroPages + faults.count) }
 
   /// Bytes of memory that the bitmaps take.
   var byteCount: Int {

@@ -9,6 +9,8 @@ struct GuestMapper: Sendable {
   let excluded: [UInt64]
   /// The host kernel's zero pages: what they hold is known, whether or not the dump has them.
   let zeroFrames: FrameBitmap
+  /// Whether the bytes of each page can be had is looked up, too.
+  let checksPlaces: Bool
 
   /// What a map is looked through for while it is made.
   struct Watch: Sendable {
@@ -59,6 +61,7 @@ struct GuestMapper: Sendable {
         let counts = try walk.walk(
           subtrees[item], absent: { frames, reason in try found.add(absent: frames, reason) }
         ) { run in try take(run, watch, into: &found) }
+        dump.input.counters.add(found.asked, .descriptors)
         try found.end(counts)
       }
       map.workers = max(map.workers, used)
@@ -68,20 +71,25 @@ struct GuestMapper: Sendable {
       }
     }
     map.freeze(absent: missing)
+    try map.faults.explain(by: dump)
     return map
   }
 
   private func take(_ run: MapRun, _ watch: Watch, into found: inout Found) throws {
     found.part.look(at: run, watch)
     try lacking(run, in: found.before) { run in
-      try forEachPresence(of: run) { piece, presence in try found.add(piece, presence) }
+      try forEachPresence(of: run) { piece, presence in
+        try found.add(piece, presence)
+        if checksPlaces, presence == .dump(.stored) { try found.check(piece, in: dump) }
+      }
     }
   }
 
   /// The same, its tables read through another view of the host's memory.
   func reading(from host: any PhysicalMemory) -> GuestMapper {
     GuestMapper(
-      dump: dump, memory: memory.reading(from: host), excluded: excluded, zeroFrames: zeroFrames)
+      dump: dump, memory: memory.reading(from: host), excluded: excluded, zeroFrames: zeroFrames,
+      checksPlaces: checksPlaces)
   }
 
   /// Walks all roots again and hands over the extents, in no order, whose host and guest frames lie in the ranges and
@@ -202,6 +210,8 @@ private struct Found {
   /// What the roots before this one map.
   let before: FrameBitmap?
   var part = Part()
+  /// Bytes of the dump that were asked for.
+  private(set) var asked = 0
   private let owner: Int
   private var extents: ExtentBuffer?
   private let merge: (Part) throws -> Void
@@ -222,6 +232,14 @@ private struct Found {
   mutating func add(absent frames: Range<UInt64>, _ reason: AbsentReason) throws {
     part.add(absent: frames, reason)
     try mergeIfFull()
+  }
+
+  /// Looks up whether the bytes of a run that the dump has can be had.
+  mutating func check(_ run: MapRun, in dump: any HostDump) throws {
+    asked += try dump.forEachFault(in: run.hostFrame..<run.hostFrame + run.count) { frame, kind in
+      part.faults.note(
+        PageFault(kind, frame: frame, offset: 0, reason: ""), at: run.gpaFrame + (frame - run.hostFrame))
+    }
   }
 
   private mutating func mergeIfFull() throws {
@@ -252,6 +270,7 @@ private struct Part: Sendable {
   var reached: Set<UInt64> = []
   var places: [UInt64] = []
   var counts = MapCounts()
+  var faults = GuestFaults()
 
   var byteCount: Int { present.byteCount + missing.byteCount + devices.byteCount }
 
@@ -290,6 +309,7 @@ private struct Part: Sendable {
     case .dump(.stored): present.insert(frames)
     case .dump(.filtered): add(absent: frames, .filtered)
     case .dump(.notStored): add(absent: frames, .not_stored)
+    case .dump(.lost): add(absent: frames, .lost)
     }
     sources[run.source, default: 0] += run.count
   }
@@ -309,6 +329,7 @@ private struct Part: Sendable {
     reached.formUnion(other.reached)
     places = VMCoreInfoSearch.kept(places + other.places)
     counts.add(other.counts)
+    faults.add(other.faults)
   }
 }
 
@@ -323,5 +344,6 @@ extension GuestMap {
     reached += part.reached.sorted()
     places += part.places
     counts.add(part.counts)
+    faults.add(part.faults)
   }
 }

@@ -19,6 +19,23 @@ struct MapStorage: Sendable {
   var tableLimit: UInt64?
   /// Host frames that are the kernel's zero pages.
   var zeroFrames = FrameBitmap()
+  /// Pages of all guests whose places in the dump are looked up at most, unless the dump is known to be damaged; with
+  /// more its bitmaps are believed. `nil`: they are looked up whatever it takes.
+  var placeLimit: UInt64?
+  /// Places that cannot be followed are known to be there, or not to be, from a look at the whole dump.
+  var hasFaults: Bool?
+
+  /// Whether the guests' pages are looked up.
+  func checksPlaces(of groups: [GroupedGuest], in dump: any HostDump) -> Bool {
+    if let hasFaults { return hasFaults }
+    guard let placeLimit, !dump.remarks.contains(where: \.isLoss) else { return true }
+    let pages = groups.reduce(into: UInt64(0)) { sum, group in
+      // Without slots nobody knows how many.
+      guard let memory = group.memory, memory.isWhole else { return }
+      for slot in memory.slots { sum &+= UInt64(slot.frames.count) }
+    }
+    return pages <= placeLimit
+  }
 }
 
 /// Maps the memory of guests, one after the other, each with all workers.
@@ -40,10 +57,12 @@ struct GuestMapping {
   /// - Parameter vmcoreinfo: host frames whose pages begin as VMCOREINFO does.
   func run(_ groups: [GroupedGuest], vmcoreinfo: FrameBitmap) throws -> Result {
     progress.begin(.map, total: UInt64(groups.count))
+    let checks = storage.checksPlaces(of: groups, in: dump)
     let mappers = groups.map { group in
       GuestMapper(
         dump: dump, memory: GuestMemory(host: memory, roots: group.roots, slots: group.memory),
-        excluded: Set(group.vcpus.flatMap(\.reservedFrames)).sorted(), zeroFrames: storage.zeroFrames)
+        excluded: Set(group.vcpus.flatMap(\.reservedFrames)).sorted(), zeroFrames: storage.zeroFrames,
+        checksPlaces: checks)
     }
     let tables = mappers.reduce(0) { $0 &+ $1.memory.unreadTables }
     // Without slots there is no other word for where the guest's RAM is.
@@ -57,6 +76,7 @@ struct GuestMapping {
       do {
         var map = try mapper.map(
           watch, keeping: storage.extents, owner: group.index, limit: max(0, storage.limit - taken), workers: workers)
+        map.isChecked = checks || storage.hasFaults != nil
         if let memory = group.memory, memory.isWhole { map.note(memory.slots) }
         if storage.keepsPages { taken += map.byteCount } else { map.dropPages() }
         result.guests.append(MappedGuest(group: group, mapper: mapper, map: map))

@@ -4,6 +4,11 @@ struct OutputDirectory {
   let place: OutputPlace
   let force: Bool
 
+  /// Tells before any work whether `path` can be written to, as far as that shows; makes nothing that stays.
+  static func probe(_ path: String) throws(OutputError) {
+    do throws(SystemError) { try OutputPlace.probe(path) } catch { throw .cannotCreate(error) }
+  }
+
   /// Creates the directory, mode 0700, and those above it, and takes it for this run. Nothing else is written before.
   /// - Parameters:
   ///   - path: as the user gave it.

@@ -10,7 +10,7 @@ struct FoundHost: Sendable {
   /// VMs that the host kernel lists and that cannot be read, and why.
   var unreadable: [(kvm: VirtualAddress, why: String)]
   /// What is left of vCPUs that are gone, and by what that is known.
-  var defunct: [(region: HPA, evidence: String)]
+  var defunct: [(region: HPA, reason: DeathReason)]
   /// Pages that content or evidence kept out, one line each.
   var nearMisses: [String]
   /// Regions whose last exit was cut short, with the VMX abort indicator.
@@ -31,8 +31,8 @@ extension JudgedHost {
       nearMisses: search.nearMisses.map { "\($0.address): \($0.layout): \($0.fault)" }, aborted: [], refused: refused)
     host.nearMisses += faults
     for (address, fault) in rejected {
-      if fault.isDeath {
-        host.defunct.append((address, "\(fault)"))
+      if case .dead(let reason) = fault {
+        host.defunct.append((address, reason))
       } else {
         host.nearMisses.append("\(address): \(layout?.layout.id ?? ""): no host evidence: \(fault)")
       }

@@ -25,7 +25,7 @@ struct HostFinder {
       if let host = trial.host, !host.regions.isEmpty { return (host, trials.compactMap(\.refusal)) }
       trials.append(trial)
     }
-    guard let named = NamedHost(word, memory: memory) else { throw try withoutGuests(trials) }
+    guard let named = NamedHost(word, memory: memory) else { throw try withoutGuests(trials, sources) }
     var search = RegionSearch(results: [])
     search.nearMisses = trials.flatMap(\.search.nearMisses)
     var host = named.unread(search)
@@ -76,10 +76,7 @@ struct HostFinder {
     proven.sort { $0.address < $1.address }
     let choice = LayoutChoice(
       layout: result.layout, source: source, revisionID: proven.first?.revisionID ?? 0,
-      evidence: [
-        "\(result.accepted.count) of \(search.candidates) candidate pages pass its content rules",
-        "\(proven.count) of them have host evidence",
-      ])
+      evidence: .init(candidates: search.candidates, accepted: result.accepted.count, proven: proven.count))
     return JudgedHost(
       layout: choice, search: search, kernel: kernel, evidence: evidence, regions: proven,
       facts: found.regions, states: KVMVCPUStates(evidence: evidence, regions: found.regions),
@@ -95,7 +92,7 @@ struct HostFinder {
   }
 
   /// No region with evidence: a dead guest's, an unknown layout, another vendor's host, or none.
-  private func withoutGuests(_ trials: [LayoutTrial]) throws -> HostWithoutGuests {
+  private func withoutGuests(_ trials: [LayoutTrial], _ sources: [LayoutSource]) throws -> HostWithoutGuests {
     if let why = trials.lazy.compactMap(\.kernelFault).first { return .kernelUnreadable(why: why) }
     let hosts = trials.compactMap(\.host)
     for host in hosts {
@@ -103,19 +100,35 @@ struct HostFinder {
       return .unproven(
         pages: host.rejectedCount, layout: host.layout?.layout.id ?? "", first: first.address, why: first.fault)
     }
-    if !hosts.isEmpty { return .noSign }
+    if !hosts.isEmpty { return .noSign(trace: nil, unread: unread(pages: scan.badPages)) }
     for result in trials.flatMap(\.search.results) {
       guard let count = result.rejected[.eptDisabled] else { continue }
       return .withoutEPT(regions: count, layout: result.layout.id)
     }
     let signs = try VMXSigns.find(
-      dump, memory: memory,
+      dump, memory: memory, ids: Set(sources.flatMap(\.heads.keys)),
       kernel: try? word.kernel?.get(), decoders: decoders, workers: workers)
     if !signs.revisionIDs.isEmpty {
       let silence = word.why.map { ["the host's kernel does not name them either: \($0)"] } ?? []
       let detail = [signs.detail] + trials.compactMap(\.refusal) + silence
       return .noLayout(revisionIDs: signs.revisionIDs, detail: detail.joined(separator: "; "))
     }
-    return signs.vmcbs > 0 ? .svm(vmcbs: signs.vmcbs, why: word.why ?? "its list of VMs is empty") : .noSign
+    if signs.vmcbs > 0 { return .svm(vmcbs: signs.vmcbs, why: word.why ?? "its list of VMs is empty") }
+    if signs.isNested, let trace = signs.trace { return .nested(trace: trace) }
+    return .noSign(trace: signs.trace, unread: unread(pages: signs.unread))
+  }
+
+  /// Why nothing found is not nothing there, one line each.
+  /// - Parameter pages: that could not be read.
+  private func unread(pages: UInt64) -> [String] {
+    var lines: [String] = []
+    if pages > 0 { lines.append("\(pages) of its pages cannot be read") }
+    if case .failure(let fault) = word.kernel { lines.append("the host kernel's page tables cannot be read: \(fault)") }
+    if word.isBroken, let why = word.why { lines.append("the host's kernel cannot be asked for its VMs: \(why)") }
+    if let damage = word.listed?.damage { lines.append("the host kernel's list of VMs is damaged: \(damage)") }
+    if let count = word.listed?.vms.count, count > 0 {
+      lines.append("the host's kernel lists \(count) VMs, and the dump has no VMCS of them")
+    }
+    return lines
   }
 }

@@ -10,6 +10,8 @@ enum HostWithoutGuests: Error, Equatable, Sendable {
   case noLayout(revisionIDs: [UInt32], detail: String)
   /// Guests of SVM, whose VMCBs count only where the host's kernel names them; why it does not.
   case svm(vmcbs: UInt64, why: String)
-  /// No sign of a guest, or of dead ones only.
-  case noSign
+  /// A hypervisor that is a guest itself: the VMCSs of its own guests are empty here.
+  case nested(trace: String)
+  /// No sign of a guest, or of dead ones only; what there is of VMX, and what of the dump could not be looked at.
+  case noSign(trace: String?, unread: [String])
 }

@@ -47,7 +47,7 @@ extension JudgedHost {
       }
       if listed == nil { memory = shapedMemory(of: kvm, vcpus, regionAt) }
       return ProvenVM(
-        kvm: kvm.address, vcpus: vcpus, evidence: lines(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted(),
+        kvm: kvm.address, vcpus: vcpus, evidence: claim(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted(),
         memory: memory, identity: told[kvm.address]?.identity)
     }
   }
@@ -110,19 +110,18 @@ extension JudgedHost {
     return layout == nil && vendor == .intel ? .unknownLayout : .refused(region, vendor)
   }
 
-  private func lines(_ proofs: [VCPUEvidence], _ kvm: KVMObject) -> [String] {
-    let anchor = kernel.anchored ? "swapper_pg_dir from VMCOREINFO" : "named by the regions, for there is no VMCOREINFO"
-    var lines = [
-      "kernel page tables: \(anchor), at \(kernel.root); direct map at \(kernel.directMapBase)",
-      "struct kvm at \(kvm.address) names \(kvm.vcpus.count) vCPUs, stands in vm_list",
-    ]
-    for proof in proofs {
-      // The checks are those of a `loaded_vmcs`.
-      let checks = vendor == .intel ? proof.checks.map(\.rawValue).sorted().joined(separator: ", ") : ""
-      lines.append(
-        "\(vendor.region) \(proof.region): \(vendor.holder) at \(proof.loadedVMCS) of \(vendor.vcpu) \(proof.vcpu), "
-          + "vCPU \(proof.index) of it" + (checks.isEmpty ? "" : " (\(checks))"))
-    }
-    return lines
+  private func claim(_ proofs: [VCPUEvidence], _ kvm: KVMObject) -> Manifest.Evidence {
+    Manifest.Evidence(
+      pageTables: .init(
+        source: kernel.anchored ? "vmcoreinfo" : "regions", root: .init(kernel.root.rawValue),
+        directMap: .init(kernel.directMapBase.rawValue)),
+      kvm: .init(address: .init(kvm.address.rawValue), vcpus: kvm.vcpus.count),
+      vcpus: proofs.map { proof in
+        .init(
+          vmcs: .init(proof.region.rawValue), namedAt: .init(proof.loadedVMCS.rawValue),
+          vcpu: .init(proof.vcpu.rawValue), index: proof.index,
+          // The checks are those of a `loaded_vmcs`.
+          checks: vendor == .intel ? proof.checks.map(\.rawValue).sorted() : [])
+      })
   }
 }

@@ -4,6 +4,5 @@ struct LayoutChoice: Sendable, Equatable {
   /// "layout-file", "vmcsinfo-file", "vmcsinfo" (a note in the dump) or "catalogue".
   var source: String
   var revisionID: UInt32
-  /// One line each.
-  var evidence: [String]
+  var evidence: Manifest.LayoutEvidence
 }

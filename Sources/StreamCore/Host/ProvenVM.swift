@@ -4,8 +4,8 @@ struct ProvenVM: Sendable {
   let kvm: VirtualAddress
   /// In the order of its own table.
   let vcpus: [VCPU]
-  /// What the claim rests on, one line each.
-  let evidence: [String]
+  /// What the claim rests on.
+  let evidence: Manifest.Evidence
   /// Host frames, ascending, which that evidence stands in: none of them may be a guest's memory.
   let evidenceFrames: [UInt64]
   /// Its memory by its slots, where the host's kernel tells; else its second-level map is all there is.

@@ -6,6 +6,11 @@ struct VMXSigns: Sendable {
   var detail = ""
   /// Pages that pass as VMCBs of SVM guests.
   var vmcbs: UInt64 = 0
+  /// Pages that hold the header of a VMCS and nothing else, by revision id: VMXON regions, VMCSs that were never
+  /// loaded, and those of a guest hypervisor, whose content its own host keeps.
+  var headers: [UInt32: UInt64] = [:]
+  /// Pages that could not be looked at.
+  var unread: UInt64 = 0
 
   /// A region has one EPT pointer and one HOST_CR3, and chance look-alikes; a page full of them is not looked through.
   private static let pointerLimit = 16
@@ -16,17 +21,24 @@ struct VMXSigns: Sendable {
   private struct Part: Sendable {
     var regions: [UInt32: UInt64] = [:]
     var vmcbs: UInt64 = 0
+    var headers: [UInt32: UInt64] = [:]
+    var unread: UInt64 = 0
   }
 
+  /// - Parameter ids: revision ids that are known.
   static func find(
-    _ dump: any HostDump, memory: HostMemory, kernel: LinuxKernel?, decoders: DecoderPool, workers: Workers
+    _ dump: any HostDump, memory: HostMemory, ids: Set<UInt32>, kernel: LinuxKernel?, decoders: DecoderPool,
+    workers: Workers
   ) throws -> VMXSigns {
     let parts = try workers.map(dump.stretches) { frames in
       var part = Part()
       try decoders.borrow { decoder in
-        try dump.forEachPage(in: frames, decoder, for: .structures) { _, bytes in
+        try dump.forEachPage(in: frames, decoder, for: .structures, fault: { part.unread += 1 }) { _, bytes in
           guard let page = Page(bytes) else { return }
           let revision = page.u32(0)
+          if ids.contains(revision & 0x7fff_ffff), RegionJudge.isHeaderOnly(page) {
+            part.headers[revision & 0x7fff_ffff, default: 0] += 1
+          }
           if part.regions[revision] != nil || part.regions.count < revisionLimit, isRegion(page, memory, kernel) {
             part.regions[revision, default: 0] += 1
           }
@@ -42,12 +54,28 @@ struct VMXSigns: Sendable {
         regions[revision, default: 0] += count
       }
       signs.vmcbs += part.vmcbs
+      signs.headers.merge(part.headers, uniquingKeysWith: +)
+      signs.unread += part.unread
     }
     let ordered = regions.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
     signs.revisionIDs = ordered.prefix(8).map(\.key)
     signs.detail = ordered.prefix(8).map { "\($0.value) pages with revision \(hex($0.key))" }.joined(separator: ", ")
     return signs
   }
+
+  /// What the headers tell, in few words.
+  var trace: String? {
+    guard !headers.isEmpty else { return nil }
+    let list = headers.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.prefix(8).map { revision, count in
+      "\(count) with revision \(hex(revision))"
+        + (LayoutCatalogue.isNested(revision) ? " (nested virtualisation's)" : "")
+    }
+    return "pages that hold a VMCS header alone, as VMXON regions and VMCSs that nothing was written to: "
+      + list.joined(separator: ", ")
+  }
+
+  /// The host was a guest itself, and a hypervisor: what its own guests did is in the memory of its host.
+  var isNested: Bool { headers.keys.contains(where: LayoutCatalogue.isNested) }
 
   /// A region by what holds in every layout: revision id with abort 0, a link pointer of all ones, an EPT pointer whose
   /// root is a table, and a HOST_CR3 with the kernel's half. Source: Documentation/vmcs.md §11.

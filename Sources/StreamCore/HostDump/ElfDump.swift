@@ -9,6 +9,8 @@ struct ElfDump: HostDump {
   let stretches: [Range<UInt64>]
   /// Frames whose bytes are in the file.
   private let stored: FrameRuns
+  /// Frames whose bytes lie past the end of the file.
+  private let lost: FrameRuns
   /// Frames of the PT_LOADs' memory, in the file or not.
   private let memory: FrameRuns
 
@@ -35,6 +37,9 @@ struct ElfDump: HostDump {
     /// The kernel image, which /proc/vmcore has a second time by its own virtual addresses.
     var image: [FrameRun] = []
     var whole: [FrameRun] = []
+    var beyond: [FrameRun] = []
+    /// Bytes that the file would have.
+    var fileEnd: UInt64 = 0
     var cut = false
     for segment in header.loads where segment.physical != .max {
       let (memoryEnd, overflow) = segment.physical.addingReportingOverflow(segment.memorySize)
@@ -45,14 +50,24 @@ struct ElfDump: HostDump {
       whole.append(FrameRun(start: segment.physical >> 12, end: (memoryEnd + 0xfff) >> 12, offset: 0))
       let inFile = min(segment.fileSize, segment.memorySize)
       let available = segment.offset < input.file.size ? min(inFile, input.file.size - segment.offset) : 0
-      cut = cut || available < inFile
       let start = (segment.physical + 0xfff) >> 12
       let end = (segment.physical + available) >> 12
+      if available < inFile {
+        fileEnd = max(fileEnd, segment.offset.addingReportingOverflow(inFile).partialValue)
+        // A header that is damaged can name any place; in a file that was cut one segment has the cut.
+        cut = cut || segment.offset <= input.file.size
+        beyond.append(FrameRun(start: max(start, end), end: (segment.physical + inFile) >> 12, offset: 0))
+      }
       guard start < end else { continue }
       let run = FrameRun(start: start, end: end, offset: segment.offset + (start << 12 - segment.physical))
       if segment.virtual >= VirtualAddress.kernelTextBase { image.append(run) } else { data.append(run) }
     }
-    if cut { remarks.append(.damage("the file ends inside a PT_LOAD: it is incomplete")) }
+    if cut {
+      remarks.append(.cut(input.file.size, "its PT_LOADs go on", to: fileEnd))
+    } else if !beyond.isEmpty {
+      remarks.append(.damage("a PT_LOAD lies past the end of the file"))
+    }
+    if header.isIncomplete { remarks.append(.markedIncomplete) }
     if header.loads.isEmpty, try ElfSections(header, input).contains(".xen_pages") {
       throw .unsupported(file: input.path, format: "a Xen guest's core", remedy: "Xen hosts are not supported")
     }
@@ -63,6 +78,7 @@ struct ElfDump: HostDump {
     }
     let conflicts = FrameRuns(preferring: data).conflicts
     stored = FrameRuns(preferring: data + image)
+    lost = FrameRuns(preferring: beyond)
     memory = FrameRuns(preferring: whole)
     if conflicts > 0 {
       remarks.append(.damage("\(conflicts) pages lie in two PT_LOADs at different offsets: the first PT_LOAD counts"))
@@ -84,16 +100,21 @@ struct ElfDump: HostDump {
 
   func presence(_ frame: UInt64) -> Presence {
     if stored.run(of: frame) != nil { return .stored }
+    if lost.run(of: frame) != nil { return .lost }
     return memory.run(of: frame) == nil ? .unknown : .notStored
   }
 
   func presenceRun(_ frame: UInt64, limit: UInt64) -> (presence: Presence, end: UInt64) {
     if let run = stored.run(of: frame) { return (.stored, min(run.end, limit)) }
-    let next = stored.runs[stored.firstIndex(endingAbove: frame)...].first.map { min($0.start, limit) } ?? limit
+    var next = stored.begin(above: frame, limit: limit)
+    if let run = lost.run(of: frame) { return (.lost, min(run.end, next)) }
+    next = lost.begin(above: frame, limit: next)
     if let run = memory.run(of: frame) { return (.notStored, min(run.end, next)) }
-    let known = memory.runs[memory.firstIndex(endingAbove: frame)...].first.map { min($0.start, next) } ?? next
-    return (.unknown, known)
+    return (.unknown, memory.begin(above: frame, limit: next))
   }
+
+  /// What is stored lies in the file.
+  func forEachFault(in frames: Range<UInt64>, _ body: (UInt64, PageFault.Kind) throws -> Void) -> Int { 0 }
 
   func visit(
     _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (PageFault) throws -> Void

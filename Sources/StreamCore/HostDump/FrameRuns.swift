@@ -59,6 +59,11 @@ struct FrameRuns: Sendable {
     return runs[index]
   }
 
+  /// Where the first run that ends above `frame` begins, at most `limit`.
+  func begin(above frame: UInt64, limit: UInt64) -> UInt64 {
+    runs[firstIndex(endingAbove: frame)...].first.map { min($0.start, limit) } ?? limit
+  }
+
   /// Index of the first run that ends above `frame`.
   func firstIndex(endingAbove frame: UInt64) -> Int { runs.partitioningIndex { $0.end > frame } }
 }

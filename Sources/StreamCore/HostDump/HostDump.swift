@@ -35,12 +35,23 @@ protocol HostDump: Sendable {
 
   /// One frame's entry; `nil` unless its presence is `stored`.
   func entry(_ frame: UInt64) throws -> StoredEntry?
+
+  /// Of the stored pages of `frames`, ascending, those whose bytes cannot be had by what is said of their place: the
+  /// descriptor cannot be followed, or they lie past the end of the file. No page is read. The caller asks whether the
+  /// file is intact.
+  /// - Returns: bytes that were asked for; the caller counts them.
+  func forEachFault(in frames: Range<UInt64>, _ body: (UInt64, PageFault.Kind) throws -> Void) throws -> Int
 }
 
 extension HostDump {
   func load(_ frames: Range<UInt64>, into batch: inout PageBatch) throws {
     batch.clear(room: Int(min(UInt64(frames.count), HostDumpLimits.stretch)))
     try visit(frames, page: { batch.append($0) }, fault: { _ in batch.addFault() })
+  }
+
+  func forEachFault(in frames: Range<UInt64>, _ body: (UInt64, PageFault.Kind) throws -> Void) throws -> Int {
+    try visit(frames, page: { _ in }, fault: { try body($0.frame, $0.kind) })
+    return 0
   }
 
   func entry(_ frame: UInt64) throws -> StoredEntry? {

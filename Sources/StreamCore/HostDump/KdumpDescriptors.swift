@@ -25,15 +25,28 @@ struct KdumpDescriptors: Sendable {
   /// The page of a descriptor by its first two quadwords, `nil` where it cannot be used. (0, 0) is none that can.
   @inline(__always)
   func page(_ frame: UInt64, _ words: (offset: UInt64, sizeAndFlags: UInt64)) -> StoredPage? {
+    guard let page = named(frame, words), page.offset < fileSize, UInt64(page.size) <= fileSize - page.offset else {
+      return nil
+    }
+    return page
+  }
+
+  /// The page of a descriptor, in the file or past its end.
+  @inline(__always)
+  private func named(_ frame: UInt64, _ words: (offset: UInt64, sizeAndFlags: UInt64)) -> StoredPage? {
     guard let codec = PageCodec(kdumpFlags: UInt32(truncatingIfNeeded: words.sizeAndFlags >> 32)) else {
       return nil
     }
-    let offset = words.offset
     let size = UInt32(truncatingIfNeeded: words.sizeAndFlags)
-    guard size <= UInt32(pageSize), offset >= start, offset < fileSize, UInt64(size) <= fileSize - offset,
-      codec == .raw ? size == UInt32(pageSize) : size > 0
-    else { return nil }
-    return StoredPage(frame: frame, offset: offset, size: size, codec: codec)
+    guard size <= UInt32(pageSize), words.offset >= start, codec == .raw ? size == UInt32(pageSize) : size > 0 else {
+      return nil
+    }
+    return StoredPage(frame: frame, offset: words.offset, size: size, codec: codec)
+  }
+
+  /// What is wrong with a descriptor that `page` does not take: as `entry`, without the words for it.
+  func kind(_ words: (offset: UInt64, sizeAndFlags: UInt64)?) -> PageFault.Kind {
+    words.map { $0.offset == 0 } ?? true ? .lost : .bad
   }
 
   /// Why the descriptor cannot be used, checked in the order of Documentation/kdump-compressed.md §5.
@@ -104,6 +117,38 @@ struct KdumpDescriptors: Sendable {
     let more = min(found - count, Self.sample)
     let behind = try self.pages(in: input, at: end, count: more)
     return behind.count == Int(more) && behind.allSatisfy { $0.offset >= first.offset } ? found : nil
+  }
+
+  /// Descriptors at the table's end are looked through until some say where the data end, this many times at most: the
+  /// last pages of a host can all be zero, which share one place.
+  private static let tailLimit: UInt64 = 64
+
+  /// Data stand in the order of their pages, so the last descriptors say where they end.
+  /// - Returns: bytes that the file would have at least, where it has fewer.
+  func missingEnd(in input: DumpInput) throws(HostDumpError) -> UInt64? {
+    guard end <= fileSize else { return end }
+    var rest = count
+    for _ in 0..<Self.tailLimit where rest > 0 {
+      let take = min(rest, Self.sample)
+      rest -= take
+      let table = try input.header(at: start + rest * Self.size, count: Int(take * Self.size))
+      let places = table.withBytes { span in
+        stride(from: 0, to: table.count, by: Int(Self.size)).compactMap { at -> Range<UInt64>? in
+          guard let page = span.loadPair(at).flatMap({ named(0, $0) }), page.offset <= UInt64(Int64.max) else {
+            return nil
+          }
+          return page.offset..<page.offset + UInt64(page.size)
+        }
+      }
+      guard let first = places.first, places.contains(where: { $0 != first }) else { continue }
+      // One damaged descriptor proves nothing: a neighbour in the file must be there, too.
+      let begins = Set(places.map(\.lowerBound))
+      let ends = Set(places.map(\.upperBound))
+      let last = places.filter { begins.contains($0.upperBound) || ends.contains($0.lowerBound) }.map(\.upperBound)
+        .max()
+      return last.flatMap { $0 > fileSize ? $0 : nil }
+    }
+    return nil
   }
 
   private func pages(in input: DumpInput, at offset: UInt64, count: UInt64) throws(HostDumpError) -> [StoredPage] {

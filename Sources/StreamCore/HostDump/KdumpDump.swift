@@ -42,13 +42,16 @@ struct KdumpDump: HostDump {
     notes = try Self.notes(header, input, &remarks)
     vmcoreinfo = try Self.vmcoreinfo(header, input, notes, &remarks)
 
-    let room = input.file.size - header.tableOffset
-    let missing = stored.count > room / KdumpDescriptors.size
-    if missing { remarks.append(.damage("the file ends inside the page descriptor table: it is incomplete")) }
+    let missing = try descriptors.missingEnd(in: input)
+    if let missing {
+      let what = missing == descriptors.end ? "inside the page descriptor table, which goes on" : "its pages go on"
+      remarks.append(.cut(input.file.size, what, to: missing))
+    }
+    if header.isIncomplete { remarks.append(.markedIncomplete) }
     summary = HostDumpSummary(
       format: "kdump-compressed", headerVersion: Int(header.version), codec: header.codec,
       dumpLevel: header.dumpLevel, frames: header.maxMapnr, storedPages: stored.count,
-      incomplete: header.isIncomplete || missing)
+      incomplete: header.isIncomplete || missing != nil)
     openRemarks = remarks
     stretches = Self.stretches(of: stored)
   }
@@ -127,6 +130,29 @@ struct KdumpDump: HostDump {
     }
     neighbours.report()
     try input.source.check()
+  }
+
+  func forEachFault(
+    in frames: Range<UInt64>, _ body: (UInt64, PageFault.Kind) throws -> Void
+  ) throws -> Int {
+    let first = stored.rank(frames.lowerBound)
+    let count =
+      frames.count == 1
+      ? stored.contains(frames.lowerBound) ? 1 : 0 : Int(stored.rank(frames.upperBound) - first)
+    guard count > 0 else { return 0 }
+    let base = header.tableOffset + first * KdumpDescriptors.size
+    let bytes = count * Int(KdumpDescriptors.size)
+    try input.file.lend(at: base, count: bytes) { table in
+      var at = 0
+      try stored.forEachRun(in: frames) { run in
+        for frame in run {
+          let words = table.loadPair(at)
+          if words.flatMap({ descriptors.page(frame, $0) }) == nil { try body(frame, descriptors.kind(words)) }
+          at &+= Int(KdumpDescriptors.size)
+        }
+      }
+    }
+    return bytes
   }
 
   /// The caller asks whether the file is intact, once it has the page's bytes.

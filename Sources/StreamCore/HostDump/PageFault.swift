@@ -1,5 +1,5 @@
 /// A page whose stored bytes cannot be used: the one name of this fault on its way from the dump to the manifest.
-/// The head scan counts those of the host (`HeadScan.badPages`), the extraction each guest's (`GuestTally`).
+/// The head scan counts those of the host (`HeadScan.badPages`), the map and the extraction each guest's (`GuestFaults`).
 struct PageFault: Sendable, Equatable {
   enum Kind: Sendable, Equatable {
     /// The descriptor or the data are damaged.

@@ -6,6 +6,8 @@ enum Presence: Sendable, Equatable {
   case filtered
   /// Inside a PT_LOAD's memory, but not in the file: zero or filtered, an ELF core cannot tell.
   case notStored
+  /// The dump's tail is missing, and the page was in it.
+  case lost
   /// No RAM that the dump knows.
   case unknown
 }

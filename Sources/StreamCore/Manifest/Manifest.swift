@@ -69,8 +69,8 @@ public struct Manifest: Encodable, Sendable {
     public var source: String
     /// Of the regions; a VMCB has none.
     public var revisionId: HexString?
-    /// What in the dump speaks for it, one line each.
-    public var evidence: [String]
+    /// What in the dump speaks for it.
+    public var evidence: LayoutEvidence
   }
 
   /// Of a host that the kernel alone tells of.
@@ -112,7 +112,7 @@ public struct Manifest: Encodable, Sendable {
     public var output: Output?
     public var nested: [Guest] = []
     /// What the claim rests on that this is a guest of the host.
-    public var evidence: [String]
+    public var evidence: Evidence
   }
 
   /// A VM by the process that runs it, its VMM. What is not known is left out, and `unknown` says why. Names, arguments
@@ -121,6 +121,8 @@ public struct Manifest: Encodable, Sendable {
     public var name: String?
     /// "arguments", "cgroup", "files" or "process" (comm and pid).
     public var nameSource: String?
+    /// What of the source says it: an option, a control group, paths; of "process", why no other source does.
+    public var nameBy: [String]?
     public var uuid: String?
     public var pid: UInt64?
     public var uid: UInt64?
@@ -234,11 +236,6 @@ public struct Manifest: Encodable, Sendable {
     public var format: String
     public var codec: String
     public var bytes: UInt64
-  }
-
-  public struct Defunct: Encodable, Sendable {
-    public var vmcs: HexString
-    public var evidence: String
   }
 
   public struct Warning: Encodable, Sendable, Equatable {

@@ -38,6 +38,12 @@ public enum LayoutCatalogue {
     return heads
   }
 
+  /// Whether an id is one that a hypervisor gives its guests' own VMCSs, and no processor has. Hyper-V's and VMware's is
+  /// 1, which says nothing. Source: Documentation/nested.md §2; Layouts/.
+  static func isNested(_ revisionID: UInt32) -> Bool {
+    [Entry.kvmVmcs12, .xenNested, .virtualBoxVvmcs].contains { $0.revisionIDs.contains(revisionID & 0x7fff_ffff) }
+  }
+
   /// The layouts that have the id; bit 31 (shadow VMCS) is ignored.
   static func layouts(revisionID: UInt32) -> [Layout] {
     all.filter { $0.revisionIDs.contains(revisionID & 0x7fff_ffff) }.compactMap(\.layout)

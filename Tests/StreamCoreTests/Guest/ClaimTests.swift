@@ -15,9 +15,10 @@ import Testing
       var map = GuestMap()
       map.reached = frames
       let group = GroupedGuest(
-        index: index, vcpus: [], roots: [], evidence: [], evidenceFrames: [UInt64(index + 1) * 10])
+        index: index, vcpus: [], roots: [], evidence: .none, evidenceFrames: [UInt64(index + 1) * 10])
       let mapper = GuestMapper(
-        dump: dump, memory: GuestMemory(host: NoMemory(), roots: []), excluded: [], zeroFrames: FrameBitmap())
+        dump: dump, memory: GuestMemory(host: NoMemory(), roots: []), excluded: [], zeroFrames: FrameBitmap(),
+        checksPlaces: false)
       return MappedGuest(group: group, mapper: mapper, map: map)
     }
     let claims = Claims.settle(guests)

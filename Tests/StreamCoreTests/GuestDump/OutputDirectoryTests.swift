@@ -25,6 +25,19 @@ import Testing
 
   private var named: [String] { scratch.names.filter { !$0.hasPrefix(".") } }
 
+  /// Nothing is made to find out, and what cannot be written to is told by its path.
+  @Test func aDirectoryIsProbedBeforeAnyWork() throws {
+    let path = scratch.path.path
+    for name in [path, path + "/a", path + "/a/b/c/"] { try OutputDirectory.probe(name) }
+    #expect(scratch.names == [])
+    let file = path + "/file"
+    try Data([1]).write(to: URL(fileURLWithPath: file))
+    for name in [file, file + "/a", "/proc/self/a", "/proc/self/a/b"] {
+      #expect(throws: OutputError.self, "\(name)") { try OutputDirectory.probe(name) }
+    }
+    #expect(scratch.names == ["file"])
+  }
+
   @Test(arguments: [1, 3])
   func aWishToStopBeforeTheFirstNameLeavesNone(threads: Int) throws {
     let workers = Workers(count: threads)

@@ -124,9 +124,11 @@ import Testing
     var bytes = ElfSample().bytes
     bytes.removeSubrange(0x5001...)
     let opened = try OpenedDump(bytes)
-    #expect(opened.dump.remarks == [.damage("the file ends inside a PT_LOAD: it is incomplete")])
+    let end = try #require(ElfSample().segments.map { $0.offset + $0.stored }.max())
+    #expect(opened.dump.remarks == [.cut(0x5001, "its PT_LOADs go on", to: UInt64(end))])
     #expect(opened.dump.summary.incomplete)
-    #expect((0x10..<0x14).map { opened.dump.presence($0) } == [.stored, .stored, .notStored, .notStored])
+    #expect((0x10..<0x14).map { opened.dump.presence($0) } == [.stored, .stored, .lost, .lost])
+    #expect(opened.dump.presenceRun(0x12, limit: 0x20) == (.lost, 0x14))
     #expect(opened.wrong([0x10, 0x11]) { ElfSample.page(0x3000 + ($0 - 0x10) << 12) } == [])
   }
 
@@ -135,8 +137,8 @@ import Testing
     var sample = ElfSample()
     sample.segments.append(ElfSample.Segment(offset: offset, physical: 0x20000, stored: 0x1000, size: 0x1000))
     let dump = try OpenedDump(sample.bytes).dump
-    #expect(dump.remarks == [.damage("the file ends inside a PT_LOAD: it is incomplete")])
-    #expect(dump.presence(0x20) == .notStored)
+    #expect(dump.remarks == [.damage("a PT_LOAD lies past the end of the file")])
+    #expect(dump.presence(0x20) == .lost)
   }
 
   @Test func noDataNeedsNoPlace() throws {

@@ -50,7 +50,9 @@ import Testing
     var sample = KdumpSample()
     sample.bytes.removeSubrange((sample.table + 24 * 5 + 7)...)
     let opened = try OpenedDump(sample.bytes)
-    #expect(opened.dump.remarks == [.damage("the file ends inside the page descriptor table: it is incomplete")])
+    let end = UInt64(sample.table + 24 * KdumpSample.stored.count)
+    let what = "inside the page descriptor table, which goes on"
+    #expect(opened.dump.remarks == [.cut(UInt64(sample.bytes.count), what, to: end)])
     #expect(opened.dump.summary.incomplete)
     let memory = HostMemory(opened.dump)
     for frame in KdumpSample.stored { #expect(memory.page(frame).page == nil) }
@@ -65,6 +67,8 @@ import Testing
     let end = Int(sample.offset(10)) + 1
     sample.bytes.removeSubrange(end...)
     let opened = try OpenedDump(sample.bytes)
+    let whole = KdumpSample().bytes.count
+    #expect(opened.dump.remarks == [.cut(UInt64(sample.bytes.count), "its pages go on", to: UInt64(whole))])
     #expect(opened.wrong(KdumpSample.stored.filter { $0 < 10 }, KdumpSample.page) == [])
     for frame in KdumpSample.stored where frame >= 10 {
       let bad = PageFault(

@@ -81,11 +81,21 @@ struct MutationSubject: Sendable {
       // Mostly with the layout given: to read the whole catalogue takes longer than the rest.
       let options = Inspection.Options(.split, layout: index % 8 == 0 ? nil : layout, workers: workers)
       let inspection = try Inspection.run(path: input.path, options)
+      // Before anything is decoded; now and then by a list of its own, which takes as long as the rest.
+      let listed =
+        try index % 16 == 1
+        ? Inspection.run(path: input.path, .init(.list, layout: layout, workers: workers)).manifest()
+        : inspection.manifest()
       let split = Split(
         inspection: inspection, directory: directory.path, format: guestDumpFormats[0],
         codec: index % 4 == 2 ? .raw : nil, verifies: index % 4 == 3, force: true)
       let manifest = try split.run(workers, Progress.none)
       outcome.ending = "manifest"
+      outcome.fault = Self.difference(listed, manifest)
+      guard outcome.fault == nil else {
+        outcome.fault = outcome.fault.map { "\(mutation): \($0)" }
+        return outcome
+      }
       try judge(manifest, mutation, damaged, directory, &outcome)
     } catch {
       guard let failure = Failure(error) else {
@@ -96,6 +106,24 @@ struct MutationSubject: Sendable {
     }
     if let fault = outcome.fault { outcome.fault = "\(mutation): \(fault)" }
     return outcome
+  }
+
+  /// Where a list counts otherwise than the split of the same dump, pages apart that only their streams show to be bad.
+  private static func difference(_ list: Manifest, _ split: Manifest) -> String? {
+    guard list.guests.count == split.guests.count else { return "a list has \(list.guests.count) guests" }
+    for (listed, written) in zip(list.guests, split.guests) {
+      let streams = written.badPages.runs.filter { run in
+        RecipeCodec.pure.contains { run.reason.hasPrefix("\($0): ") }
+      }
+      let bad = written.badPages.count - streams.reduce(0) { $0 + $1.count }
+      if listed.pages.known != written.pages.known || listed.pages.absent != written.pages.absent
+        || listed.badPages.count != bad
+      {
+        return "a list of \(listed.name) has \(listed.badPages.count) bad pages, absent \(listed.pages.absent), "
+          + "the split \(bad), \(written.pages.absent)"
+      }
+    }
+    return nil
   }
 
   private func judge(

@@ -41,6 +41,6 @@ import Testing
 
   @Test func guestsThatReachEachOtherAreNone() throws {
     let recipe = Self.recipe.replacing("at 0x2000000", with: "at 0x2004000") + "\n  device 4G-4G+4K at 0x2000000"
-    #expect(throws: Failure.nothingStored(pages: 0, dumpLevel: 17)) { try SplitRun(recipe) }
+    #expect(throws: Failure.nothingStored(pages: 0, lost: 0, dumpLevel: 17)) { try SplitRun(recipe) }
   }
 }

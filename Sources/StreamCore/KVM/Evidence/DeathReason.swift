@@ -17,3 +17,14 @@ extension DeathReason: CustomStringConvertible {
     }
   }
 }
+
+extension DeathReason {
+  /// As the manifest has it.
+  var entry: Manifest.DeathEvidence {
+    switch self {
+    case .released: .init(reason: "released")
+    case .kvmUnmapped(let kvm): .init(reason: "kvm_unmapped", kvm: .init(kvm.rawValue))
+    case .threadGone: .init(reason: "thread_gone")
+    }
+  }
+}

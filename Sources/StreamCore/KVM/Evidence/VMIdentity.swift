@@ -104,9 +104,8 @@ extension VMIdentity {
       }
     }
     guard name == nil else { return }
-    let reasons = why.joined(separator: "; ")
-    if let comm, let pid { name = VMName("\(comm)-\(pid)", .process, "by comm and pid: \(reasons)") }
-    if name == nil { unknown["name"] = reasons }
+    if let comm, let pid { name = VMName("\(comm)-\(pid)", .process, why) }
+    if name == nil { unknown["name"] = why.joined(separator: "; ") }
   }
 
   private mutating func take<T>(_ key: String, _ result: Result<T, ProcessFault>) -> T? {

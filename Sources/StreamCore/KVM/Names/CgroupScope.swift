@@ -6,7 +6,7 @@ enum CgroupScope {
   static func name(_ path: String) -> VMName? {
     let groups = path.split(separator: "/").map(String.init)
     for (index, group) in groups.enumerated().reversed() {
-      let evidence = "by the VMM's control group \(HostileText.escaped(group))"
+      let evidence = [group]
       if let scope = cut(group, prefix: "machine-", suffix: ".scope") {
         return VMName(withoutNumber(unescaped(scope)), .cgroup, evidence)
       }

@@ -14,15 +14,12 @@ enum FileStem {
 
   static func name(_ files: NamedFiles) -> VMName? {
     let all = files.sockets + files.files
-    let evidence = { (paths: [String]) in
-      "by " + paths.prefix(2).map { HostileText.escaped($0) }.joined(separator: " and ") + ", open in the VMM"
-    }
     let domains = all.compactMap { path in domain(path).map { (path, $0) } }
     if let first = domains.first, domains.allSatisfy({ $0.1 == first.1 }) {
-      return VMName(first.1, .files, evidence([first.0]))
+      return VMName(first.1, .files, [first.0])
     }
     let logs = files.files.compactMap { path in log(path).map { (path, $0) } }
-    if let first = logs.first, logs.count == 1 { return VMName(first.1, .files, evidence([first.0])) }
+    if let first = logs.first, logs.count == 1 { return VMName(first.1, .files, [first.0]) }
     let stems = Dictionary(grouping: all) { of($0) ?? "" }
     let own = Set(files.sockets.compactMap(of))
     let shared = own.filter { Set((stems[$0] ?? []).map(last)).count > 1 }
@@ -31,7 +28,7 @@ enum FileStem {
     }
     // Several sockets of which one has a name of its own.
     if shared.isEmpty, files.sockets.count != 1 { return nil }
-    return VMName(stem, .files, evidence(stems[stem] ?? []))
+    return VMName(stem, .files, Array((stems[stem] ?? []).prefix(2)))
   }
 
   /// The last part of a path before its last dot; `nil` without one, and where any VM's could be called so.

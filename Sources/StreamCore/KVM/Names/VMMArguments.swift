@@ -16,7 +16,7 @@ struct VMMArguments: Sendable {
     let named =
       value(["name"], { Self.entry("guest", of: $0, isFirst: true) }) ?? value(["id"], { $0 })
       ?? value(["api-socket"], { FileStem.of(Self.entry("path", of: $0, isFirst: true) ?? "") })
-    name = named.flatMap { option, text in VMName(text, .arguments, "by \(option) in the VMM's arguments") }
+    name = named.flatMap { option, text in VMName(text, .arguments, [option]) }
     let own = value(["uuid"], Self.uuid)
     // Of several tables each says something of its own.
     let tables = options.lazy.filter { $0.name == "smbios" }

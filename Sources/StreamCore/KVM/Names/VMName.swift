@@ -14,14 +14,14 @@ struct VMName: Sendable, Equatable {
 
   let text: String
   let source: Source
-  /// What of the source says it.
-  let evidence: String
+  /// What of the source says it: an option, a control group, paths; of the process, why no other source does.
+  let evidence: [String]
 
   /// UTF-8 bytes of a name at most; longer ones are cut. Source: QEMU and libvirt have no limit below NAME_MAX.
   static let limit = 255
 
   /// - Parameter text: `nil` or empty: there is no name.
-  init?(_ text: String?, _ source: Source, _ evidence: String) {
+  init?(_ text: String?, _ source: Source, _ evidence: [String]) {
     guard let text, !text.isEmpty else { return nil }
     var scalars = String.UnicodeScalarView()
     var bytes = 0

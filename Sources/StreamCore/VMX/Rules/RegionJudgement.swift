@@ -27,7 +27,7 @@ struct RegionJudge: Sendable {
         throw RegionFault(.revision, nil, UInt64(page.u32(0)))
       }
       if region.isShadow { return .shadow }
-      if isHeaderOnly(page) { return .headerOnly }
+      if Self.isHeaderOnly(page) { return .headerOnly }
       for field in Self.required where layout[field] == nil { throw RegionFault(.layout, field, 0) }
       try check(region)
       return .guest
@@ -36,7 +36,8 @@ struct RegionJudge: Sendable {
     }
   }
 
-  private func isHeaderOnly(_ page: Page) -> Bool {
+  /// The revision id, and zeros behind it.
+  static func isHeaderOnly(_ page: Page) -> Bool {
     page.u32(4) == 0 && page.bytes.withBytes { $0.extracting(8..<pageSize).isZero }
   }
 

@@ -79,7 +79,7 @@ import Testing
 
   @Test func `a name is cut between characters, and what is empty is none`() {
     let long = String(repeating: "€", count: 100)
-    #expect(VMName(long, .arguments, "")?.text == String(repeating: "€", count: 85))
-    #expect(VMName("", .arguments, "") == nil && VMName(nil, .arguments, "") == nil)
+    #expect(VMName(long, .arguments, [])?.text == String(repeating: "€", count: 85))
+    #expect(VMName("", .arguments, []) == nil && VMName(nil, .arguments, []) == nil)
   }
 }

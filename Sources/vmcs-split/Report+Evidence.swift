@@ -1,0 +1,39 @@
+import StreamCore
+
+extension Report {
+  static func lines(_ evidence: Manifest.LayoutEvidence) -> String {
+    "  \(evidence.accepted) of \(evidence.candidates) candidate pages pass its content rules\n"
+      + "  \(evidence.proven) of them have host evidence\n"
+  }
+
+  func lines(_ evidence: Manifest.Evidence) -> String {
+    let tables = evidence.pageTables
+    let anchor =
+      tables.source == "vmcoreinfo"
+      ? "swapper_pg_dir from VMCOREINFO" : "named by the regions, for there is no VMCOREINFO"
+    var lines = [
+      "kernel page tables: \(anchor), at \(hex(tables.root.value)); direct map at \(hex(tables.directMap.value))",
+      "struct kvm at \(hex(evidence.kvm.address.value)) names \(evidence.kvm.vcpus) vCPUs, stands in vm_list",
+    ]
+    let names = isAMD ? ("VMCB", "vmcb01", "vcpu_svm") : ("VMCS", "loaded_vmcs", "vcpu_vmx")
+    lines += evidence.vcpus.map { vcpu in
+      "\(names.0) \(hex(vcpu.vmcs.value)): \(names.1) at \(hex(vcpu.namedAt.value)) of \(names.2) \(hex(vcpu.vcpu.value)), "
+        + "vCPU \(vcpu.index) of it" + (vcpu.checks.isEmpty ? "" : " (\(vcpu.checks.joined(separator: ", ")))")
+    }
+    if let info = evidence.vmcoreinfo {
+      lines.append(
+        "VMCOREINFO at GPA \(hex(info.gpa.value)): the page tables of \(info.agreeing) of \(info.asked) vCPUs with paging "
+          + "agree")
+    }
+    return lines.map { "  \($0)\n" }.joined()
+  }
+
+  static func line(_ evidence: Manifest.DeathEvidence) -> String {
+    switch evidence.reason {
+    case "released": "dead: its loaded_vmcs was cleared"
+    case "kvm_unmapped": "dead: its VM at \(evidence.kvm.map { hex($0.value) } ?? "?") is unmapped"
+    case "thread_gone": "dead: its thread's stack and memory are unmapped"
+    default: "dead: \(evidence.reason)"
+    }
+  }
+}
