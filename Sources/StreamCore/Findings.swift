@@ -131,6 +131,25 @@ struct Findings: Sendable {
     warn(.map_differs, "\(guest.name): \(oddity.count) pages, the first at GPA \(first), \(what)")
   }
 
+  /// What is known of a guest without its slots.
+  private mutating func note(_ join: BlockJoin.Outcome?, of guest: Guest) {
+    guard let join else { return }
+    let unknown = "blocks that EPT never touched cannot be known"
+    if let fault = join.fault, join.slots.isEmpty {
+      warn(
+        .unknown_slots, "\(guest.name): without its memory slots its memory is what EPT maps, for \(fault); \(unknown)")
+    } else {
+      let pages = guest.map.sources[.join] ?? 0
+      warn(
+        .unknown_slots,
+        "\(guest.name): without its memory slots its memory is what EPT maps, and \(pages) pages that the page tables of its "
+          + "VMM have in \(join.slots.count) blocks which EPT shows there; \(unknown)"
+          + (join.fault.map { ", and \($0)" } ?? ""))
+    }
+    note(join.contradicting, of: guest, "lie in a block of its VMM by EPT, and elsewhere: nothing around them is added")
+    note(join.tied, of: guest, "are in two places of its VMM that do not agree: left out")
+  }
+
   private mutating func note(_ guest: Guest) {
     let counts = guest.map.counts
     if counts.isIncomplete {
@@ -142,6 +161,7 @@ struct Findings: Sendable {
     note(counts.outside, of: guest, "that its EPT maps lie outside its memory slots and are left out")
     note(counts.unbacked, of: guest, "that its EPT maps are not in the page tables of its VMM")
     note(counts.differing, of: guest, "are other frames in its EPT than in the page tables of its VMM: EPT's are taken")
+    note(guest.mapped.join, of: guest)
     if guest.identity == nil, guest.map.heldPages > 0 || !guest.map.isCounted {
       warn(
         .no_identity,
@@ -213,6 +233,7 @@ extension Inspection {
       pages: .init(
         known: guest.map.isCounted ? guest.map.knownPages : nil, ept: pages(guest, by: .tables),
         slots: guest.slots.flatMap { _ in pages(guest, by: .slots) },
+        join: guest.mapped.join.flatMap { _ in pages(guest, by: .join) },
         pageCache: guest.slots.flatMap { _ in pages(guest, by: .pageCache) }, untouched: guest.map.untouchedPages,
         zero: guest.slots.flatMap { _ in guest.map.isCounted ? guest.map.zeroPages : nil },
         device: guest.map.devicePages,

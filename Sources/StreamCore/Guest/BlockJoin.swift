@@ -1,0 +1,123 @@
+/// Finds the blocks of a guest's memory in its VMM, where the host's kernel does not tell the slots: what the second-level
+/// tables map (guest frame → host frame) joined with the VMM's page tables (page → host frame).
+///
+/// KVM maps a guest frame to what the VMM has at the slot's address, so each mapped frame is somewhere among the VMM's
+/// pages, at the distance of its block. A frame that the VMM maps once therefore tells the distance for certain, whatever
+/// the guest writes, gives back, or lets KSM merge with pages of others. Where all frames have several places, that of
+/// the block is one of them: what all agree on is as certain, and the rest is left out.
+/// Source: Documentation/design.md §3.6.
+struct BlockJoin {
+  /// Frames that must confirm a block.
+  static let enough = 16
+  /// Walks of the VMM's page tables at most, and places that are tried after each.
+  private static let rounds = 8
+  private static let candidates = 64
+  private static let blockLimit = 4096
+
+  /// What came of it.
+  struct Outcome: Sendable {
+    /// The blocks, in order of guest frames, disjoint; each ends where frames confirm it.
+    var slots: [MemorySlot] = []
+    /// The VMM's memory; `nil`: not known.
+    var pages: ProcessPages?
+    /// Frames that the tables map between those of a block, and that the VMM has elsewhere.
+    var contradicting = MapCounts.Oddity()
+    /// Pages for which the VMM has two places that do not agree.
+    var tied = MapCounts.Oddity()
+    /// Why there are no blocks, or not all.
+    var fault: Fault?
+  }
+
+  enum Fault: Error, Equatable, Sendable {
+    case tables(VMMTablesFault)
+    case tooManyTables(UInt64)
+    case lostTables(UInt64)
+    case tooManyBlocks(Int)
+  }
+
+  private let tables: any SecondLevelTables
+  private let pages: ProcessPages
+  private var outcome = Outcome()
+  /// Guest frames that contradict a block, as they were met.
+  private var odd: [Range<UInt64>] = []
+
+  /// - Parameter tables: the root's that most vCPUs use: others may be those of system management mode.
+  static func run(_ tables: any SecondLevelTables, _ pages: ProcessPages) -> Outcome {
+    var join = BlockJoin(tables: tables, pages: pages)
+    do throws(Fault) { try join.find() } catch { join.outcome.fault = error }
+    for range in join.odd where !join.outcome.slots.holds(range.lowerBound) {
+      join.outcome.contradicting.note(range.lowerBound, UInt64(range.count))
+    }
+    return join.outcome
+  }
+
+  private init(tables: any SecondLevelTables, pages: ProcessPages) {
+    self.tables = tables
+    self.pages = pages
+    outcome.pages = pages
+    outcome.pages?.tableLimit = .max
+  }
+
+  /// Each round asks for what those before it do not explain, so that small blocks show beside large ones.
+  private mutating func find() throws(Fault) {
+    for _ in 0..<Self.rounds {
+      let sample = AnchorSample(of: tables, outside: outcome.slots)
+      guard sample.anchors.count >= Self.enough else { return }
+      let found = outcome.slots.count
+      for candidate in Self.candidates(for: sample, try AnchorPlaces(of: sample.anchors, in: pages)) {
+        try take(candidate)
+      }
+      if sample.isWhole || outcome.slots.count == found { return }
+    }
+  }
+
+  /// Those that enough anchors name, the certain before the others, the most frequent first.
+  private static func candidates(for sample: AnchorSample, _ places: AnchorPlaces) -> [BlockCandidate] {
+    var evidence: [[UInt64]: [UInt64]] = [:]
+    for anchor in sample.anchors {
+      let deltas = places.deltas(of: anchor)
+      if !deltas.isEmpty { evidence[deltas, default: []].append(anchor.guest) }
+    }
+    let all = evidence.filter { $0.value.count >= enough }.map { BlockCandidate(deltas: $0.key, evidence: $0.value.sorted()) }
+    return Array(
+      all.sorted {
+        ($0.deltas.count, $1.evidence.count, $0.evidence[0]) < ($1.deltas.count, $0.evidence.count, $1.evidence[0])
+      }.prefix(candidates))
+  }
+
+  private mutating func take(_ candidate: BlockCandidate) throws(Fault) {
+    guard let pages = outcome.pages else { return }
+    var chain = BlockChain(tables: tables, pages: pages, candidate: candidate)
+    for block in chain.blocks(between: outcome.slots) {
+      for piece in chain.agreed(in: block) {
+        guard outcome.slots.count < Self.blockLimit else { throw .tooManyBlocks(Self.blockLimit) }
+        guard
+          let slot = MemorySlot(
+            gfn: piece.lowerBound, pages: UInt64(piece.count), page: piece.lowerBound &+ candidate.deltas[0])
+        else { continue }
+        outcome.slots.insert(slot, at: outcome.slots.partitioningIndex { $0.frames.lowerBound > piece.lowerBound })
+      }
+    }
+    odd += chain.contradicting
+    outcome.tied.add(chain.tied)
+  }
+}
+
+extension MemorySlot {
+  /// - Parameter page: of the VMM, that the first frame is.
+  fileprivate init?(gfn: UInt64, pages: UInt64, page: UInt64) {
+    guard page < 1 << 44 else { return nil }
+    self.init(gfn: gfn, pages: pages, hva: page << 12, flags: 0, id: 0)
+  }
+}
+
+extension BlockJoin.Fault: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .tables(let fault): "the page tables of its VMM are not known: \(fault)"
+    case .tooManyTables(let limit): "the page tables of its VMM are more than \(limit)"
+    case .lostTables(let count): "\(count) of the page tables of its VMM are not in the dump, or damaged"
+    case .tooManyBlocks(let limit): "it has more than \(limit) blocks"
+    }
+  }
+}
