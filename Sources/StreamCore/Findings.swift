@@ -142,12 +142,14 @@ struct Findings: Sendable {
       let pages = guest.map.sources[.join] ?? 0
       warn(
         .unknown_slots,
-        "\(guest.name): without its memory slots its memory is what EPT maps, and \(pages) pages that the page tables of its "
-          + "VMM have in \(join.slots.count) blocks which EPT shows there; \(unknown)"
+        "\(guest.name): without its memory slots its memory is what EPT maps, and \(pages) pages that the page tables of "
+          + "its VMM have in the blocks (\(join.slots.count)) which EPT shows there; \(unknown)"
           + (join.fault.map { ", and \($0)" } ?? ""))
     }
-    note(join.contradicting, of: guest, "lie in a block of its VMM by EPT, and elsewhere: nothing around them is added")
-    note(join.tied, of: guest, "are in two places of its VMM that do not agree: left out")
+    note(
+      join.contradicting, of: guest,
+      "that its EPT maps between those of a block lie elsewhere in its VMM: nothing around them is added")
+    note(join.tied, of: guest, "that its EPT lacks are in two places of its VMM which do not agree: they are left out")
   }
 
   private mutating func note(_ guest: Guest) {

@@ -29,44 +29,57 @@ struct BlockChain {
   let tables: any SecondLevelTables
   let pages: ProcessPages
   let candidate: BlockCandidate
+  /// Blocks at its place that are known, ascending.
+  let known: [Range<UInt64>]
   /// Guest frames that the tables map between the evidence, and that lie elsewhere; the first of them.
   private(set) var contradicting: [Range<UInt64>] = []
   private(set) var tied = MapCounts.Oddity()
   private var windows = 0
 
-  init(tables: any SecondLevelTables, pages: ProcessPages, candidate: BlockCandidate) {
+  init(
+    tables: any SecondLevelTables, pages: ProcessPages, candidate: BlockCandidate, known: [Range<UInt64>]
+  ) {
     self.tables = tables
     self.pages = pages
     self.candidate = candidate
+    self.known = known
   }
 
   /// The blocks, from the first to the last frame that confirms each.
   /// - Parameter others: ascending; a block ends before them.
   mutating func blocks(between others: [MemorySlot]) -> [Range<UInt64>] {
-    let evidence = candidate.evidence
+    // Of a block that is known its ends stand for the whole.
+    let evidence = (candidate.evidence + known.flatMap { [$0.lowerBound, $0.upperBound - 1] }).sorted()
     guard var at = evidence.first, let last = evidence.last else { return [] }
     var links = Links()
     var next = 0
     while next < evidence.count, windows < Self.windowLimit {
-      if evidence[next] - at > Self.reach {
+      if evidence[next] > at, evidence[next] - at > Self.reach {
         links.isBroken = true
         at = evidence[next]
       }
       windows += 1
-      let end = min((at | (Self.window - 1)) + 1, last + 1)
+      var end = min((at | (Self.window - 1)) + 1, last + 1)
       var breaks = breaks(in: at..<end)[...]
       while next < evidence.count, evidence[next] < end {
-        while let place = breaks.first, place <= evidence[next] {
+        let frame = evidence[next]
+        while let place = breaks.first, place <= frame {
           links.isBroken = true
           breaks.removeFirst()
         }
-        links.add(evidence[next], isApart: Self.isApart(links.end, evidence[next], others))
+        links.add(frame..<frame + 1, isApart: Self.isApart(links.end, frame, others))
         next += 1
+        guard let block = known.first(where: { $0.lowerBound == frame }) else { continue }
+        links.add(block, isApart: false)
+        while next < evidence.count, evidence[next] < block.upperBound { next += 1 }
+        while let place = breaks.first, place < block.upperBound { breaks.removeFirst() }
+        end = max(end, block.upperBound)
       }
       if !breaks.isEmpty { links.isBroken = true }
       at = end
     }
-    return links.blocks()
+    let blocks = links.blocks()
+    return blocks + known.filter { block in !blocks.contains { $0.contains(block.lowerBound) } }
   }
 
   /// Whether the barrier or another block lies between the end of a block and a frame.
@@ -179,6 +192,7 @@ struct BlockChain {
       for range in differing(runs[0], from: other) + differing(other, from: runs[0]) { odd.insert(range) }
     }
     var found: [Range<UInt64>] = []
+    odd.freeze()
     odd.forEachRun { found.append($0) }
     return found
   }
@@ -203,14 +217,15 @@ private struct Links {
   /// One past the last frame so far.
   var end: UInt64 { frames.upperBound }
 
-  mutating func add(_ frame: UInt64, isApart: Bool) {
+  /// - Parameter run: a frame, or a block that begins with the one before.
+  mutating func add(_ run: Range<UInt64>, isApart: Bool) {
     if isBroken || isApart {
       close()
-      frames = frame..<frame + 1
+      frames = run
       count = 0
     }
-    frames = frames.lowerBound..<frame + 1
-    count += 1
+    frames = frames.lowerBound..<run.upperBound
+    count += run.count == 1 ? 1 : BlockJoin.enough
     isBroken = false
   }
 

@@ -38,17 +38,19 @@ struct BlockJoin {
   private let tables: any SecondLevelTables
   private let pages: ProcessPages
   private var outcome = Outcome()
-  /// Guest frames that contradict a block, as they were met.
-  private var odd: [Range<UInt64>] = []
+  /// Guest frames that contradict a block.
+  private var odd = FrameBitmap()
 
   /// - Parameter tables: the root's that most vCPUs use: others may be those of system management mode.
   static func run(_ tables: any SecondLevelTables, _ pages: ProcessPages) -> Outcome {
     var join = BlockJoin(tables: tables, pages: pages)
     do throws(Fault) { try join.find() } catch { join.outcome.fault = error }
-    for range in join.odd where !join.outcome.slots.holds(range.lowerBound) {
-      join.outcome.contradicting.note(range.lowerBound, UInt64(range.count))
+    var outcome = join.outcome
+    join.odd.freeze()
+    join.odd.forEachRun { range in
+      for frame in range where !outcome.slots.holds(frame) { outcome.contradicting.note(frame, 1) }
     }
-    return join.outcome
+    return outcome
   }
 
   private init(tables: any SecondLevelTables, pages: ProcessPages) {
@@ -60,55 +62,64 @@ struct BlockJoin {
 
   /// Each round asks for what those before it do not explain, so that small blocks show beside large ones.
   private mutating func find() throws(Fault) {
-    for _ in 0..<Self.rounds {
+    for round in 0..<Self.rounds {
       let sample = AnchorSample(of: tables, outside: outcome.slots)
-      guard sample.anchors.count >= Self.enough else { return }
-      let found = outcome.slots.count
-      for candidate in Self.candidates(for: sample, try AnchorPlaces(of: sample.anchors, in: pages)) {
-        try take(candidate)
-      }
-      if sample.isWhole || outcome.slots.count == found { return }
+      guard sample.anchors.count >= (round == 0 ? Self.enough : 1) else { return }
+      let found = outcome.slots
+      for candidate in candidates(for: sample, try AnchorPlaces(of: sample.anchors, in: pages)) { try take(candidate) }
+      if sample.isWhole || outcome.slots == found { return }
     }
   }
 
-  /// Those that enough anchors name, the certain before the others, the most frequent first.
-  private static func candidates(for sample: AnchorSample, _ places: AnchorPlaces) -> [BlockCandidate] {
+  /// Those that enough anchors name, or that a block has already, the certain before the others, the most frequent first.
+  private func candidates(for sample: AnchorSample, _ places: AnchorPlaces) -> [BlockCandidate] {
     var evidence: [[UInt64]: [UInt64]] = [:]
     for anchor in sample.anchors {
       let deltas = places.deltas(of: anchor)
       if !deltas.isEmpty { evidence[deltas, default: []].append(anchor.guest) }
     }
-    let all = evidence.filter { $0.value.count >= enough }.map { BlockCandidate(deltas: $0.key, evidence: $0.value.sorted()) }
-    return Array(
-      all.sorted {
-        ($0.deltas.count, $1.evidence.count, $0.evidence[0]) < ($1.deltas.count, $0.evidence.count, $1.evidence[0])
-      }.prefix(candidates))
+    let known = Set(outcome.slots.map { [$0.delta] })
+    let all = evidence.filter { $0.value.count >= Self.enough || known.contains($0.key) }
+      .map { BlockCandidate(deltas: $0.key, evidence: $0.value.sorted()) }
+    let ordered = all.sorted {
+      ($0.deltas.count, $1.evidence.count, $0.evidence[0]) < ($1.deltas.count, $0.evidence.count, $1.evidence[0])
+    }
+    return Array(ordered.prefix(Self.candidates))
   }
 
   private mutating func take(_ candidate: BlockCandidate) throws(Fault) {
     guard let pages = outcome.pages else { return }
-    var chain = BlockChain(tables: tables, pages: pages, candidate: candidate)
-    for block in chain.blocks(between: outcome.slots) {
+    var candidate = candidate
+    candidate.evidence.removeAll { outcome.slots.holds($0) }
+    // A block that a sample showed has its ends, and what lies beside it, by the next.
+    let known = outcome.slots.filter { [$0.delta] == candidate.deltas }
+    let others = outcome.slots.filter { [$0.delta] != candidate.deltas }
+    var chain = BlockChain(tables: tables, pages: pages, candidate: candidate, known: known.map(\.frames))
+    var slots = others
+    for block in chain.blocks(between: others) {
       for piece in chain.agreed(in: block) {
-        guard outcome.slots.count < Self.blockLimit else { throw .tooManyBlocks(Self.blockLimit) }
-        guard
-          let slot = MemorySlot(
-            gfn: piece.lowerBound, pages: UInt64(piece.count), page: piece.lowerBound &+ candidate.deltas[0])
-        else { continue }
-        outcome.slots.insert(slot, at: outcome.slots.partitioningIndex { $0.frames.lowerBound > piece.lowerBound })
+        guard slots.count < Self.blockLimit else { throw .tooManyBlocks(Self.blockLimit) }
+        guard let slot = MemorySlot(piece, page: piece.lowerBound &+ candidate.deltas[0]) else { continue }
+        slots.insert(slot, at: slots.partitioningIndex { $0.frames.lowerBound > piece.lowerBound })
       }
     }
-    odd += chain.contradicting
+    outcome.slots = slots
+    if slots.count > others.count {
+      for range in chain.contradicting { odd.insert(range) }
+    }
     outcome.tied.add(chain.tied)
   }
 }
 
 extension MemorySlot {
   /// - Parameter page: of the VMM, that the first frame is.
-  fileprivate init?(gfn: UInt64, pages: UInt64, page: UInt64) {
+  fileprivate init?(_ frames: Range<UInt64>, page: UInt64) {
     guard page < 1 << 44 else { return nil }
-    self.init(gfn: gfn, pages: pages, hva: page << 12, flags: 0, id: 0)
+    self.init(gfn: frames.lowerBound, pages: UInt64(frames.count), hva: page << 12, flags: 0, id: 0)
   }
+
+  /// How far its pages are from its guest frames.
+  fileprivate var delta: UInt64 { hva >> 12 &- frames.lowerBound }
 }
 
 extension BlockJoin.Fault: CustomStringConvertible {
