@@ -12,7 +12,9 @@ struct AnchorPlaces {
   private var open: [Int]
   private var closed = 0
 
-  init(of anchors: [JoinAnchor], in memory: ProcessPages) throws(BlockJoin.Fault) {
+  init(
+    of anchors: [JoinAnchor], in memory: ProcessPages, _ cancellation: Cancellation
+  ) throws(BlockJoin.Fault) {
     var marks = FrameBitmap()
     for anchor in anchors { marks.insert(anchor.host) }
     marks.freeze()
@@ -21,12 +23,15 @@ struct AnchorPlaces {
     pages = [UInt64](repeating: 0, count: frames.count * Self.limit)
     open = Array(frames.indices)
     var met = MapCounts()
-    memory.walk(0..<memory.pageLimit, &met) { run in
-      guard case .frames(let frame) = run.content, run.count > 0 else { return }
-      let (end, isOver) = frame.addingReportingOverflow(run.count)
-      guard !isOver, marks.rank(end) > marks.rank(frame) else { return }
-      note(frame..<end, at: run.page)
-    }
+    do throws(Cancelled) {
+      try memory.walk(0..<memory.pageLimit, &met) { (run) throws(Cancelled) in
+        if cancellation.isCancelled { throw Cancelled() }
+        guard case .frames(let frame) = run.content, run.count > 0 else { return }
+        let (end, isOver) = frame.addingReportingOverflow(run.count)
+        guard !isOver, marks.rank(end) > marks.rank(frame) else { return }
+        note(frame..<end, at: run.page)
+      }
+    } catch { throw .cancelled }
     if met.tables >= memory.tableLimit { throw .tooManyTables(memory.tableLimit) }
     let lost = met.absentTables &+ met.badTables
     // An address that is not seen could be the one that the guest's memory has.

@@ -15,9 +15,12 @@ struct AnchorSample {
   var isWhole: Bool { mask == 0 }
   private var mask: UInt64 = 0
 
+  /// Parts of a map, between which a wish to stop is heard.
+  private static let parts = 64
+
   /// - Parameter blocks: ascending; what lies in them is left out.
-  init(of tables: any SecondLevelTables, outside blocks: [MemorySlot]) {
-    for subtree in tables.subtrees(atLeast: 1) {
+  init(of tables: any SecondLevelTables, outside blocks: [MemorySlot], _ cancellation: Cancellation) {
+    for subtree in tables.subtrees(atLeast: Self.parts) where !cancellation.isCancelled {
       _ = tables.walk(subtree) { offer($0, outside: blocks) }
     }
   }

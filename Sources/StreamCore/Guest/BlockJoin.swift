@@ -33,17 +33,21 @@ struct BlockJoin {
     case tooManyTables(UInt64)
     case lostTables(UInt64)
     case tooManyBlocks(Int)
+    case cancelled
   }
 
   private let tables: any SecondLevelTables
   private let pages: ProcessPages
+  private let cancellation: Cancellation
   private var outcome = Outcome()
   /// Guest frames that contradict a block.
   private var odd = FrameBitmap()
 
   /// - Parameter tables: the root's that most vCPUs use: others may be those of system management mode.
-  static func run(_ tables: any SecondLevelTables, _ pages: ProcessPages) -> Outcome {
-    var join = BlockJoin(tables: tables, pages: pages)
+  static func run(
+    _ tables: any SecondLevelTables, _ pages: ProcessPages, _ cancellation: Cancellation
+  ) -> Outcome {
+    var join = BlockJoin(tables, pages, cancellation)
     do throws(Fault) { try join.find() } catch { join.outcome.fault = error }
     var outcome = join.outcome
     join.odd.freeze()
@@ -53,20 +57,24 @@ struct BlockJoin {
     return outcome
   }
 
-  private init(tables: any SecondLevelTables, pages: ProcessPages) {
+  private init(_ tables: any SecondLevelTables, _ pages: ProcessPages, _ cancellation: Cancellation) {
     self.tables = tables
     self.pages = pages
+    self.cancellation = cancellation
     outcome.pages = pages
     outcome.pages?.tableLimit = .max
   }
 
   /// Each round asks for what those before it do not explain, so that small blocks show beside large ones.
   private mutating func find() throws(Fault) {
+    // The VMM has about as many.
+    guard tables.unreadTables <= pages.tableLimit else { throw .tooManyTables(pages.tableLimit) }
     for round in 0..<Self.rounds {
-      let sample = AnchorSample(of: tables, outside: outcome.slots)
+      let sample = AnchorSample(of: tables, outside: outcome.slots, cancellation)
       guard sample.anchors.count >= (round == 0 ? Self.enough : 1) else { return }
       let found = outcome.slots
-      for candidate in candidates(for: sample, try AnchorPlaces(of: sample.anchors, in: pages)) { try take(candidate) }
+      let places = try AnchorPlaces(of: sample.anchors, in: pages, cancellation)
+      for candidate in candidates(for: sample, places) { try take(candidate) }
       if sample.isWhole || outcome.slots == found { return }
     }
   }
@@ -89,6 +97,7 @@ struct BlockJoin {
 
   private mutating func take(_ candidate: BlockCandidate) throws(Fault) {
     guard let pages = outcome.pages else { return }
+    guard !cancellation.isCancelled else { throw .cancelled }
     var candidate = candidate
     candidate.evidence.removeAll { outcome.slots.holds($0) }
     // A block that a sample showed has its ends, and what lies beside it, by the next.
@@ -129,6 +138,7 @@ extension BlockJoin.Fault: CustomStringConvertible {
     case .tooManyTables(let limit): "the page tables of its VMM are more than \(limit)"
     case .lostTables(let count): "\(count) of the page tables of its VMM are not in the dump, or damaged"
     case .tooManyBlocks(let limit): "it has more than \(limit) blocks"
+    case .cancelled: "the run was ended"
     }
   }
 }

@@ -44,7 +44,9 @@ struct GuestMapping {
   /// - Parameter vmcoreinfo: host frames whose pages begin as VMCOREINFO does.
   func run(_ groups: [GroupedGuest], vmcoreinfo: FrameBitmap) throws -> Result {
     progress.begin(.map, total: UInt64(groups.count))
-    let made = try workers.map(groups) { memory(of: $0) }
+    // Each takes some megabytes for itself.
+    let few = Workers(count: min(workers.count, 4), cancellation: workers.cancellation, threads: workers.threads)
+    let made = try few.map(groups) { memory(of: $0) }
     let mappers = zip(groups, made).map { group, made in
       GuestMapper(
         dump: dump, memory: made.memory, excluded: Set(group.vcpus.flatMap(\.reservedFrames)).sorted(),
@@ -83,7 +85,7 @@ struct GuestMapping {
     case .failure(let fault): join = BlockJoin.Outcome(fault: .tables(fault))
     case .success(var pages):
       pages.tableLimit = storage.joinLimit
-      join = tables.first.map { BlockJoin.run($0, pages) }
+      join = tables.first.map { BlockJoin.run($0, pages, workers.cancellation) }
     }
     return (GuestMemory(host: memory, tables: tables, joined: join), join)
   }

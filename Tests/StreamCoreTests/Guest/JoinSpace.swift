@@ -71,7 +71,7 @@ struct JoinSpace: PhysicalMemory {
   func join(tableLimit: UInt64 = .max) throws -> BlockJoin.Outcome {
     var pages = pages
     pages.tableLimit = tableLimit
-    return BlockJoin.run(EPTWalk(memory: self, pointer: try EPTPointer(ept.pointer)), pages)
+    return BlockJoin.run(EPTWalk(memory: self, pointer: try EPTPointer(ept.pointer)), pages, Cancellation())
   }
 }
 
