@@ -241,7 +241,15 @@ extension Inspection {
         device: guest.map.devicePages,
         absent: Dictionary(uniqueKeysWithValues: guest.map.absent.map { ($0.key.rawValue, $0.value) })),
       badPages: .init(count: 0, runs: []), checked: nil, osrelease: guest.identity?.vmcoreinfo.osrelease, output: nil,
-      evidence: guest.evidence + identityLines(guest))
+      evidence: guest.evidence + blockLines(guest) + identityLines(guest))
+  }
+
+  /// Where its VMM has its memory, by the join; the first few.
+  private static func blockLines(_ guest: Guest) -> [String] {
+    (guest.mapped.join?.slots ?? []).prefix(16).map { block in
+      "memory at GPA \(GPA(frame: block.frames.lowerBound)), \(block.frames.count << 2) KiB: EPT shows it at "
+        + "\(hex(block.hva)) of the VMM"
+    }
   }
 
   private static func pages(_ guest: Guest, by source: MapSource) -> UInt64? {
