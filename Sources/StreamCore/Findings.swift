@@ -135,9 +135,10 @@ struct Findings: Sendable {
   private mutating func note(_ join: BlockJoin.Outcome?, of guest: Guest) {
     guard let join else { return }
     let unknown = "blocks that EPT never touched cannot be known"
-    if let fault = join.fault, join.slots.isEmpty {
+    if join.slots.isEmpty {
+      let why = join.fault.map { "\($0)" } ?? "the page tables of its VMM show no block of it"
       warn(
-        .unknown_slots, "\(guest.name): without its memory slots its memory is what EPT maps, for \(fault); \(unknown)")
+        .unknown_slots, "\(guest.name): without its memory slots its memory is what EPT maps, for \(why); \(unknown)")
     } else {
       let pages = guest.map.sources[.join] ?? 0
       warn(
