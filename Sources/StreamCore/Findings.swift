@@ -145,6 +145,28 @@ struct Findings: Sendable {
     warn(.map_differs, "\(guest.name): \(oddity.count) pages, the first at GPA \(first), \(what)")
   }
 
+  /// What is known of a guest without its slots.
+  private mutating func note(_ join: BlockJoin.Outcome?, of guest: Guest) {
+    guard let join else { return }
+    let unknown = "blocks that EPT never touched cannot be known"
+    if join.slots.isEmpty {
+      let why = join.fault.map { "\($0)" } ?? "the page tables of its VMM show no block of it"
+      warn(
+        .unknown_slots, "\(guest.name): without its memory slots its memory is what EPT maps, for \(why); \(unknown)")
+    } else {
+      let pages = guest.map.sources[.join] ?? 0
+      warn(
+        .unknown_slots,
+        "\(guest.name): without its memory slots its memory is what EPT maps, and \(pages) pages that the page tables of "
+          + "its VMM have in the blocks (\(join.slots.count)) which EPT shows there; \(unknown)"
+          + (join.fault.map { ", and \($0)" } ?? ""))
+    }
+    note(
+      join.contradicting, of: guest,
+      "that its EPT maps between those of a block lie elsewhere in its VMM: nothing around them is added")
+    note(join.tied, of: guest, "that its EPT lacks are in two places of its VMM which do not agree: they are left out")
+  }
+
   private mutating func note(_ guest: Guest) {
     let counts = guest.map.counts
     if counts.isIncomplete {
@@ -160,6 +182,7 @@ struct Findings: Sendable {
       counts.differing, of: guest,
       "are other frames in its \(vendor.tables) than in the page tables of its VMM: those of \(vendor.tables) are taken"
     )
+    note(guest.mapped.join, of: guest)
     if guest.isEncrypted {
       warn(
         .encrypted,
@@ -247,6 +270,7 @@ extension Inspection {
       pages: .init(
         known: guest.map.isCounted ? guest.map.knownPages : nil, ept: pages(guest, by: .tables),
         slots: guest.slots.flatMap { _ in pages(guest, by: .slots) },
+        join: guest.mapped.join.flatMap { _ in pages(guest, by: .join) },
         pageCache: guest.slots.flatMap { _ in pages(guest, by: .pageCache) }, untouched: guest.map.untouchedPages,
         zero: guest.slots.flatMap { _ in guest.map.isCounted ? guest.map.zeroPages : nil },
         device: guest.map.devicePages, absent: Manifest.absent(guest.map, guest.map.faults)),
@@ -269,6 +293,13 @@ extension Inspection {
     var evidence = guest.evidence
     evidence.vmcoreinfo = guest.identity.map {
       .init(gpa: .init($0.place.rawValue), agreeing: $0.agreeing, asked: $0.asked)
+    }
+    evidence.blocks = guest.mapped.join.map { join in
+      join.slots.prefix(16).map { block in
+        .init(
+          gpa: .init(GPA(frame: block.frames.lowerBound).rawValue), bytes: UInt64(block.frames.count) << 12,
+          hva: .init(block.hva))
+      }
     }
     return evidence
   }

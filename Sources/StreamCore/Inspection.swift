@@ -39,6 +39,8 @@ public struct Inspection: Sendable {
     public var scans = false
     /// The host's kernel is not asked: everything is found by content.
     public var isByContent = false
+    /// Where the host's kernel has no types, memory slots of a known shape count.
+    public var usesShapes = true
     /// Every page is read and decoded whole, one after the other, here and in the split: the slow way that the fast one
     /// is held against.
     public var isPlain = false
@@ -60,7 +62,7 @@ public struct Inspection: Sendable {
       self.progress = progress
     }
 
-    var question: HostWord.Question { .init(isAsked: !isByContent, files: symbols) }
+    var question: HostWord.Question { .init(isAsked: !isByContent, usesShapes: usesShapes, files: symbols) }
 
     /// Tables that are read at most to count pages for a list: those of 32 GiB in pages of 4 KiB, EPT's and the VMMs'.
     /// Tests give others.

@@ -50,6 +50,9 @@ struct CommonOptions: ParsableArguments {
   @Flag(name: .customLong("by-content"), help: .hidden)
   var byContent = false
 
+  @Flag(name: .customLong("no-shapes"), help: .hidden)
+  var noShapes = false
+
   @Flag(help: .hidden)
   var plain = false
 
@@ -70,6 +73,7 @@ struct CommonOptions: ParsableArguments {
     options.isPlain = plain
     options.scans = scan
     options.isByContent = byContent
+    options.usesShapes = !noShapes
     return options
   }
 

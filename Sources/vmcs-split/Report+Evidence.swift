@@ -25,6 +25,10 @@ extension Report {
         "VMCOREINFO at GPA \(hex(info.gpa.value)): the page tables of \(info.agreeing) of \(info.asked) vCPUs with paging "
           + "agree")
     }
+    lines += (evidence.blocks ?? []).map { block in
+      "memory at GPA \(hex(block.gpa.value)), \(block.bytes >> 10) KiB: \(isAMD ? "NPT" : "EPT") shows it at "
+        + "\(hex(block.hva.value)) of the VMM"
+    }
     return lines.map { "  \($0)\n" }.joined()
   }
 

@@ -82,17 +82,17 @@ struct Report {
 
   /// What the guests' memory is known by, where there is more than one word for it.
   private var memoryTable: String {
-    let known = manifest.guests.filter { $0.pages.slots != nil }
+    let known = manifest.guests.filter { $0.pages.slots != nil || $0.pages.join != nil }
     guard !known.isEmpty else { return "" }
-    var table = Table(
-      ["GUEST", "PAGES", isAMD ? "BY NPT" : "BY EPT", "BY SLOTS", "PAGE CACHE", "UNTOUCHED", "ABSENT", "BAD"],
-      rightAligned: Set(0...7), keys: 1)
+    let isJoined = known.contains { $0.pages.join != nil }
+    let columns =
+      ["GUEST", "PAGES", isAMD ? "BY NPT" : "BY EPT", "BY SLOTS"] + (isJoined ? ["BY JOIN"] : []) + ["PAGE CACHE", "UNTOUCHED", "ABSENT", "BAD"]
+    var table = Table(columns, rightAligned: Set(columns.indices), keys: 1)
     for guest in known {
-      table.add([
-        "\(guest.id)", count(guest.pages.known), count(guest.pages.ept), count(guest.pages.slots),
-        count(guest.pages.pageCache), count(guest.pages.untouched), "\(guest.absentCount)",
-        "\(guest.badPages.count)",
-      ])
+      table.add(
+        ["\(guest.id)", count(guest.pages.known), count(guest.pages.ept), count(guest.pages.slots)]
+          + (isJoined ? [count(guest.pages.join)] : [])
+          + [count(guest.pages.pageCache), count(guest.pages.untouched), "\(guest.absentCount)", "\(guest.badPages.count)"])
     }
     return "\n" + table.text(width: Terminal.outputWidth)
   }

@@ -12,6 +12,8 @@ struct GroupedGuest: Sendable {
   let evidenceFrames: [UInt64]
   /// Its memory by its slots, where the host's kernel tells.
   var memory: VMMemory?
+  /// The memory of its VMM, where the slots are not known: what its second-level tables are joined with.
+  var vmm: Result<ProcessPages, VMMTablesFault>?
   /// Which VM it is, where the host's kernel tells.
   var vm: VMIdentity?
 
@@ -30,7 +32,7 @@ struct GroupedGuest: Sendable {
     return ordered.enumerated().map { index, vm in
       GroupedGuest(
         index: index, vcpus: Self.ordered(vm.vcpus), roots: roots(vm.vcpus), evidence: vm.evidence,
-        evidenceFrames: vm.evidenceFrames, memory: vm.memory, vm: vm.identity)
+        evidenceFrames: vm.evidenceFrames, memory: vm.memory, vmm: vm.vmm, vm: vm.identity)
     }
   }
 

@@ -7,11 +7,18 @@ struct GuestMemory: PhysicalMemory {
   /// - Parameter slots: of the guest and its VMM, where the host's kernel tells them; then they say what memory there is.
   init(host: any PhysicalMemory, roots: [any SecondLevelRoot], slots: VMMemory? = nil) {
     let tables = roots.map { $0.map(in: host) }
-    guard let slots else {
+    self.init(host: host, maps: slots.map { [SlotMap($0, tables: tables)] } ?? tables)
+  }
+
+  /// - Parameters:
+  ///   - tables: of its roots.
+  ///   - blocks: where its VMM has its memory, as far as the tables show it.
+  init(host: any PhysicalMemory, tables: [any SecondLevelTables], joined blocks: BlockJoin.Outcome?) {
+    guard let blocks, let pages = blocks.pages, !blocks.slots.isEmpty else {
       self.init(host: host, maps: tables)
       return
     }
-    self.init(host: host, maps: [SlotMap(slots, tables: tables)])
+    self.init(host: host, maps: [SlotMap(blocks.slots, of: pages, tables: tables)])
   }
 
   private init(host: any PhysicalMemory, maps: [any SecondLevelMap]) {

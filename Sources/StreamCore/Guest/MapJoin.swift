@@ -1,6 +1,10 @@
 /// Joins what the second-level tables have of a slot with what the VMM's page tables have: both come ascending.
 struct MapJoin<E: Error> {
+  /// By what word the pages are known that the tables lack.
+  private let source: MapSource
   private var runs = JoinedRuns<MapRun>()
+
+  init(source: MapSource = .slots) { self.source = source }
 
   /// Takes the next run of the page tables.
   /// - Parameters:
@@ -62,7 +66,7 @@ struct MapJoin<E: Error> {
       try emit(
         MapRun(
           gpaFrame: guestFrame, hostFrame: frame &+ start, count: end - start,
-          source: run.isCached ? .pageCache : .slots), body)
+          source: run.isCached ? .pageCache : source), body)
     case .absent(let reason): try absent(guestFrame..<guestFrame + (end - start), reason)
     case .unknown: break
     }

@@ -4,6 +4,8 @@ struct MappedGuest: Sendable {
   /// Makes the map, and goes through it again.
   let mapper: GuestMapper
   var map: GuestMap
+  /// Its memory's blocks in its VMM, where slots are not known.
+  var join: BlockJoin.Outcome?
 }
 
 /// What is kept of the guests' maps, and how much memory that may take.
@@ -17,6 +19,8 @@ struct MapStorage: Sendable {
   /// Tables of all guests' maps that are read at most to count their pages; with more they are not counted. `nil`: they
   /// are counted whatever it takes.
   var tableLimit: UInt64?
+  /// Tables of a VMM that are read at most to join them with a guest's: those of 16 TiB in pages of 4 KiB.
+  var joinLimit: UInt64 { tableLimit ?? 1 << 22 }
   /// Host frames that are the kernel's zero pages.
   var zeroFrames = FrameBitmap()
   /// Pages of all guests whose places in the dump are looked up at most, unless the dump is known to be damaged; with
@@ -58,11 +62,13 @@ struct GuestMapping {
   func run(_ groups: [GroupedGuest], vmcoreinfo: FrameBitmap) throws -> Result {
     progress.begin(.map, total: UInt64(groups.count))
     let checks = storage.checksPlaces(of: groups, in: dump)
-    let mappers = groups.map { group in
+    // Each takes some megabytes for itself.
+    let few = Workers(count: min(workers.count, 4), cancellation: workers.cancellation, threads: workers.threads)
+    let made = try few.map(groups) { memory(of: $0) }
+    let mappers = zip(groups, made).map { group, made in
       GuestMapper(
-        dump: dump, memory: GuestMemory(host: memory, roots: group.roots, slots: group.memory),
-        excluded: Set(group.vcpus.flatMap(\.reservedFrames)).sorted(), zeroFrames: storage.zeroFrames,
-        checksPlaces: checks)
+        dump: dump, memory: made.memory, excluded: Set(group.vcpus.flatMap(\.reservedFrames)).sorted(),
+        zeroFrames: storage.zeroFrames, checksPlaces: checks)
     }
     let tables = mappers.reduce(0) { $0 &+ $1.memory.unreadTables }
     // Without slots there is no other word for where the guest's RAM is.
@@ -72,20 +78,35 @@ struct GuestMapping {
     let watch = GuestMapper.Watch(evidence: groups.flatMap(\.evidenceFrames), vmcoreinfo: vmcoreinfo)
     var result = Result()
     var taken = 0
-    for (group, mapper) in zip(groups, mappers) {
+    for ((group, mapper), made) in zip(zip(groups, mappers), made) {
       do {
         var map = try mapper.map(
           watch, keeping: storage.extents, owner: group.index, limit: max(0, storage.limit - taken), workers: workers)
         map.isChecked = checks || storage.hasFaults != nil
         if let memory = group.memory, memory.isWhole { map.note(memory.slots) }
         if storage.keepsPages { taken += map.byteCount } else { map.dropPages() }
-        result.guests.append(MappedGuest(group: group, mapper: mapper, map: map))
+        result.guests.append(MappedGuest(group: group, mapper: mapper, map: map, join: made.join))
       } catch let error as GuestMapper.TooLarge {
         result.tooLarge.append((group.lowestRegion, error.limit))
       }
       progress.advance(1)
     }
     return result
+  }
+
+  /// A guest's memory: by its slots; where these are not known, by its second-level tables and what can be joined with
+  /// them.
+  private func memory(of group: GroupedGuest) -> (memory: GuestMemory, join: BlockJoin.Outcome?) {
+    guard let vmm = group.vmm else { return (GuestMemory(host: memory, roots: group.roots, slots: group.memory), nil) }
+    let tables = group.roots.map { $0.map(in: memory) }
+    var join: BlockJoin.Outcome?
+    switch vmm {
+    case .failure(let fault): join = BlockJoin.Outcome(fault: .tables(fault))
+    case .success(var pages):
+      pages.tableLimit = storage.joinLimit
+      join = tables.first.map { BlockJoin.run($0, pages, workers.cancellation) }
+    }
+    return (GuestMemory(host: memory, tables: tables, joined: join), join)
   }
 
   /// The guests by their slots alone.

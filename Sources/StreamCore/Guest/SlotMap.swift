@@ -8,6 +8,8 @@ struct SlotMap: SecondLevelMap {
   let reserved: [MemorySlot]
   /// These are all slots; else what the tables map outside them is memory of the guest as well.
   let isWhole: Bool
+  /// By what word the pages are known that the tables lack.
+  private let source: MapSource
   private var pages: ProcessPages
   private var tables: [any SecondLevelTables]
 
@@ -18,7 +20,18 @@ struct SlotMap: SecondLevelMap {
     slots = memory.slots
     reserved = memory.reserved
     isWhole = memory.isWhole
+    source = .slots
     pages = memory.pages
+    self.tables = tables
+  }
+
+  /// By blocks that stand for the slots.
+  init(_ blocks: [MemorySlot], of pages: ProcessPages, tables: [any SecondLevelTables]) {
+    slots = blocks
+    reserved = []
+    isWhole = false
+    source = .join
+    self.pages = pages
     self.tables = tables
   }
 
@@ -74,7 +87,7 @@ struct SlotMap: SecondLevelMap {
     let part = subtree.gpaFrame..<subtree.gpaFrame + subtree.entry
     var mapped = mapped(in: part, &counts)[...]
     let first = slots.partitioningIndex { $0.frames.upperBound > part.lowerBound }
-    var join = MapJoin<E>()
+    var join = MapJoin<E>(source: source)
     var pageTables = MapCounts()
     for slot in slots[first...] {
       guard slot.frames.lowerBound < part.upperBound else { break }

@@ -23,9 +23,10 @@ extension JudgedHost {
   /// - Parameters:
   ///   - refused: sources of layouts that were tried before.
   ///   - listed: the VMs of the kernel's own list.
-  func found(refused: [String], listed: ListedVMs?) -> FoundHost {
+  ///   - usesShapes: slots of a known shape count.
+  func found(refused: [String], listed: ListedVMs?, usesShapes: Bool) -> FoundHost {
     var host = FoundHost(
-      vendor: vendor, layout: layout, unknown: unknown, vms: vms(listed),
+      vendor: vendor, layout: layout, unknown: unknown, vms: vms(listed, usesShapes: usesShapes),
       unseen: unseen, unreadable: evidence.unreadable.map { ($0, "\($1)") },
       defunct: [],
       nearMisses: search.nearMisses.map { "\($0.address): \($0.layout): \($0.fault)" }, aborted: [], refused: refused)

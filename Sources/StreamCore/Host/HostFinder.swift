@@ -10,7 +10,7 @@ struct HostFinder {
 
   func run(_ sources: [LayoutSource]) throws -> FoundHost {
     let (host, refused) = try judge(sources)
-    return host.found(refused: refused, listed: word.listed)
+    return host.found(refused: refused, listed: word.listed, usesShapes: word.usesShapes)
   }
 
   /// The host by the first source that leads to a proven region, and why those before it did not. Without any, what its

@@ -17,11 +17,15 @@ struct HostWord: Sendable {
 
   /// Those that were given.
   let files: SymbolFiles
+  /// Where the kernel has no types, memory slots of a known shape count.
+  let usesShapes: Bool
 
   /// How it is asked.
   struct Question: Sendable {
     /// `false`: everything is to be found by content.
     var isAsked = true
+    /// Where it has no types, memory slots of a known shape count.
+    var usesShapes = true
     /// Of the host's kernel and its modules, for what its dump lacks.
     var files = SymbolFiles.none
   }
@@ -33,6 +37,7 @@ struct HostWord: Sendable {
     _ vmcoreinfo: VMCoreInfo?, _ memory: any PhysicalMemory, _ question: Question = Question()
   ) throws(SymbolFileError) {
     files = question.files
+    usesShapes = question.usesShapes
     guard let info = vmcoreinfo else {
       kernel = nil
       why = "the dump has no VMCOREINFO"

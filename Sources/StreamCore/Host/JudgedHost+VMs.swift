@@ -1,7 +1,9 @@
 extension JudgedHost {
   /// The VMs of which a region is proven, each with all vCPUs that its table names; a vmcs02 is no vCPU of its own.
-  /// - Parameter listed: by the kernel's own list, with their memory and names.
-  func vms(_ listed: ListedVMs?) -> [ProvenVM] {
+  /// - Parameters:
+  ///   - listed: by the kernel's own list, with their memory and names.
+  ///   - usesShapes: slots of a known shape count.
+  func vms(_ listed: ListedVMs?, usesShapes: Bool) -> [ProvenVM] {
     let loadsEFER = VMCSRegion.hostLoadsEFER(regions)
     let told = Dictionary((listed?.vms ?? []).map { ($0.kvm, $0) }, uniquingKeysWith: { first, _ in first })
     let regionAt = Dictionary(regions.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
@@ -45,21 +47,40 @@ extension JudgedHost {
         vcpu.thread = told[kvm.address]?.identity?.threads[pointer.index]
         return vcpu
       }
-      if listed == nil { memory = shapedMemory(of: kvm, vcpus, regionAt) }
+      var vmm: Result<ProcessPages, VMMTablesFault>?
+      if listed == nil {
+        let tables = vmmTables(of: vcpus.compactMap { $0.region.flatMap { regionAt[$0] } })
+        memory = usesShapes ? (try? tables.get()).flatMap { shapedMemory(of: kvm, vcpus, $0) } : nil
+        vmm = memory == nil ? tables : nil
+      }
       return ProvenVM(
         kvm: kvm.address, vcpus: vcpus, evidence: claim(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted(),
-        memory: memory, identity: told[kvm.address]?.identity)
+        memory: memory, vmm: vmm, identity: told[kvm.address]?.identity)
     }
   }
 
+  /// The page tables of the VMM of a VM whose kernel has no types, as the host state of its regions names them: KVM
+  /// writes that, and no guest.
+  private func vmmTables(of regions: [VMCSRegion]) -> Result<ProcessPages, VMMTablesFault> {
+    let values = regions.compactMap { $0[.HOST_CR3] }.filter { $0 != 0 }
+    let roots = Set(values.map { $0 & kernel.frameMask }).sorted()
+    guard let root = roots.first else { return .failure(.notNamed) }
+    guard roots.count == 1 else { return .failure(.several(HPA(rawValue: root), HPA(rawValue: roots[1]))) }
+    let half = kernel.kernelHalf(ofCR3: root)
+    guard half == .same else { return .failure(.foreign(HPA(rawValue: root), half)) }
+    return .success(
+      ProcessPages(
+        memory: kernel.memory, root: HPA(rawValue: root), levels: kernel.levels, frameMask: kernel.frameMask,
+        swapTypes: SwapTypes { [levels = kernel.levels] in SwapLayout(nil, levels: levels) }, mappings: .none))
+  }
+
   /// The memory of a VM whose kernel has no types.
-  private func shapedMemory(of kvm: KVMObject, _ vcpus: [VCPU], _ regionAt: [HPA: VMCSRegion]) -> VMMemory? {
-    guard let root = vcpus.lazy.compactMap({ $0.region.flatMap { regionAt[$0]?[.HOST_CR3] } }).first else { return nil }
+  private func shapedMemory(of kvm: KVMObject, _ vcpus: [VCPU], _ pages: ProcessPages) -> VMMemory? {
     var seen: Set<UInt64> = []
     let tables = vcpus.compactMap(\.root).filter { seen.insert($0.rootFrame).inserted }.map {
       $0.map(in: kernel.memory)
     }
-    return VMMemory(byShapeOf: kvm.address, root: HPA(rawValue: root), tables: tables, kernel: kernel)
+    return VMMemory(byShapeOf: kvm.address, pages, tables: tables, kernel: kernel)
   }
 
   /// VMs that the host kernel lists and that no region in the dump belongs to.

@@ -10,6 +10,26 @@ struct ProvenVM: Sendable {
   let evidenceFrames: [UInt64]
   /// Its memory by its slots, where the host's kernel tells; else its second-level map is all there is.
   var memory: VMMemory?
+  /// The memory of its VMM, where the host's kernel does not tell the slots; `nil`: it does, or names none.
+  var vmm: Result<ProcessPages, VMMTablesFault>?
   /// Which VM it is, where the host's kernel tells.
   var identity: VMIdentity?
+}
+
+/// Why the page tables of a VMM are not known by its vCPUs' host state.
+enum VMMTablesFault: Error, Equatable, Sendable {
+  /// No region holds HOST_CR3, or its layout has no place for it.
+  case notNamed
+  case several(HPA, HPA)
+  case foreign(HPA, KernelHalf)
+}
+
+extension VMMTablesFault: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .notNamed: "no VMCS of it names them"
+    case .several(let one, let other): "its vCPUs name two, at \(one) and \(other)"
+    case .foreign(let table, let half): "those at \(table) are none of this kernel's: \(half)"
+    }
+  }
 }

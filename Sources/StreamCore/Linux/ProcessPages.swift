@@ -10,6 +10,8 @@ struct ProcessPages: Sendable {
   var frameMask = X86PageTables.addressMask
   let swapTypes: SwapTypes
   let mappings: FileMappings
+  /// Tables that one walk reads at most: where it has read so many, it has ended early.
+  var tableLimit = UInt64.max
 
   /// A run of pages that all have, or all lack, a frame.
   struct Run: Sendable, Equatable {
@@ -80,6 +82,7 @@ struct ProcessPages: Sendable {
     _ runs: inout JoinedRuns<Run>, _ body: (Run) throws(E) -> Void
   ) throws(E) {
     let span: UInt64 = 1 << UInt64(9 * (level - 1))
+    guard counts.tables < tableLimit else { return }
     guard let page = counts.read(table, in: memory) else {
       return try add(Run(page: base, count: 512 * span, content: .unknown), pages, &runs, body)
     }

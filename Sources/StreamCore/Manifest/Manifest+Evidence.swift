@@ -9,6 +9,15 @@ extension Manifest {
     public var vcpus: [VCPU]
     /// The guest's own kernel, where it was found.
     public var vmcoreinfo: VMCoreInfo?
+    /// Where the VMM has the guest's memory, by what EPT and its page tables both map; the first few.
+    public var blocks: [Block]?
+
+    public struct Block: Encodable, Sendable, Equatable {
+      public var gpa: HexString
+      public var bytes: UInt64
+      /// Of the VMM.
+      public var hva: HexString
+    }
 
     public struct PageTables: Encodable, Sendable, Equatable {
       /// "vmcoreinfo", or "regions": named by the regions' host state, where the dump has no VMCOREINFO.

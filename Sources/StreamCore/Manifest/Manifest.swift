@@ -205,6 +205,9 @@ public struct Manifest: Encodable, Sendable {
     public var ept: UInt64?
     /// Of these, pages that EPT does not map and the page tables of the VMM do; left out without memory slots.
     public var slots: UInt64?
+    /// Of these, pages that EPT does not map and the page tables of the VMM do, within blocks that EPT shows there; only
+    /// where memory slots are not known.
+    public var join: UInt64?
     /// Of these, pages that only the page cache of a file has that the VMM maps.
     public var pageCache: UInt64?
     /// Pages of the slots that the guest does not have, as nobody ever touched them.

@@ -50,6 +50,8 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   case unknown_layout
   /// Registers that a note needs are not known.
   case unknown_registers
+  /// A guest's memory slots are not known, so that its memory may have blocks that nothing shows.
+  case unknown_slots
   /// A VM of the host kernel's list without any VMCS in the dump.
   case unseen_vm
   /// The host kernel's list of VMs is damaged.
@@ -67,8 +69,7 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
       .vm_list:
       true
     case .by_content, .first_cr3, .input, .layout_refused, .map_differs, .no_identity, .no_vcpu, .no_vmcoreinfo,
-      .not_counted, .other_vmcoreinfo, .symbols,
-      .vmcsinfo, .vmx_abort:
+      .not_counted, .other_vmcoreinfo, .symbols, .unknown_slots, .vmcsinfo, .vmx_abort:
       false
     }
   }

@@ -79,6 +79,8 @@ enum MapSource: UInt8, Sendable, CaseIterable {
   case slots
   /// The guest's memory slots and the page cache of a file that the VMM maps there.
   case pageCache
+  /// The VMM's page tables, at a distance that the guest's second-level tables confirm.
+  case join
 }
 
 /// A run of guest frames that a run of host frames backs.

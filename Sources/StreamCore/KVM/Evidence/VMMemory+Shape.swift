@@ -6,15 +6,11 @@ extension VMMemory {
   /// The memory of a VM whose kernel has no types: by slots of a known shape, and by the page tables that its vCPUs' host
   /// state names. They count only where both say the same as the second-level tables do.
   /// - Parameters:
-  ///   - root: of the VMM's page tables, HOST_CR3.
+  ///   - pages: of the VMM.
   ///   - tables: the guest's.
   init?(
-    byShapeOf kvm: VirtualAddress, root: HPA, tables: [any SecondLevelTables], kernel: LinuxKernel
+    byShapeOf kvm: VirtualAddress, _ pages: ProcessPages, tables: [any SecondLevelTables], kernel: LinuxKernel
   ) {
-    let pages = ProcessPages(
-      memory: kernel.memory, root: HPA(rawValue: root.rawValue & kernel.frameMask), levels: kernel.levels,
-      frameMask: kernel.frameMask,
-      swapTypes: SwapTypes { SwapLayout(nil, levels: kernel.levels) }, mappings: .none)
     for shape in SlotTypes.known {
       // The sets are members of the VM itself, so that no pointer to elsewhere is taken for one to them.
       guard let set = kernel.u64((kvm &+ shape.sets).rawValue), set >= kvm.rawValue, set < kvm.rawValue &+ shape.sets,
