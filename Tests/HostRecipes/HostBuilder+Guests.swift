@@ -49,8 +49,10 @@ extension HostBuilder {
     for run in image.space.ram {
       var gfn = run.lowerBound
       while gfn < run.upperBound {
-        let size = ([1 << 18, 512] as [UInt64]).first {
-          $0 <= largest && gfn % $0 == 0 && gfn + $0 <= run.upperBound && !image.lacksFrames(gfn..<gfn + $0)
+        let folio = image.spec.folios.first { $0.range.contains(gfn << 12) }?.frames
+        let sizes = folio.map { [$0] } ?? [1 << 18, 512].filter { $0 <= largest }
+        let size = sizes.first {
+          gfn % $0 == 0 && gfn + $0 <= run.upperBound && !image.lacksFrames(gfn..<gfn + $0)
         }
         if let size {
           backing.append(gfn..<gfn + size, at: try space.allocate(size, alignment: size))
@@ -63,6 +65,10 @@ extension HostBuilder {
         }
         var count = min(16 + space.random.below(112), 512 - gfn % 512)
         count = min(count, run.upperBound - gfn)
+        // Folios are in one piece.
+        for folio in image.spec.folios where folio.range.lowerBound >> 12 > gfn {
+          count = min(count, folio.range.lowerBound >> 12 - gfn)
+        }
         while image.lacksFrames(gfn..<gfn + count) { count = max(count / 2, 1) }
         backing.append(gfn..<gfn + count, at: try space.allocate(count))
         gfn += count
@@ -156,6 +162,7 @@ extension HostBuilder {
     }
     let pid = try owner(of: image.spec)?.vmm?.description.pid ?? UInt64(300 + index * 20)
     try addVMM(&guest, pid: pid, number: index)
+    try addMappings(of: guest, slots)
     guest.tables = try module.write(
       kvm, process: process, vcpus: guest.vcpus.map(\.vcpuAddress), slots: slots, pid: pid, vmm: guest.vmm,
       kernel: kernel, in: &space)
@@ -232,7 +239,11 @@ extension HostBuilder {
           gfn += size
           continue
         }
-        if let frame = backing.frame(gfn) {
+        if image.has(gfn, .protectionMarker), let marker = ProcessEntry.types(of: shape).marker {
+          try process.setEntry(ProcessEntry.swap(type: marker, offset: 1), for: address &+ delta, in: &space)
+        } else if image.has(gfn, .cached) {
+          // The file alone has it.
+        } else if let frame = backing.frame(gfn) {
           let leaf: EPTBits.Leaf = merged[index].contains(gfn) ? .readOnly : .memory
           if !image.has(gfn, .hvaOnly, .protNone, .migrating) {
             try ept.map(address, to: frame << 12, leaf: leaf, in: &space)
@@ -279,8 +290,7 @@ extension HostBuilder {
     if image.has(gfn, .swapped) { return ProcessEntry.swap(type: 0, offset: gfn) }
     if image.has(gfn, .hwpoison) { return ProcessEntry.swap(type: types.hwpoison, offset: gfn) }
     if image.has(gfn, .devicePrivate) { return ProcessEntry.swap(type: types.device, offset: gfn) }
-    // Kernels without markers have nothing in its place.
-    if image.has(gfn, .userfault) { return types.marker.map { ProcessEntry.swap(type: $0, offset: 1) } }
+    if image.has(gfn, .poisonMarker) { return types.marker.map { ProcessEntry.swap(type: $0, offset: 2) } }
     return nil
   }
 

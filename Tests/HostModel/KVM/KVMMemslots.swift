@@ -62,22 +62,8 @@ public enum KVMMemslots {
       places.append(place)
     }
     let roots = [128, 152].map { node in
-      link(places.map { $0 + node }[...], under: 0, kernel: kernel, in: &space.memory)
+      KernelRBTree.link(places.map { $0 + node }[...], under: 0, kernel: kernel, in: &space.memory)
     }
     return (roots, places)
-  }
-
-  /// A balanced tree of `struct rb_node`: parent with the colour black in bit 0, right, left.
-  private static func link(
-    _ nodes: ArraySlice<UInt64>, under parent: UInt64, kernel: BuiltKernel, in memory: inout SparseMemory
-  ) -> UInt64 {
-    guard !nodes.isEmpty else { return 0 }
-    let middle = nodes.startIndex + nodes.count / 2
-    let place = nodes[middle]
-    let own = kernel.virtual(place)
-    memory.store(parent | 1, at: place)
-    memory.store(link(nodes[(middle + 1)...], under: own, kernel: kernel, in: &memory), at: place + 8)
-    memory.store(link(nodes[..<middle], under: own, kernel: kernel, in: &memory), at: place + 16)
-    return own
   }
 }
