@@ -105,6 +105,11 @@ struct Findings: Sendable {
         .not_counted,
         "the guests' pages are not counted: they stand in some \(tables) page tables; --scan counts them")
     }
+    if mapping.unreadTables == nil, guests.contains(where: { $0.mapped.shared == nil }) {
+      warn(
+        .not_counted,
+        "the frames that guests share are not counted: that takes more memory than --memory leaves for it")
+    }
     for (region, reason) in claims.dropped {
       warn(.forged, "the guest of VMCS \(region) is not written: \(reason)")
     }
@@ -138,6 +143,12 @@ struct Findings: Sendable {
         .map_incomplete,
         "\(guest.name): its EPT is incomplete: \(counts.absentTables) tables absent, \(counts.badTables) damaged, "
           + "\(counts.misconfigured) entries misconfigured, \(counts.loops + counts.shared) refused")
+    }
+    if let first = counts.unread.first {
+      warn(
+        .map_incomplete,
+        "\(guest.name): whether it has \(counts.unread.count) pages, the first at GPA \(first), is not known: what the host's "
+          + "kernel has in memory of the files that its VMM maps cannot be read whole")
     }
     note(counts.outside, of: guest, "that its EPT maps lie outside its memory slots and are left out")
     note(counts.unbacked, of: guest, "that its EPT maps are not in the page tables of its VMM")
@@ -191,7 +202,7 @@ extension Inspection {
     manifest.layout = .init(
       id: layout.layout.id, source: layout.source, revisionId: .init(layout.revisionID), evidence: layout.evidence)
     manifest.discovery = findings.discovery
-    manifest.guests = guests.map(Self.entry)
+    manifest.guests = guests.map { Self.entry($0, among: guests) }
     manifest.defunct = findings.defunct
     manifest.warnings = findings.warnings
     manifest.counters = findings.counters
@@ -204,7 +215,7 @@ extension Inspection {
     path.utf8.split(separator: UInt8(ascii: "/")).last.flatMap { String($0) } ?? path
   }
 
-  private static func entry(_ guest: Guest) -> Manifest.Guest {
+  private static func entry(_ guest: Guest, among guests: [Guest]) -> Manifest.Guest {
     Manifest.Guest(
       id: guest.id, name: guest.name, eptp: guest.roots.map { .init($0.rawValue) },
       vcpus: guest.vcpus.enumerated().map { entry($1, index: $0) }, vm: guest.vm?.entry,
@@ -215,10 +226,16 @@ extension Inspection {
         slots: guest.slots.flatMap { _ in pages(guest, by: .slots) },
         pageCache: guest.slots.flatMap { _ in pages(guest, by: .pageCache) }, untouched: guest.map.untouchedPages,
         zero: guest.slots.flatMap { _ in guest.map.isCounted ? guest.map.zeroPages : nil },
-        device: guest.map.devicePages,
+        device: guest.map.devicePages, shared: guest.mapped.shared?.frames,
         absent: Dictionary(uniqueKeysWithValues: guest.map.absent.map { ($0.key.rawValue, $0.value) })),
+      sharedWith: sharers(of: guest, among: guests),
       badPages: .init(count: 0, runs: []), checked: nil, osrelease: guest.identity?.vmcoreinfo.osrelease, output: nil,
       evidence: guest.evidence + identityLines(guest))
+  }
+
+  private static func sharers(of guest: Guest, among guests: [Guest]) -> [String]? {
+    guard let others = guest.mapped.shared?.others, !others.isEmpty else { return nil }
+    return guests.filter { others.contains($0.mapped.group.index) }.map(\.name)
   }
 
   private static func pages(_ guest: Guest, by source: MapSource) -> UInt64? {

@@ -31,7 +31,8 @@ extension Inspection {
         .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)
     }
     let claims = Claims.settle(mapping.guests)
-    let guests = try checkpoint.step { try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, workers) }
+    let kept = try checkpoint.step { try mapping.settleSharing(claims.kept, workers) }
+    let guests = try checkpoint.step { try Guest.identify(kept, isScanned: scan.isOfAllPages, workers) }
     findings.note(guests, mapping, claims)
     return Inspection(
       dump: dump, memory: memory, guests: guests, layout: host.layout, findings: findings, decoders: decoders,

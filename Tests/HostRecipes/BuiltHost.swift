@@ -19,6 +19,8 @@ package struct BuiltHost: Sendable {
   package let userRuns: [Range<UInt64>]
   /// What KVM has for all guests.
   package let moduleStructures: [BuiltStructure]
+  /// What processes map, and the trees of the files behind it: what only some guests' pages hang on.
+  package let mappingStructures: [BuiltStructure]
   /// Regions that nobody runs, in the recipe's order.
   package var forgeries: [BuiltForgery] = []
 

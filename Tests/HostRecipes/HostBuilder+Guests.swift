@@ -281,6 +281,11 @@ extension HostBuilder {
       slots.append(KVMMemslots.Slot(gfn: device.range.lowerBound >> 12, pages: pages, hva: hva, id: id))
       hva += pages << 12
     }
+    for range in image.spec.unseenDevices {
+      let pages = UInt64(range.count) >> 12
+      slots.append(KVMMemslots.Slot(gfn: range.lowerBound >> 12, pages: pages, hva: hva, id: UInt16(slots.count)))
+      hva += (pages + 1) << 12
+    }
     return slots
   }
 

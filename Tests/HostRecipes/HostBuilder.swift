@@ -114,6 +114,6 @@ package struct HostBuilder: Sendable {
     return BuiltHost(
       spec: spec, space: space, kernel: kernel, module: module, layout: layout, vmxonRegions: module.vmxonRegions,
       vmList: module.vmList, guests: finished, droppedRuns: dropped, userRuns: user,
-      moduleStructures: module.structures, forgeries: forgeries)
+      moduleStructures: module.structures, mappingStructures: tasks?.mappingStructures ?? [], forgeries: forgeries)
   }
 }

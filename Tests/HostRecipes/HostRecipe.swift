@@ -23,7 +23,7 @@ import HostModel
 /// `zero-share`, `process qemu|firecracker|cloud-hypervisor`, `as NAME` (of the VM, `%41` for a byte), `unnamed` (its
 /// arguments say no name), `of GUEST` (that one's VMM runs it, too), `in FILE` (its RAM maps a file). Lines of its
 /// process: `argument TEXT`, `socket PATH`, `file PATH`, `cgroup PATH`, `uid N`, `started NS`. Guest lines: `vcpu`,
-/// `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`,
+/// `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`, `unseen-device RANGE` (no table maps it),
 /// `prot-none|migrating|zero-page|hwpoison|device-private|poison-marker|protection-marker|userfault RANGE`;
 /// of a guest with `in memfd|private|hugetlbfs|dax`, whose RAM maps a file: `cached RANGE` (only the file has it),
 /// `folios SIZE RANGE` (likewise, in large folios), `cache-swapped RANGE`;
@@ -170,6 +170,7 @@ package struct HostRecipe: Sendable {
       let window = 0xe0_0000_0000 + UInt64(last) << 32 + range.lowerBound & 0xffff_f000
       let address = words.take("at") ? try words.number("HPA") : window
       spec.guests[last].devices.append((range, address >> 12))
+    case "unseen-device": spec.guests[last].unseenDevices += try words.ranges("unseen-device")
     case "stray":
       let range = try words.range("stray")
       guard words.take("at") else { throw words.mistake("stray: 'at HPA' is missing") }

@@ -91,6 +91,8 @@ package struct GuestSpec: Sendable {
   /// Guest-physical ranges with something particular.
   package var ranges: [(kind: GuestRange, range: Range<UInt64>)] = []
   package var devices: [(range: Range<UInt64>, frame: UInt64)] = []
+  /// Likewise, and nobody has looked at them yet: no table maps them.
+  package var unseenDevices: [Range<UInt64>] = []
   /// What EPT maps beside all slots.
   package var strays: [(range: Range<UInt64>, frame: UInt64)] = []
   package var fakes: [FakeSpec] = []

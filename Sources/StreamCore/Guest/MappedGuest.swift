@@ -4,6 +4,8 @@ struct MappedGuest: Sendable {
   /// Makes the map, and goes through it again.
   let mapper: GuestMapper
   var map: GuestMap
+  /// What it shares with other guests; `nil`: not known.
+  var shared: SharedFrames?
 }
 
 /// What is kept of the guests' maps, and how much memory that may take.
@@ -19,6 +21,8 @@ struct MapStorage: Sendable {
   var tableLimit: UInt64?
   /// Host frames that are the kernel's zero pages.
   var zeroFrames = FrameBitmap()
+  /// For what tells which frames guests share, bytes.
+  var sharing = 0
 }
 
 /// Maps the memory of guests, one after the other, each with all workers.
@@ -35,6 +39,18 @@ struct GuestMapping {
     var unreadTables: UInt64?
     /// Guests whose maps need more memory than there was left for them, bytes.
     var tooLarge: [(region: HPA, limit: Int)] = []
+    /// Which frames guests share.
+    let sharing: FrameSharing
+
+    /// Those guests that count, each with what it shares with others of them.
+    func settleSharing(_ guests: [MappedGuest], _ workers: Workers) throws -> [MappedGuest] {
+      guard unreadTables == nil, let shared = try sharing.settle(guests, workers) else { return guests }
+      return guests.map { guest in
+        var guest = guest
+        guest.shared = shared[guest.group.index]
+        return guest
+      }
+    }
   }
 
   /// - Parameter vmcoreinfo: host frames whose pages begin as VMCOREINFO does.
@@ -51,18 +67,20 @@ struct GuestMapping {
       return uncounted(groups, mappers, tables)
     }
     let watch = GuestMapper.Watch(evidence: groups.flatMap(\.evidenceFrames), vmcoreinfo: vmcoreinfo)
-    var result = Result()
+    var result = Result(sharing: FrameSharing(limit: storage.sharing))
     var taken = 0
     for (group, mapper) in zip(groups, mappers) {
       do {
         var map = try mapper.map(
-          watch, keeping: storage.extents, owner: group.index, limit: max(0, storage.limit - taken), workers: workers)
-        if let memory = group.memory, memory.isWhole { map.note(memory.slots) }
+          watch, keeping: storage.extents, groups.count > 1 ? result.sharing : nil, owner: group.index,
+          limit: max(0, storage.limit - taken), workers: workers)
+        if let memory = group.memory, memory.isWhole { map.note(memory.slots, isDevice: memory.isDevice) }
         if storage.keepsPages { taken += map.byteCount } else { map.dropPages() }
         result.guests.append(MappedGuest(group: group, mapper: mapper, map: map))
       } catch let error as GuestMapper.TooLarge {
         result.tooLarge.append((group.lowestRegion, error.limit))
       }
+      result.sharing.endGuest()
       progress.advance(1)
     }
     return result
@@ -70,13 +88,13 @@ struct GuestMapping {
 
   /// The guests by their slots alone.
   private func uncounted(_ groups: [GroupedGuest], _ mappers: [GuestMapper], _ tables: UInt64) -> Result {
-    var result = Result()
+    var result = Result(sharing: FrameSharing(limit: 0))
     result.unreadTables = tables
     for (group, mapper) in zip(groups, mappers) {
       var map = GuestMap()
       map.isCounted = false
       map.freeze(absent: FrameBitmap())
-      map.note(group.memory?.slots ?? [])
+      if let memory = group.memory { map.note(memory.slots, isDevice: memory.isDevice) }
       result.guests.append(MappedGuest(group: group, mapper: mapper, map: map))
       progress.advance(1)
     }

@@ -64,20 +64,22 @@ struct FilePages: Sendable {
     return (try? types.member("address_space.i_pages.rnode").offset).map { ($0, .radixTree) }
   }
 
-  /// What the cache has of a part of a mapping: ascending; pages that it lacks are left out.
+  /// What the cache has of a part of a mapping: ascending; pages that it lacks are left out, and those unknown of which it
+  /// cannot be told.
   func runs(_ part: Range<UInt64>, of mapping: FileMappings.Mapping) -> [ProcessPages.Run] {
-    guard let file = mapping.file, let space = try? reader.pointer(self.mapping, at: file),
-      let head = reader.kernel.u64((space &+ self.head).rawValue)
-    else { return [] }
-    let unit = mapping.isHuge ? hugePages(of: file) : 1
-    guard let unit else { return [] }
+    // What a device maps is in its page tables alone.
+    guard let file = mapping.file, !mapping.isDevice else { return [] }
+    guard let space = try? reader.pointer(self.mapping, at: file),
+      let head = reader.kernel.u64((space &+ self.head).rawValue),
+      let flags = try? reader.value(flags, at: space), let unit = mapping.isHuge ? hugePages(of: file) : 1
+    else { return [.unread(part)] }
     let offset = mapping.fileOffset &- mapping.pages.lowerBound
     let wanted = (part.lowerBound &+ offset) / unit...(part.upperBound &- 1 &+ offset) / unit
     let first = wanted.lowerBound & ~(Self.folioPages - 1)
     let array = KernelXArray(
       space &+ pages, head: head, kernel: reader.kernel, indexes: first...wanted.upperBound, limit: Self.limit,
       form: form)
-    let isDAX = ((try? reader.value(flags, at: space)) ?? 0) & Self.dax != 0
+    let isDAX = flags & Self.dax != 0
     var runs: [ProcessPages.Run] = []
     var same: (entry: KernelXArray.Value, index: UInt64)?
     for entry in array.entries {
@@ -90,7 +92,7 @@ struct FilePages: Sendable {
         page: entry.index &* unit &- offset, count: entry.count &* unit, content: content, isCached: true)
       if let run = run.clipped(to: part) { runs.append(run) }
     }
-    return runs
+    return array.gaps.isEmpty ? runs : runs.filling(part, .unknown)
   }
 
   /// - Parameter into: frames from the first that the entry names.

@@ -19,23 +19,26 @@ struct FileTree {
   func value(_ number: UInt64) -> UInt64 { form == .radixTree ? number << 2 | 2 : number << 1 | 1 }
 
   /// - Parameter items: ascending, each at a multiple of its size.
-  /// - Returns: the tree's head.
+  /// - Returns: the tree's head, and where its nodes stand.
   func build<Space: FrameSpace>(
     _ items: [Item], slab: inout KernelSlab, in space: inout Space
-  ) throws(Space.Failure) -> UInt64 {
-    guard let last = items.last else { return 0 }
-    if items.count == 1, last.index == 0, last.order == 0 { return last.value }
+  ) throws(Space.Failure) -> (head: UInt64, nodes: [UInt64]) {
+    guard let last = items.last else { return (0, []) }
+    if items.count == 1, last.index == 0, last.order == 0 { return (last.value, []) }
+    var nodes: [UInt64] = []
     let end = last.index + (1 << last.order) - 1
     var shift: UInt64 = 0
     while end >> shift >= 64 { shift += 6 }
-    return try node(items[...], shift: shift, base: 0, parent: nil, slab: &slab, in: &space)
+    let head = try node(items[...], shift: shift, base: 0, parent: nil, slab: &slab, &nodes, in: &space)
+    return (head, nodes)
   }
 
   private func node<Space: FrameSpace>(
     _ items: ArraySlice<Item>, shift: UInt64, base: UInt64, parent: (place: UInt64, slot: UInt64)?,
-    slab: inout KernelSlab, in space: inout Space
+    slab: inout KernelSlab, _ nodes: inout [UInt64], in space: inout Space
   ) throws(Space.Failure) -> UInt64 {
     let place = try slab.allocate(in: &space)
+    nodes.append(place)
     space.memory.store(shift | (parent?.slot ?? 0) << 8, at: place)
     space.memory.store(parent.map { kernel.virtual($0.place) } ?? 0, at: place + 8)
     space.memory.store(array, at: place + 16)
@@ -54,7 +57,8 @@ struct FileTree {
       }
       let start = base + number << shift
       let below = rest.prefix { $0.index < start + 1 << shift }
-      let child = try node(below, shift: shift - 6, base: start, parent: (place, number), slab: &slab, in: &space)
+      let child = try node(
+        below, shift: shift - 6, base: start, parent: (place, number), slab: &slab, &nodes, in: &space)
       space.memory.store(child, at: slot(number))
       rest = rest[below.endIndex...]
     }

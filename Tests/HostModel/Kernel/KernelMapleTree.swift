@@ -15,10 +15,11 @@ struct KernelMapleTree {
   private static let arange: UInt64 = 3
 
   /// - Parameter entries: ascending, apart.
-  /// - Returns: `ma_root`.
+  /// - Returns: `ma_root`, and where the nodes stand.
   func build<Space: FrameSpace>(
     _ entries: [(indexes: Range<UInt64>, pointer: UInt64)], slab: inout KernelSlab, in space: inout Space
-  ) throws(Space.Failure) -> UInt64 {
+  ) throws(Space.Failure) -> (root: UInt64, nodes: [UInt64]) {
+    var places: [UInt64] = []
     var level: [Run] = []
     var next: UInt64 = 0
     for entry in entries {
@@ -27,23 +28,24 @@ struct KernelMapleTree {
       next = entry.indexes.upperBound
     }
     level.append(Run(last: .max, value: 0))
-    level = try nodes(over: level, type: Self.leaf, slab: &slab, in: &space)
-    while level.count > 1 { level = try nodes(over: level, type: Self.arange, slab: &slab, in: &space) }
-    guard let root = level.first else { return 0 }
+    level = try nodes(over: level, type: Self.leaf, slab: &slab, &places, in: &space)
+    while level.count > 1 { level = try nodes(over: level, type: Self.arange, slab: &slab, &places, in: &space) }
+    guard let root = level.first else { return (0, []) }
     // The root's parent is the tree itself, marked so.
     space.memory.store(tree | 1, at: (root.value & ~0xff) - kernel.directMap)
-    return root.value & ~4 | 2
+    return (root.value & ~4 | 2, places)
   }
 
   /// Nodes of at most 12 or 8 runs, so that none is full and each has its last place for what it says of itself.
   private func nodes<Space: FrameSpace>(
-    over runs: [Run], type: UInt64, slab: inout KernelSlab, in space: inout Space
+    over runs: [Run], type: UInt64, slab: inout KernelSlab, _ places: inout [UInt64], in space: inout Space
   ) throws(Space.Failure) -> [Run] {
     let (most, slots): (Int, UInt64) = type == Self.leaf ? (12, 8 + 15 * 8) : (8, 8 + 9 * 8)
     var nodes: [Run] = []
     for start in stride(from: 0, to: runs.count, by: most) {
       let part = runs[start..<min(start + most, runs.count)]
       let place = try slab.allocate(in: &space)
+      places.append(place)
       for (slot, run) in part.enumerated() {
         space.memory.store(run.last, at: place + 8 + UInt64(slot) * 8)
         space.memory.store(run.value, at: place + slots + UInt64(slot) * 8)

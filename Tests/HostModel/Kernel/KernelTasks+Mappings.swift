@@ -1,4 +1,7 @@
 extension KernelTasks {
+  /// Processes' mappings, and the trees of the files behind them.
+  public var mappingStructures: [BuiltStructure] { objects.structures }
+
   /// Writes what a process maps, in the tree of its kernel.
   /// - Parameter memory: its `struct mm_struct`.
   public mutating func writeMappings<Space: FrameSpace>(
@@ -18,12 +21,15 @@ extension KernelTasks {
       ]
       for (offset, value) in words { space.memory.store(value, at: place + offset) }
       areas.append((area.addresses, place))
+      objects.structures.append(BuiltStructure("vm_area_struct", at: place, size: KernelShape.areaSize))
     }
     let root = memory + shape.mappings
     if shape.isMaple {
       let tree = KernelMapleTree(kernel: kernel, tree: kernel.virtual(root))
       let entries = areas.map { (indexes: $0.addresses, pointer: kernel.virtual($0.place)) }
-      space.memory.store(try tree.build(entries, slab: &objects.nodes, in: &space), at: root + 8)
+      let built = try tree.build(entries, slab: &objects.nodes, in: &space)
+      objects.structures += built.nodes.map { BuiltStructure("maple_node", at: $0, size: 256) }
+      space.memory.store(built.root, at: root + 8)
     } else {
       let nodes = areas.map { $0.place + KernelShape.areaNode }
       space.memory.store(
@@ -59,7 +65,9 @@ extension KernelTasks {
     let tree = FileTree(
       form: shape.pageCacheForm, array: kernel.virtual(pages + KernelShape.spacePages), kernel: kernel)
     let items = mapped.entries.flatMap { self.items($0, of: mapped.kind, unit: unit, tree, vmemmap: kernel.vmemmap) }
-    let head = try tree.build(items, slab: &objects.fileNodes, in: &space)
+    let (head, nodes) = try tree.build(items, slab: &objects.fileNodes, in: &space)
+    objects.structures += nodes.map { BuiltStructure("xa_node", at: $0, size: 576) }
+    objects.structures.append(BuiltStructure("address_space", at: pages, size: 200))
     space.memory.store(head, at: pages + KernelShape.spaceHead)
     return place
   }
@@ -97,4 +105,6 @@ struct MappingSlabs: Sendable {
   var nodes = KernelSlab(objectSize: 256, slabFrames: 4)
   var inodes = KernelSlab(objectSize: 1024, slabFrames: 8)
   var fileNodes = KernelSlab(objectSize: 576, slabFrames: 4)
+  /// What was built of them.
+  var structures: [BuiltStructure] = []
 }

@@ -125,4 +125,96 @@ import Testing
         userfault 1M-1M+8K
       """)
   }
+
+  /// What a guest's pages hang on and the dump lacks: what is there is right, and the rest is not called untouched.
+  @Test(arguments: ["5.10 symbols types builtin", "7.3 symbols types"])
+  func whatHidesPagesOfAFileIsSaid(kernel: String) throws {
+    let host = try HostRecipe(
+      """
+      host ram 64M cpus 2 kernel \(kernel)
+      guest a ram 0-8M linux 6.1.0-a in memfd
+        cached 1M-1M+64K
+        untouched 1M+128K-1M+144K
+      """
+    ).build()
+    // Of the areas those of the guest and beside it.
+    let areas = host.mappingStructures.filter { $0.name == "vm_area_struct" }.suffix(3)
+    let nodes = host.mappingStructures.filter { $0.name != "vm_area_struct" }
+    var hidden = 0
+    for structure in areas + nodes {
+      let torn = host.overwriting(structure, with: 0)
+      let directory = try RecipeDirectory()
+      let path = try directory.write(RecipeKdump(codec: .lzo, level: 25).file(of: torn).0.bytes, as: "host.dump")
+      let manifest = try Inspection.run(path: path, Inspection.Options(.list, workers: Workers(count: 2))).manifest()
+      let pages = manifest.guests[0].pages
+      if pages.pageCache == 16, pages.untouched == 4 { continue }
+      hidden += 1
+      #expect(manifest.warnings.contains { $0.code == .map_incomplete }, "\(structure.name)")
+      #expect((pages.untouched ?? 0) <= 4, "\(structure.name)")
+    }
+    #expect(hidden >= 4)
+  }
+}
+
+/// Slots that are no RAM all of the time: devices, memory that comes and goes.
+@Suite struct UnusualSlotsTests {
+  /// A device's memory is none of the guest's, whether or not somebody has looked at it.
+  @Test(arguments: ["4.18 symbols types builtin", "6.1 symbols types", "7.3 symbols types"])
+  func devicesAreNoRAM(kernel: String) throws {
+    let run = try SplitRun(
+      """
+      host ram 64M cpus 2 kernel \(kernel)
+      guest a ram 0-4M linux 6.1.0-a
+        device 0xfd000000-0xfd010000 at 0x380000000
+        unseen-device 0xe0000000-0xe1000000
+      """)
+    let guest = run.host.guests[0]
+    try run.expectExact(guest)
+    let entry = try run.entry(guest)
+    #expect(entry.pages.device == 16 + 4096)
+    #expect(entry.slots?.count == 3)
+    #expect(run.manifest.warnings.map(\.code) == [])
+    #expect(run.manifest.exitStatus == .complete)
+    for tableLimit in [1 << 15, 1] as [UInt64] {
+      let directory = try RecipeDirectory()
+      let path = try directory.write(run.host.kdump(.lzo), as: "host.dump")
+      var options = Inspection.Options(.list, workers: Workers(count: 2))
+      options.tableLimit = tableLimit
+      let listed = try Inspection.run(path: path, options).manifest().guests[0]
+      #expect(listed.ram.map(\.end.value) == [4 << 20])
+    }
+  }
+
+  /// Virtio-mem has no slot, or nothing in a slot, where memory was not plugged; a balloon leaves holes anywhere.
+  @Test(arguments: ["6.1 symbols types", "7.3 symbols types"], ["", "in memfd"])
+  func holesOfVirtioMemAndABalloonAreNotMissing(kernel: String, file: String) throws {
+    let run = try SplitRun(
+      """
+      host ram 96M cpus 2 kernel \(kernel)
+      guest a ram 0-4M 4G-4G+2M 4G+4M-4G+6M 4G+16M-4G+32M backing 2M linux 6.1.0-a \(file)
+        untouched 4G+18M-4G+30M
+        untouched 1M-1M+4K 1M+12K-1M+20K 3M-3M+64K
+      """)
+    let guest = run.host.guests[0]
+    try run.expectExact(guest)
+    #expect(try run.entry(guest).pages.untouched == 3072 + 3 + 16)
+    #expect(run.manifest.warnings.map(\.code) == [])
+    #expect(run.manifest.exitStatus == .complete)
+  }
+
+  /// A VM whose memory comes page by page from where it was: what has not come is not untouched.
+  @Test(arguments: ["4.18 symbols types builtin", "5.14 symbols types", "6.12 symbols types"], ["", "in memfd"])
+  func pagesThatAreStillToComeAreAbsent(kernel: String, file: String) throws {
+    let run = try SplitRun(
+      """
+      host ram 64M cpus 2 kernel \(kernel)
+      guest a ram 0-4M 4G-4G+2M linux 6.1.0-a \(file)
+        userfault 4G-4G+64K 4G+68K-4G+1M
+        untouched 1M-1M+16K
+      """)
+    let guest = run.host.guests[0]
+    try run.expectExact(guest)
+    #expect(try run.entry(guest).pages.absent == ["userfault": 255])
+    #expect(run.manifest.exitStatus == .incomplete)
+  }
 }

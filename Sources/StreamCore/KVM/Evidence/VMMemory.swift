@@ -12,6 +12,12 @@ struct VMMemory: Sendable {
 
   var isWhole: Bool { gap == nil }
 
+  /// Whether the VMM has a device at all addresses of a slot, as its mappings say.
+  func isDevice(_ slot: MemorySlot) -> Bool {
+    let first = slot.page(slot.frames.lowerBound)
+    return pages.mappings.isDevice(first..<first &+ UInt64(slot.frames.count))
+  }
+
   /// Bytes of an array of slots that are read at most: 32,764 of 88 bytes each are 2.9 MB.
   private static let arrayLimit: UInt64 = 8 << 20
 
