@@ -96,8 +96,27 @@ extension HostBuilder {
     return file
   }
 
-  /// What a file still has of a page that its private mapping has changed.
-  private mutating func oldPage() throws(RecipeMistake) -> UInt64 {
+  /// The guest_memfd of a guest with private pages, which all its slots share.
+  mutating func addGuestFile(of guest: BuiltGuest, _ slots: inout [KVMMemslots.Slot]) throws(RecipeMistake) {
+    let frames = guest.image.space.ram.joined().filter { guest.image.has($0, .private) }
+    guard !frames.isEmpty, shape.kvm.hasGuestMemory else { return }
+    var file = ProcessMappings.File(.ordinary)
+    for (number, run) in guest.image.space.ram.enumerated() {
+      for gfn in run where guest.image.has(gfn, .private) {
+        guard let frame = guest.backing.frame(gfn) else { continue }
+        file.entries.append(.init(page: Self.filePage(gfn, range: number), order: 0, .frame(frame)))
+      }
+    }
+    let form = shape.kvm
+    let place = try tasks?.writeGuestFile(
+      file, private: frames, of: guest.kvm, form, kernel: kernel, in: &space)
+    for (number, run) in guest.image.space.ram.enumerated() {
+      slots[number].file = place.map { ($0, Self.filePage(run.lowerBound, range: number)) }
+    }
+  }
+
+  /// What is left of a page where another has taken its place.
+  mutating func oldPage() throws(RecipeMistake) -> UInt64 {
     let frame = try space.allocate()
     space.memory.setWords([UInt64](repeating: SplitMix64.mix(~frame), count: 512), frame: frame)
     return frame

@@ -121,7 +121,7 @@ extension HostBuilder {
     let image = images[index]
     var ept = try EPTTables(levels: image.spec.eptLevels, empty: shape.emptyEPT, in: &space)
     let process = try process(of: image.spec)
-    let slots = try mapMemory(index, ept: &ept, process: process)
+    var slots = try mapMemory(index, ept: &ept, process: process)
     for device in image.spec.devices + image.spec.strays {
       for page in 0..<UInt64(device.range.count) >> 12 {
         try ept.map(
@@ -163,6 +163,7 @@ extension HostBuilder {
     let pid = try owner(of: image.spec)?.vmm?.description.pid ?? UInt64(300 + index * 20)
     try addVMM(&guest, pid: pid, number: index)
     try addMappings(of: guest, slots)
+    try addGuestFile(of: guest, &slots)
     guest.tables = try module.write(
       kvm, process: process, vcpus: guest.vcpus.map(\.vcpuAddress), slots: slots, pid: pid, vmm: guest.vmm,
       kernel: kernel, in: &space)
@@ -241,6 +242,14 @@ extension HostBuilder {
         }
         if image.has(gfn, .protectionMarker), let marker = ProcessEntry.types(of: shape).marker {
           try process.setEntry(ProcessEntry.swap(type: marker, offset: 1), for: address &+ delta, in: &space)
+        } else if image.has(gfn, .private) {
+          if let frame = backing.frame(gfn), !image.has(gfn, .cached) {
+            try ept.map(address, to: frame << 12, in: &space)
+          }
+          if gfn % 4 < 3 {
+            try process.map(
+              address &+ delta, to: try oldPage() << 12, flags: PageTables.Flags.userData, in: &space)
+          }
         } else if image.has(gfn, .cached) {
           // The file alone has it.
         } else if let frame = backing.frame(gfn) {

@@ -25,6 +25,7 @@ import HostModel
 /// process: `argument TEXT`, `socket PATH`, `file PATH`, `cgroup PATH`, `uid N`, `started NS`. Guest lines: `vcpu`,
 /// `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`, `unseen-device RANGE` (no table maps it),
 /// `prot-none|migrating|zero-page|hwpoison|device-private|poison-marker|protection-marker|userfault RANGE`;
+/// `private RANGE` (in a guest_memfd, where the kernel has that; with `cached`: EPT does not map it);
 /// of a guest with `in memfd|private|hugetlbfs|dax`, whose RAM maps a file: `cached RANGE` (only the file has it),
 /// `folios SIZE RANGE` (likewise, in large folios), `cache-swapped RANGE`;
 /// `stray RANGE at HPA` (EPT maps it, no slot has it), `fake

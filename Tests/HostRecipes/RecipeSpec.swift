@@ -156,6 +156,9 @@ package enum GuestRange: String, Sendable, CaseIterable {
   case userfault
   /// Of a guest in a file: the file has the page in memory, and neither EPT nor the page tables map it.
   case cached
+  /// In the guest's own guest_memfd; the VMM's page tables have what was there before. The range is also something else
+  /// where EPT does not map it.
+  case `private`
   /// Of a guest in a file: a swap entry stands for the page in the file.
   case cacheSwapped = "cache-swapped"
   /// Mapped as usual; the host dump leaves the frames out.

@@ -6,6 +6,8 @@ public enum KVMMemslots {
     public var pages: UInt64
     public var hva: UInt64
     public var id: UInt16
+    /// Its guest_memfd, `struct file`, and the page of it that is the first; only with kernels that have them.
+    public var file: (address: UInt64, page: UInt64)?
 
     public init(gfn: UInt64, pages: UInt64, hva: UInt64, id: UInt16) {
       self.gfn = gfn
@@ -59,6 +61,11 @@ public enum KVMMemslots {
       space.memory.store(slot.hva, at: place + 248)
       space.memory.store(UInt64(slot.id), at: place + 260, width: 2)
       space.memory.store(addressSpace, at: place + 262, width: 2)
+      if let file = slot.file {
+        space.memory.store(4, at: place + 256, width: 4)
+        space.memory.store(file.address, at: place + 264)
+        space.memory.store(file.page, at: place + 272)
+      }
       places.append(place)
     }
     let roots = [128, 152].map { node in

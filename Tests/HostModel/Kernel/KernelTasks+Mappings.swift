@@ -37,6 +37,22 @@ extension KernelTasks {
     }
   }
 
+  /// A guest_memfd, and the attributes of a VM that say of which guest frames it has the pages.
+  /// - Returns: the virtual address of the `struct file`.
+  public mutating func writeGuestFile<Space: FrameSpace>(
+    _ file: ProcessMappings.File, private frames: [UInt64], of kvm: BuiltKernel.Mapping, _ form: KVMShape.KVMForm,
+    kernel: BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) -> UInt64 {
+    let place = try writeMapped(file, kernel: kernel, in: &space)
+    guard let attributes = form.attributes else { return kernel.virtual(place) }
+    let tree = FileTree(form: shape.pageCacheForm, array: kvm.virtual + attributes, kernel: kernel)
+    // KVM_MEMORY_ATTRIBUTE_PRIVATE.
+    let items = frames.map { FileTree.Item(index: $0, order: 0, value: tree.value(8)) }
+    let head = try tree.build(items, slab: &objects.fileNodes, in: &space).head
+    space.memory.store(head, at: kvm.physical(attributes + 8))
+    return kernel.virtual(place)
+  }
+
   /// A file with its inode and its pages.
   /// - Returns: the `struct file`.
   private mutating func writeMapped<Space: FrameSpace>(

@@ -126,6 +126,22 @@ import Testing
       """)
   }
 
+  /// A VM of type KVM_X86_SW_PROTECTED_VM: what its attributes call private is in its guest_memfd, whatever the VMM has at
+  /// the same addresses.
+  @Test(arguments: ["7.3 symbols types", "7.3 symbols types la57"])
+  func privatePagesAreThoseOfTheGuestsOwnFile(kernel: String) throws {
+    let run = try expectExact(
+      """
+      host ram 64M cpus 2 kernel \(kernel)
+      guest a ram 0-4M 4G-4G+2M linux 6.1.0-a
+        private 4G-4G+64K 4G+512K-4G+1M+16K 4G+1M+20K-4G+1M+24K
+        cached 4G+512K-4G+768K 4G+1M+20K-4G+1M+24K
+        untouched 4G+1M-4G+1M+16K
+        hva-only 4G+1M+16K-4G+1M+20K
+      """)
+    #expect(try run.entry(run.host.guests[0]).pages.pageCache == 64 + 1)
+  }
+
   /// What a guest's pages hang on and the dump lacks: what is there is right, and the rest is not called untouched.
   @Test(arguments: ["5.10 symbols types builtin", "7.3 symbols types"])
   func whatHidesPagesOfAFileIsSaid(kernel: String) throws {
