@@ -4,20 +4,43 @@ extension HostFinder {
   /// Regions that a kernel without VMCOREINFO is looked for by, at most.
   private static let voterLimit = 1 << 16
 
-  /// The host evidence of the accepted regions: by the kernel's word where it tells of vCPUs, else by content.
-  /// - Returns: with it the regions that may have some, and a sample of the others: all that is ever kept of them.
-  func evidence(
-    _ result: RegionSearch.LayoutResult, _ kernel: LinuxKernel
-  ) throws -> (regions: [RegionFacts], evidence: HostEvidence) {
+  /// Regions, the evidence for them, and which of them the layout is not of.
+  struct Evidence {
+    /// Those that may have evidence, and a sample of the others: all that is ever kept of them.
+    let regions: [RegionFacts]
+    let evidence: HostEvidence
+    var misread: [(address: HPA, fault: EvidenceFault)] = []
+  }
+
+  /// The host evidence of the accepted regions, and of all that the kernel names: by the kernel's word where it tells of
+  /// vCPUs, else by content.
+  func evidence(_ result: RegionSearch.LayoutResult, _ kernel: LinuxKernel) throws -> Evidence {
     if let listed = word.listed, let shape = listed.types.vcpu {
       var named: [RegionFacts] = []
+      var misread: [(HPA, EvidenceFault)] = []
       listed.regionFrames.forEachRun { run in
-        for frame in run where result.accepted.contains(frame) { read(frame, result.layout) { named.append($0) } }
+        for frame in run {
+          var facts = RegionFacts(address: HPA(frame: frame))
+          if result.accepted.contains(frame) {
+            read(frame, result.layout) { region in
+              if let fault = listed.misreading(region, kernel) {
+                misread.append((region.address, fault))
+              } else {
+                facts = region
+              }
+            }
+          }
+          named.append(facts)
+        }
       }
       let known = HostEvidence(listed, shape, kernel: kernel, regions: named)
-      guard scan.isOfAllPages, result.accepted.count > UInt64(named.count) else { return (named, known) }
+      let readCount = UInt64(named.count(where: \.isRead) + misread.count)
+      guard scan.isOfAllPages, result.accepted.count > readCount else {
+        return Evidence(regions: named, evidence: known, misread: misread)
+      }
       let regions = with(others(than: named, result, known), named)
-      return (regions, HostEvidence(listed, shape, kernel: kernel, regions: regions))
+      return Evidence(
+        regions: regions, evidence: HostEvidence(listed, shape, kernel: kernel, regions: regions), misread: misread)
     }
     var sieve = EvidenceSieve(kernel: kernel, listed: word.listed, head: word.head)
     let passed = sift(result, &sieve)
@@ -26,7 +49,7 @@ extension HostFinder {
     let known = isLeftOver ? try HostEvidence(sieve.finder, regions: passed) : nil
     let regions = with(others(than: passed, result, known), passed)
     let search = PointerScan(dump: dump, decoders: decoders, workers: workers)
-    return (regions, try HostEvidence(sieve.finder, regions: regions, search: search))
+    return Evidence(regions: regions, evidence: try HostEvidence(sieve.finder, regions: regions, search: search))
   }
 
   private func with(_ others: [RegionFacts], _ regions: [RegionFacts]) -> [RegionFacts] {
@@ -95,5 +118,15 @@ extension HostFinder {
       voters.append(region)
     }
     return voters
+  }
+}
+
+extension ListedVMs {
+  /// What shows that a layout is not that of a region which the kernel names, though its content agrees.
+  fileprivate func misreading(_ region: RegionFacts, _ kernel: LinuxKernel) -> EvidenceFault? {
+    guard let load = region.entryMSRLoad, let expected = entryMSRLoad(of: region.address, kernel: kernel),
+      load != expected.rawValue
+    else { return nil }
+    return .otherMSRLoad(load, expected: expected)
   }
 }
