@@ -42,14 +42,12 @@ struct GuestMapping {
     /// Which frames guests share.
     let sharing: FrameSharing
 
-    /// Those guests that count, each with what it shares with others of them.
-    func settleSharing(_ guests: [MappedGuest], _ workers: Workers) throws -> [MappedGuest] {
-      guard unreadTables == nil, let shared = try sharing.settle(guests, workers) else { return guests }
-      return guests.map { guest in
-        var guest = guest
-        guest.shared = shared[guest.group.index]
-        return guest
-      }
+    /// Which guests count, each with what it shares with others of them.
+    func settle(_ workers: Workers) throws -> Claims.Result {
+      var claims = Claims.settle(guests)
+      guard unreadTables == nil, let shared = try sharing.settle(claims.kept, workers) else { return claims }
+      for index in claims.kept.indices { claims.kept[index].shared = shared[claims.kept[index].group.index] }
+      return claims
     }
   }
 
