@@ -119,6 +119,11 @@ struct Findings: Sendable {
         .not_counted,
         "the guests' pages are not counted: they stand in some \(tables) page tables; --scan counts them")
     }
+    if mapping.unreadTables == nil, guests.contains(where: { $0.mapped.shared == nil }) {
+      warn(
+        .not_counted,
+        "the frames that guests share are not counted: that takes more memory than --memory leaves for it")
+    }
     for (region, reason) in claims.dropped {
       warn(.forged, "the guest of \(vendor.region) \(region) is not written: \(reason)")
     }
@@ -175,6 +180,12 @@ struct Findings: Sendable {
         "\(guest.name): its \(vendor.tables) is incomplete: \(counts.absentTables) tables absent, "
           + "\(counts.badTables) damaged, \(counts.misconfigured) entries misconfigured, \(counts.loops + counts.shared) refused"
       )
+    }
+    if let first = counts.unread.first {
+      warn(
+        .map_incomplete,
+        "\(guest.name): whether it has \(counts.unread.count) pages, the first at GPA \(first), is not known: what the host's "
+          + "kernel has in memory of the files that its VMM maps cannot be read whole")
     }
     note(counts.outside, of: guest, "that its \(vendor.tables) maps lie outside its memory slots and are left out")
     note(counts.unbacked, of: guest, "that its \(vendor.tables) maps are not in the page tables of its VMM")
@@ -248,7 +259,7 @@ extension Inspection {
       .init(revisionIds: $0.revisionIDs.map { .init($0) }, regions: $0.regions, tried: $0.tried, inferred: $0.inferred)
     }
     manifest.discovery = findings.discovery
-    manifest.guests = guests.map(Self.entry)
+    manifest.guests = guests.map { Self.entry($0, among: guests) }
     manifest.defunct = findings.defunct
     manifest.warnings = findings.warnings
     manifest.counters = findings.counters
@@ -261,7 +272,7 @@ extension Inspection {
     path.utf8.split(separator: UInt8(ascii: "/")).last.flatMap { String($0) } ?? path
   }
 
-  private static func entry(_ guest: Guest) -> Manifest.Guest {
+  private static func entry(_ guest: Guest, among guests: [Guest]) -> Manifest.Guest {
     Manifest.Guest(
       id: guest.id, name: guest.name, eptp: guest.roots.map { .init($0.rawValue) },
       vcpus: guest.vcpus.enumerated().map { entry($1, index: $0) }, vm: guest.vm?.entry,
@@ -273,10 +284,17 @@ extension Inspection {
         join: guest.mapped.join.flatMap { _ in pages(guest, by: .join) },
         pageCache: guest.slots.flatMap { _ in pages(guest, by: .pageCache) }, untouched: guest.map.untouchedPages,
         zero: guest.slots.flatMap { _ in guest.map.isCounted ? guest.map.zeroPages : nil },
-        device: guest.map.devicePages, absent: Manifest.absent(guest.map, guest.map.faults)),
+        device: guest.map.devicePages, shared: guest.mapped.shared?.frames,
+        absent: Manifest.absent(guest.map, guest.map.faults)),
+      sharedWith: sharers(of: guest, among: guests),
       badPages: .init(guest.map.faults), checked: guest.map.isChecked ? "descriptors" : "bitmaps",
       osrelease: guest.identity?.vmcoreinfo.osrelease, output: nil,
       evidence: Self.evidence(guest))
+  }
+
+  private static func sharers(of guest: Guest, among guests: [Guest]) -> [String]? {
+    guard let others = guest.mapped.shared?.others, !others.isEmpty else { return nil }
+    return guests.filter { others.contains($0.mapped.group.index) }.map(\.name)
   }
 
   private static func pages(_ guest: Guest, by source: MapSource) -> UInt64? {

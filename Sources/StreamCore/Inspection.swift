@@ -82,7 +82,7 @@ public struct Inspection: Sendable {
       return MapStorage(
         extents: purpose == .split ? ExtentStore(capacity: memory.extents) : nil, keepsPages: purpose != .list,
         limit: purpose == .list ? Int(clamping: memory.total / 4) : memory.maps,
-        tableLimit: purpose == .list && !scans ? tableLimit : nil, zeroFrames: zeroFrames,
+        tableLimit: purpose == .list && !scans ? tableLimit : nil, zeroFrames: zeroFrames, sharing: memory.sharing,
         placeLimit: places, hasFaults: scan.faults.map { $0 > 0 })
     }
   }

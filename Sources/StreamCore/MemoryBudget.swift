@@ -5,11 +5,14 @@ public struct MemoryBudget: Sendable, Equatable {
 
   public init(total: UInt64 = 256 << 20) {
     self.total = total
+    sharing = Int(clamping: total / 4)
     extents = Int(clamping: total / 16 * 5) / MemoryLayout<Extent>.stride
   }
 
   /// Bytes for the bitmaps of the guests' maps; their writers need as much again at most. For a TiB it is 33 MB.
   var maps: Int { Int(clamping: total / 16 * 3) }
+  /// Bytes for what tells which frames guests share, while they are mapped: nothing is in flight yet. Tests give fewer.
+  var sharing: Int
   /// Extents of one window. They stand in memory twice while they are sorted, before there are steps. Tests give fewer.
   var extents: Int
   /// Bytes for what the writers of all guests gather.

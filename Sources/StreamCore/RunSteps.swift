@@ -33,7 +33,7 @@ extension Inspection {
       try GuestMapping(dump: dump, memory: memory, storage: storage, workers: workers, progress: options.progress)
         .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)
     }
-    let claims = Claims.settle(mapping.guests)
+    let claims = try checkpoint.step { try mapping.settle(workers) }
     let guests = try checkpoint.step { try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, workers) }
     findings.note(guests, mapping, claims)
     return Inspection(

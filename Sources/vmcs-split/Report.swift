@@ -15,7 +15,7 @@ struct Report {
   func printList() throws {
     warn("--json")
     if options.json { return Terminal.document(String(decoding: try manifest.json(), as: UTF8.self)) }
-    Terminal.out(inputLine + "\n" + guestTable + memoryTable + "\n" + vcpuTable)
+    Terminal.out(inputLine + "\n" + guestTable + memoryTable + sharingTable + "\n" + vcpuTable)
     printDetails()
   }
 
@@ -93,6 +93,17 @@ struct Report {
         ["\(guest.id)", count(guest.pages.known), count(guest.pages.ept), count(guest.pages.slots)]
           + (isJoined ? [count(guest.pages.join)] : [])
           + [count(guest.pages.pageCache), count(guest.pages.untouched), "\(guest.absentCount)", "\(guest.badPages.count)"])
+    }
+    return "\n" + table.text(width: Terminal.outputWidth)
+  }
+
+  /// Host frames that several guests have: what KSM merged, or memory that VMMs share.
+  private var sharingTable: String {
+    let sharing = manifest.guests.filter { $0.sharedWith != nil }
+    guard !sharing.isEmpty else { return "" }
+    var table = Table(["GUEST", "SHARED FRAMES", "WITH"], rightAligned: [0, 1], keys: 1)
+    for guest in sharing {
+      table.add(["\(guest.id)", count(guest.pages.shared), guest.sharedWith?.joined(separator: " ") ?? "-"])
     }
     return "\n" + table.text(width: Terminal.outputWidth)
   }

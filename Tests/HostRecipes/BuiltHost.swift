@@ -19,6 +19,8 @@ package struct BuiltHost: Sendable {
   package let userRuns: [Range<UInt64>]
   /// What KVM has for all guests.
   package let moduleStructures: [BuiltStructure]
+  /// What processes map, and the trees of the files behind it: what only some guests' pages hang on.
+  package let mappingStructures: [BuiltStructure]
   /// Regions that nobody runs, in the recipe's order.
   package var forgeries: [BuiltForgery] = []
 
@@ -92,6 +94,8 @@ package struct BuiltGuest: Sendable {
     case hvaOnly
     /// Mapped, and left out of the dump.
     case filtered
+    /// Only the page cache has it.
+    case cached
     /// Only the VMM's page tables map it, on the kernel's zero page.
     case zeroPage
     case swapped, hwpoison, devicePrivate, userfault, untouched, device
@@ -113,19 +117,20 @@ package struct BuiltGuest: Sendable {
       return Self.frameless.first { image.has(gfn, $0.0) }?.1 ?? .untouched
     }
     if dropped.contains(where: { $0.contains(frame) }) { return .filtered }
+    if image.has(gfn, .cached) { return .cached }
     return image.has(gfn, .hvaOnly, .protNone, .migrating) ? .hvaOnly : .mapped
   }
 
   private static let frameless: [(GuestRange, Status)] = [
     (.swapped, .swapped), (.zeroPage, .zeroPage), (.hwpoison, .hwpoison), (.devicePrivate, .devicePrivate),
-    (.userfault, .userfault),
+    (.userfault, .userfault), (.poisonMarker, .hwpoison), (.cacheSwapped, .swapped),
   ]
 
   /// The bytes that a guest dump must hold for a guest frame; `nil` when it can hold none.
   package func page(_ gfn: UInt64) -> [UInt8]? {
     switch status(gfn) {
     case .zeroPage: [UInt8](repeating: 0, count: 4096)
-    case .mapped, .hvaOnly: backing.frame(gfn).map { memory.page($0) }
+    case .mapped, .hvaOnly, .cached: backing.frame(gfn).map { memory.page($0) }
     default: nil
     }
   }

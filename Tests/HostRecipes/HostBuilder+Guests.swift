@@ -49,8 +49,10 @@ extension HostBuilder {
     for run in image.space.ram {
       var gfn = run.lowerBound
       while gfn < run.upperBound {
-        let size = ([1 << 18, 512] as [UInt64]).first {
-          $0 <= largest && gfn % $0 == 0 && gfn + $0 <= run.upperBound && !image.lacksFrames(gfn..<gfn + $0)
+        let folio = image.spec.folios.first { $0.range.contains(gfn << 12) }?.frames
+        let sizes = folio.map { [$0] } ?? [1 << 18, 512].filter { $0 <= largest }
+        let size = sizes.first {
+          gfn % $0 == 0 && gfn + $0 <= run.upperBound && !image.lacksFrames(gfn..<gfn + $0)
         }
         if let size {
           backing.append(gfn..<gfn + size, at: try space.allocate(size, alignment: size))
@@ -63,6 +65,10 @@ extension HostBuilder {
         }
         var count = min(16 + space.random.below(112), 512 - gfn % 512)
         count = min(count, run.upperBound - gfn)
+        // Folios are in one piece.
+        for folio in image.spec.folios where folio.range.lowerBound >> 12 > gfn {
+          count = min(count, folio.range.lowerBound >> 12 - gfn)
+        }
         while image.lacksFrames(gfn..<gfn + count) { count = max(count / 2, 1) }
         backing.append(gfn..<gfn + count, at: try space.allocate(count))
         gfn += count
@@ -117,7 +123,7 @@ extension HostBuilder {
       levels: shape.isAMD ? kernel.tables.levels : image.spec.eptLevels, empty: shape.emptyEPT, isNPT: shape.isAMD,
       in: &space)
     let process = try process(of: image.spec)
-    let slots = try mapMemory(index, ept: &ept, process: process)
+    var slots = try mapMemory(index, ept: &ept, process: process)
     for device in image.spec.devices + image.spec.strays {
       for page in 0..<UInt64(device.range.count) >> 12 {
         try ept.map(
@@ -159,6 +165,8 @@ extension HostBuilder {
     }
     let pid = try owner(of: image.spec)?.vmm?.description.pid ?? UInt64(300 + index * 20)
     try addVMM(&guest, pid: pid, number: index)
+    try addMappings(of: guest, slots)
+    try addGuestFile(of: guest, &slots)
     guest.tables = try module.write(
       kvm, process: process, vcpus: guest.vcpus.map(\.vcpuAddress), slots: slots, pid: pid, vmm: guest.vmm,
       kernel: kernel, in: &space)
@@ -235,7 +243,19 @@ extension HostBuilder {
           gfn += size
           continue
         }
-        if let frame = backing.frame(gfn) {
+        if image.has(gfn, .protectionMarker), let marker = ProcessEntry.types(of: shape).marker {
+          try process.setEntry(ProcessEntry.swap(type: marker, offset: 1), for: address &+ delta, in: &space)
+        } else if image.has(gfn, .private) {
+          if let frame = backing.frame(gfn), !image.has(gfn, .cached) {
+            try ept.map(address, to: frame << 12, in: &space)
+          }
+          if gfn % 4 < 3 {
+            try process.map(
+              address &+ delta, to: try oldPage() << 12, flags: PageTables.Flags.userData, in: &space)
+          }
+        } else if image.has(gfn, .cached) {
+          // The file alone has it.
+        } else if let frame = backing.frame(gfn) {
           let leaf: EPTBits.Leaf = merged[index].contains(gfn) ? .readOnly : .memory
           if !image.has(gfn, .hvaOnly, .protNone, .migrating) {
             try ept.map(address, to: frame << 12, leaf: leaf, in: &space)
@@ -273,6 +293,11 @@ extension HostBuilder {
       slots.append(KVMMemslots.Slot(gfn: device.range.lowerBound >> 12, pages: pages, hva: hva, id: id))
       hva += pages << 12
     }
+    for range in image.spec.unseenDevices {
+      let pages = UInt64(range.count) >> 12
+      slots.append(KVMMemslots.Slot(gfn: range.lowerBound >> 12, pages: pages, hva: hva, id: UInt16(slots.count)))
+      hva += (pages + 1) << 12
+    }
     return slots
   }
 
@@ -282,8 +307,7 @@ extension HostBuilder {
     if image.has(gfn, .swapped) { return ProcessEntry.swap(type: 0, offset: gfn) }
     if image.has(gfn, .hwpoison) { return ProcessEntry.swap(type: types.hwpoison, offset: gfn) }
     if image.has(gfn, .devicePrivate) { return ProcessEntry.swap(type: types.device, offset: gfn) }
-    // Kernels without markers have nothing in its place.
-    if image.has(gfn, .userfault) { return types.marker.map { ProcessEntry.swap(type: $0, offset: 1) } }
+    if image.has(gfn, .poisonMarker) { return types.marker.map { ProcessEntry.swap(type: $0, offset: 2) } }
     return nil
   }
 

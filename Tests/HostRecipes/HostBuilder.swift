@@ -14,6 +14,8 @@ package struct HostBuilder: Sendable {
   /// Per guest: guest frames that map a shared frame.
   package var merged: [Set<UInt64>] = []
   package var guests: [BuiltGuest] = []
+  /// What VMMs map, by their `mm_struct`, in the order of the guests.
+  package var mappings: [(memory: UInt64, own: ProcessMappings)] = []
   /// What was forged, in the recipe's order.
   package var forgeries: [BuiltForgery] = []
 
@@ -52,6 +54,7 @@ package struct HostBuilder: Sendable {
         throw RecipeMistake(line: error.line == 0 ? images[index].spec.line : error.line, text: error.text)
       }
     }
+    for (memory, own) in mappings { try tasks?.writeMappings(own, of: memory, kernel: kernel, in: &space) }
     for guest in guests { kernel.tables.copyKernelHalf(to: guest.processTables, in: &space.memory) }
     module.link(machines: guests.filter { !$0.isDead }.map(\.kvm), in: &space.memory)
     module.linkLoaded(kernel: kernel, in: &space.memory)
@@ -111,6 +114,6 @@ package struct HostBuilder: Sendable {
     return BuiltHost(
       spec: spec, space: space, kernel: kernel, module: module, layout: layout, vmxonRegions: module.vmxonRegions,
       vmList: module.vmList, guests: finished, droppedRuns: dropped, userRuns: user,
-      moduleStructures: module.structures, forgeries: forgeries)
+      moduleStructures: module.structures, mappingStructures: tasks?.mappingStructures ?? [], forgeries: forgeries)
   }
 }

@@ -21,8 +21,13 @@ import HostModel
 /// vmcoreinfo`, `no legacy-hole`, `forge GUEST VCPU …` (in page cache).
 /// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`, `sev|sev-es`,
 /// `zero-share`, `process qemu|firecracker|cloud-hypervisor`, `as NAME` (of the VM, `%41` for a byte), `unnamed` (its
-/// arguments say no name), `of GUEST` (that one's VMM runs it, too). Lines of its process: `argument TEXT`, `socket
-/// PATH`, `file PATH`, `cgroup PATH`, `uid N`, `started NS`. Guest lines: `vcpu`, `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`,
+/// arguments say no name), `of GUEST` (that one's VMM runs it, too), `in FILE` (its RAM maps a file). Lines of its
+/// process: `argument TEXT`, `socket PATH`, `file PATH`, `cgroup PATH`, `uid N`, `started NS`. Guest lines: `vcpu`,
+/// `untouched|hva-only|swapped|filter|zero RANGE`, `device RANGE [at HPA]`, `unseen-device RANGE` (no table maps it),
+/// `prot-none|migrating|zero-page|hwpoison|device-private|poison-marker|protection-marker|userfault RANGE`;
+/// `private RANGE` (in a guest_memfd, where the kernel has that; with `cached`: EPT does not map it);
+/// of a guest with `in memfd|private|hugetlbfs|dax`, whose RAM maps a file: `cached RANGE` (only the file has it),
+/// `folios SIZE RANGE` (likewise, in large folios), `cache-swapped RANGE`;
 /// `stray RANGE at HPA` (EPT maps it, no slot has it), `fake
 /// GPA GUEST VCPU`, `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`,
 /// `ept-flood LEVEL TABLES HPA` (tables full of leaves to HPA), `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
@@ -133,6 +138,10 @@ package struct HostRecipe: Sendable {
       case "process":
         guard let program = VMMProgram(rawValue: try words.word("program")) else { throw words.mistake("no program") }
         guest.process.program = program
+      case "in":
+        let kind = try words.word("kind of file")
+        guard let file = GuestFile(rawValue: kind) else { throw words.mistake("in: no file '\(kind)'") }
+        guest.file = file
       case "as": guest.process.name = ProcessSpec.bytes(try words.word("name"))
       case "unnamed": guest.process.isUnnamed = true
       case "of": guest.process.owner = try words.word("guest")
@@ -151,12 +160,21 @@ package struct HostRecipe: Sendable {
     if try spec.guests[last].process.take(verb, &words) { return }
     switch verb {
     case "vcpu": spec.guests[last].vcpus.append(try vcpuWords(&words))
+    case "folios":
+      let size = try words.number("size")
+      guard size > 4096, size & (size - 1) == 0 else { throw words.mistake("folios: a power of two above 4K") }
+      for range in try words.ranges("folios") {
+        guard (range.lowerBound | range.upperBound) & (size - 1) == 0 else { throw words.mistake("folios: not whole") }
+        spec.guests[last].folios.append((range, size >> 12))
+        spec.guests[last].ranges.append((.cached, range))
+      }
     case "device":
       let range = try words.range("device")
       // Unless said otherwise: a 64-bit PCI window above the RAM of most hosts, one for each guest.
       let window = 0xe0_0000_0000 + UInt64(last) << 32 + range.lowerBound & 0xffff_f000
       let address = words.take("at") ? try words.number("HPA") : window
       spec.guests[last].devices.append((range, address >> 12))
+    case "unseen-device": spec.guests[last].unseenDevices += try words.ranges("unseen-device")
     case "stray":
       let range = try words.range("stray")
       guard words.take("at") else { throw words.mistake("stray: 'at HPA' is missing") }

@@ -42,7 +42,7 @@ package struct RecipeGuestImage: Sendable {
     for (kind, range) in spec.ranges {
       let frames = range.lowerBound >> 12..<range.upperBound >> 12
       switch kind {
-      case .filter, .hvaOnly, .protNone, .migrating: space.avoid(frames)
+      case .filter, .hvaOnly, .protNone, .migrating, .cached: space.avoid(frames)
       case .zero: space.reserve(frames)
       case let kind where GuestRange.withoutFrame.contains(kind): space.reserve(frames)
       default: break

@@ -90,12 +90,18 @@ package struct GuestSpec: Sendable {
   package var encryption: UInt64 = 0
   /// Zero pages of the guest map one frame of the host.
   package var sharesZero = false
+  /// What its RAM is a mapping of; `nil`: anonymous memory.
+  package var file: GuestFile?
+  /// Ranges whose pages are large folios of so many frames.
+  package var folios: [(range: Range<UInt64>, frames: UInt64)] = []
   /// Its VMM, where the host's kernel describes itself.
   package var process = ProcessSpec()
   package var vcpus: [VCPUSpec] = []
   /// Guest-physical ranges with something particular.
   package var ranges: [(kind: GuestRange, range: Range<UInt64>)] = []
   package var devices: [(range: Range<UInt64>, frame: UInt64)] = []
+  /// Likewise, and nobody has looked at them yet: no table maps them.
+  package var unseenDevices: [Range<UInt64>] = []
   /// What EPT maps beside all slots.
   package var strays: [(range: Range<UInt64>, frame: UInt64)] = []
   package var fakes: [FakeSpec] = []
@@ -122,6 +128,18 @@ package struct GuestSpec: Sendable {
   }
 }
 
+/// A file whose mapping a guest's RAM is.
+package enum GuestFile: String, Sendable, CaseIterable {
+  /// Shared memory: every page of the guest is the file's.
+  case memfd
+  /// A private mapping: pages that were written are no longer the file's, which still has the old ones.
+  case `private`
+  /// Of hugetlbfs, with pages as large as the guest's backing.
+  case hugetlbfs
+  /// On persistent memory, whose pages are the device's own.
+  case dax
+}
+
 /// What can be said of a range of a guest's memory.
 package enum GuestRange: String, Sendable, CaseIterable {
   /// Nobody ever touched it: neither EPT nor the VMM's page tables map it.
@@ -136,10 +154,22 @@ package enum GuestRange: String, Sendable, CaseIterable {
   case migrating
   /// As hva-only, on the kernel's zero page.
   case zeroPage = "zero-page"
-  /// Entries that say why there is no page: lost by the memory, in a device's memory, not come yet.
+  /// Entries that say why there is no page: lost by the memory, in a device's memory.
   case hwpoison
   case devicePrivate = "device-private"
+  /// An entry that marks a page as lost, without a frame.
+  case poisonMarker = "poison-marker"
+  /// An entry that says no more than that the page, if there is one, is write-protected: the range is also something else.
+  case protectionMarker = "protection-marker"
+  /// Nobody has the page yet, and who handles userfaultfd is to bring it.
   case userfault
+  /// Of a guest in a file: the file has the page in memory, and neither EPT nor the page tables map it.
+  case cached
+  /// In the guest's own guest_memfd; the VMM's page tables have what was there before. The range is also something else
+  /// where EPT does not map it.
+  case `private`
+  /// Of a guest in a file: a swap entry stands for the page in the file.
+  case cacheSwapped = "cache-swapped"
   /// Mapped as usual; the host dump leaves the frames out.
   case filter
   /// Pages of zeros.
@@ -147,7 +177,7 @@ package enum GuestRange: String, Sendable, CaseIterable {
 
   /// Those whose guest frames have no frame of their own.
   package static let withoutFrame: [GuestRange] = [
-    .untouched, .swapped, .zeroPage, .hwpoison, .devicePrivate, .userfault,
+    .untouched, .swapped, .zeroPage, .hwpoison, .devicePrivate, .poisonMarker, .userfault, .cacheSwapped,
   ]
 }
 

@@ -38,4 +38,21 @@ import Testing
     #expect(bitmap.byteCount < 16_384)
     #expect(bitmap.end == 1 << 39 + 1)
   }
+
+  @Test func theIntersectionIsWhatBothHave() {
+    var one = FrameBitmap()
+    var other = FrameBitmap()
+    one.insert(60..<70)
+    one.insert(1 << 30..<1 << 30 + 3)
+    one.insert(5 << 20)
+    other.insert(64..<200)
+    other.insert(1 << 30 + 1)
+    other.insert(6 << 20)
+    var both = one.intersection(other)
+    both.freeze()
+    let shared: [Range<UInt64>] = [64..<70, 0x4000_0001..<0x4000_0002]
+    #expect(both.runs == shared)
+    #expect(both.count == 7)
+    #expect(one.intersection(FrameBitmap()).count == 0)
+  }
 }

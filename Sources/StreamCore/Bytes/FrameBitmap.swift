@@ -90,6 +90,19 @@ struct FrameBitmap: Sendable, Equatable {
     }
   }
 
+  /// The frames that both have.
+  func intersection(_ other: FrameBitmap) -> FrameBitmap {
+    var both = FrameBitmap()
+    for chunk in slotOfChunk.chunks {
+      guard let slot = slotOfChunk[chunk], let otherSlot = other.slotOfChunk[chunk] else { continue }
+      for word in 0..<Self.wordsPerChunk {
+        let bits = words[slot * Self.wordsPerChunk + word] & other.words[otherSlot * Self.wordsPerChunk + word]
+        both.insertWord(bits, containing: chunk * Self.framesPerChunk + UInt64(word) * 64)
+      }
+    }
+    return both
+  }
+
   func union(_ other: FrameBitmap) -> FrameBitmap {
     var both = self
     both.formUnion(other)

@@ -66,12 +66,20 @@ struct GuestMap: Sendable {
   }
 
   /// Takes the slots' word for where the guest's memory is.
-  mutating func note(_ slots: [MemorySlot]) {
+  /// - Parameter isDevice: of a slot of which nothing is mapped, whether the VMM has a device there.
+  mutating func note(_ slots: [MemorySlot], isDevice: (MemorySlot) -> Bool) {
     let pages = slots.reduce(0) { $0 &+ UInt64($1.frames.count) }
-    let backed = knownPages &+ devicePages
-    if isCounted { untouchedPages = pages > backed ? pages - backed : 0 }
+    var backed = knownPages &+ devicePages &+ counts.unread.count
     ram = []
-    for slot in slots where !slot.isReadOnly && !isDevice(slot) {
+    for slot in slots {
+      if self.isDevice(slot) || isUnmapped(slot) && isDevice(slot) {
+        // Nobody has looked at the rest of it.
+        let rest = UInt64(slot.frames.count) - Self.count(devices, slot)
+        backed &+= rest
+        if isCounted { devicePages &+= rest }
+        continue
+      }
+      if slot.isReadOnly { continue }
       let bytes = slot.frames.lowerBound << 12..<slot.frames.upperBound << 12
       if let last = ram.last, last.upperBound == bytes.lowerBound {
         ram[ram.count - 1] = last.lowerBound..<bytes.upperBound
@@ -79,13 +87,17 @@ struct GuestMap: Sendable {
         ram.append(bytes)
       }
     }
+    if isCounted { untouchedPages = pages > backed ? pages - backed : 0 }
+  }
+
+  private static func count(_ frames: FrameBitmap, _ slot: MemorySlot) -> UInt64 {
+    frames.rank(slot.frames.upperBound) - frames.rank(slot.frames.lowerBound)
   }
 
   /// What is mapped of a slot is no RAM: a device's registers or memory.
-  private func isDevice(_ slot: MemorySlot) -> Bool {
-    let count = { (frames: FrameBitmap) in frames.rank(slot.frames.upperBound) - frames.rank(slot.frames.lowerBound) }
-    return count(devices) > 0 && count(known) == 0
-  }
+  private func isDevice(_ slot: MemorySlot) -> Bool { Self.count(devices, slot) > 0 && Self.count(known, slot) == 0 }
+
+  private func isUnmapped(_ slot: MemorySlot) -> Bool { Self.count(devices, slot) + Self.count(known, slot) == 0 }
 
   /// Forgets which pages there are and keeps their numbers.
   mutating func dropPages() {

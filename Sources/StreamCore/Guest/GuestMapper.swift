@@ -38,10 +38,12 @@ struct GuestMapper: Sendable {
   /// Makes the map.
   /// - Parameters:
   ///   - store: takes the extents whose bytes the dump holds, as those of `owner`.
+  ///   - sharing: takes the frames.
   ///   - limit: bytes that the map's bitmaps may take.
   /// - Throws: `TooLarge`.
   func map(
-    _ watch: Watch, keeping store: ExtentStore?, owner: Int, limit: Int, workers: Workers
+    _ watch: Watch, keeping store: ExtentStore?, _ sharing: FrameSharing? = nil, owner: Int, limit: Int,
+    workers: Workers
   ) throws -> GuestMap {
     var map = GuestMap()
     var missing = FrameBitmap()
@@ -51,7 +53,7 @@ struct GuestMapper: Sendable {
       let before = index == 0 ? nil : map.present.union(missing)
       let merged = Mutex(Part())
       let used = try workers.forEach(subtrees.count) { _, item in
-        var found = Found(before: before, owner: owner, store: store) { part in
+        var found = Found(before: before, owner: owner, store: store, sharing: sharing) { part in
           let size = merged.withLock { merged in
             merged.add(part)
             return merged.byteCount
@@ -90,6 +92,18 @@ struct GuestMapper: Sendable {
     GuestMapper(
       dump: dump, memory: memory.reading(from: host), excluded: excluded, zeroFrames: zeroFrames,
       checksPlaces: checksPlaces)
+  }
+
+  /// Walks all roots again and hands over the host frames of their runs, in no order. `body` is called from any worker.
+  func forEachRun(_ workers: Workers, _ body: @escaping @Sendable ([Range<UInt64>]) -> Void) throws {
+    for walk in memory.maps {
+      let subtrees = walk.subtrees(atLeast: workers.count)
+      try workers.forEach(subtrees.count) { _, item in
+        var runs = FrameRunBuffer(body)
+        _ = walk.walk(subtrees[item]) { run in runs.add(run) }
+        runs.flush()
+      }
+    }
   }
 
   /// Walks all roots again and hands over the extents, in no order, whose host and guest frames lie in the ranges and
@@ -203,6 +217,8 @@ private enum Backing: Equatable {
 
   /// Its bytes can be had.
   var isHeld: Bool { self == .zero || self == .dump(.stored) }
+  /// RAM that is not everybody's.
+  var isOwn: Bool { self != .zero && self != .dump(.unknown) }
 }
 
 /// What a worker finds in one subtree.
@@ -214,18 +230,24 @@ private struct Found {
   private(set) var asked = 0
   private let owner: Int
   private var extents: ExtentBuffer?
+  private var frames: FrameRunBuffer?
   private let merge: (Part) throws -> Void
 
-  init(before: FrameBitmap?, owner: Int, store: ExtentStore?, merge: @escaping (Part) throws -> Void) {
+  init(
+    before: FrameBitmap?, owner: Int, store: ExtentStore?, sharing: FrameSharing?,
+    merge: @escaping (Part) throws -> Void
+  ) {
     self.before = before
     self.owner = owner
     extents = store.map { store in ExtentBuffer { store.add($0) } }
+    frames = sharing.map { sharing in FrameRunBuffer { sharing.add($0) } }
     self.merge = merge
   }
 
   mutating func add(_ run: MapRun, _ backing: Backing) throws {
     part.add(run, backing)
     if backing.isHeld { try extents?.add(run, owner: owner) }
+    if backing.isOwn { frames?.add(run) }
     try mergeIfFull()
   }
 
@@ -251,7 +273,26 @@ private struct Found {
   mutating func end(_ counts: MapCounts) throws {
     part.counts.add(counts)
     try extents?.flush()
+    frames?.flush()
     try merge(part)
+  }
+}
+
+/// Host frames of runs, handed on some thousands at a time.
+private struct FrameRunBuffer {
+  private let hand: @Sendable ([Range<UInt64>]) -> Void
+  private var runs: [Range<UInt64>] = []
+
+  init(_ hand: @escaping @Sendable ([Range<UInt64>]) -> Void) { self.hand = hand }
+
+  mutating func add(_ run: MapRun) {
+    runs.append(run.hostFrame..<run.hostFrame &+ run.count)
+    if runs.count >= ExtentBuffer.capacity { flush() }
+  }
+
+  mutating func flush() {
+    hand(runs)
+    runs = []
   }
 }
 

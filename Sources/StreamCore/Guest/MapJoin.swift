@@ -18,11 +18,11 @@ struct MapJoin<E: Error> {
     let end = guestFrame &+ run.count
     while at < end {
       guard let next = tables.first, next.gpaFrame < end else {
-        try hand(run, from: at - guestFrame, to: end - guestFrame, at: at, absent, body)
+        try hand(run, from: at - guestFrame, to: end - guestFrame, at: at, &counts, absent, body)
         return
       }
       if next.gpaFrame > at {
-        try hand(run, from: at - guestFrame, to: next.gpaFrame - guestFrame, at: at, absent, body)
+        try hand(run, from: at - guestFrame, to: next.gpaFrame - guestFrame, at: at, &counts, absent, body)
         at = next.gpaFrame
         continue
       }
@@ -58,7 +58,7 @@ struct MapJoin<E: Error> {
 
   /// Pages that the VMM has and the tables lack.
   private mutating func hand(
-    _ run: ProcessPages.Run, from start: UInt64, to end: UInt64, at guestFrame: UInt64,
+    _ run: ProcessPages.Run, from start: UInt64, to end: UInt64, at guestFrame: UInt64, _ counts: inout MapCounts,
     _ absent: (Range<UInt64>, AbsentReason) throws(E) -> Void, _ body: (MapRun) throws(E) -> Void
   ) throws(E) {
     switch run.content {
@@ -68,7 +68,8 @@ struct MapJoin<E: Error> {
           gpaFrame: guestFrame, hostFrame: frame &+ start, count: end - start,
           source: run.isCached ? .pageCache : source), body)
     case .absent(let reason): try absent(guestFrame..<guestFrame + (end - start), reason)
-    case .unknown: break
+    // A table that is missing is counted already.
+    case .unknown: if run.isCached { counts.unread.note(guestFrame, end - start) }
     }
   }
 

@@ -6,6 +6,8 @@ struct MappedGuest: Sendable {
   var map: GuestMap
   /// Its memory's blocks in its VMM, where slots are not known.
   var join: BlockJoin.Outcome?
+  /// What it shares with other guests; `nil`: not known.
+  var shared: SharedFrames?
 }
 
 /// What is kept of the guests' maps, and how much memory that may take.
@@ -23,6 +25,8 @@ struct MapStorage: Sendable {
   var joinLimit: UInt64 { tableLimit ?? 1 << 22 }
   /// Host frames that are the kernel's zero pages.
   var zeroFrames = FrameBitmap()
+  /// For what tells which frames guests share, bytes.
+  var sharing = 0
   /// Pages of all guests whose places in the dump are looked up at most, unless the dump is known to be damaged; with
   /// more its bitmaps are believed. `nil`: they are looked up whatever it takes.
   var placeLimit: UInt64?
@@ -56,6 +60,16 @@ struct GuestMapping {
     var unreadTables: UInt64?
     /// Guests whose maps need more memory than there was left for them, bytes.
     var tooLarge: [(region: HPA, limit: Int)] = []
+    /// Which frames guests share.
+    let sharing: FrameSharing
+
+    /// Which guests count, each with what it shares with others of them.
+    func settle(_ workers: Workers) throws -> Claims.Result {
+      var claims = Claims.settle(guests)
+      guard unreadTables == nil, let shared = try sharing.settle(claims.kept, workers) else { return claims }
+      for index in claims.kept.indices { claims.kept[index].shared = shared[claims.kept[index].group.index] }
+      return claims
+    }
   }
 
   /// - Parameter vmcoreinfo: host frames whose pages begin as VMCOREINFO does.
@@ -76,19 +90,21 @@ struct GuestMapping {
       return uncounted(groups, mappers, tables)
     }
     let watch = GuestMapper.Watch(evidence: groups.flatMap(\.evidenceFrames), vmcoreinfo: vmcoreinfo)
-    var result = Result()
+    var result = Result(sharing: FrameSharing(limit: storage.sharing))
     var taken = 0
     for ((group, mapper), made) in zip(zip(groups, mappers), made) {
       do {
         var map = try mapper.map(
-          watch, keeping: storage.extents, owner: group.index, limit: max(0, storage.limit - taken), workers: workers)
+          watch, keeping: storage.extents, groups.count > 1 ? result.sharing : nil, owner: group.index,
+          limit: max(0, storage.limit - taken), workers: workers)
         map.isChecked = checks || storage.hasFaults != nil
-        if let memory = group.memory, memory.isWhole { map.note(memory.slots) }
+        if let memory = group.memory, memory.isWhole { map.note(memory.slots, isDevice: memory.isDevice) }
         if storage.keepsPages { taken += map.byteCount } else { map.dropPages() }
         result.guests.append(MappedGuest(group: group, mapper: mapper, map: map, join: made.join))
       } catch let error as GuestMapper.TooLarge {
         result.tooLarge.append((group.lowestRegion, error.limit))
       }
+      result.sharing.endGuest()
       progress.advance(1)
     }
     return result
@@ -111,13 +127,13 @@ struct GuestMapping {
 
   /// The guests by their slots alone.
   private func uncounted(_ groups: [GroupedGuest], _ mappers: [GuestMapper], _ tables: UInt64) -> Result {
-    var result = Result()
+    var result = Result(sharing: FrameSharing(limit: 0))
     result.unreadTables = tables
     for (group, mapper) in zip(groups, mappers) {
       var map = GuestMap()
       map.isCounted = false
       map.freeze(absent: FrameBitmap())
-      map.note(group.memory?.slots ?? [])
+      if let memory = group.memory { map.note(memory.slots, isDevice: memory.isDevice) }
       result.guests.append(MappedGuest(group: group, mapper: mapper, map: map))
       progress.advance(1)
     }

@@ -11,6 +11,7 @@ struct SlotMap: SecondLevelMap {
   /// By what word the pages are known that the tables lack.
   private let source: MapSource
   private var pages: ProcessPages
+  private let privatePages: PrivatePages?
   private var tables: [any SecondLevelTables]
 
   /// Parts begin and end where last-level tables do: 32 MiB.
@@ -22,6 +23,7 @@ struct SlotMap: SecondLevelMap {
     isWhole = memory.isWhole
     source = .slots
     pages = memory.pages
+    privatePages = memory.privatePages
     self.tables = tables
   }
 
@@ -58,7 +60,20 @@ struct SlotMap: SecondLevelMap {
     for map in tables {
       if let frame = map.hostFrame(guestFrame) { return frame }
     }
-    return slot.flatMap { pages.frame($0.page(guestFrame)) }
+    return slot.flatMap { frame(guestFrame, of: $0) }
+  }
+
+  /// The host frame behind a frame of a slot that the tables do not map.
+  private func frame(_ guestFrame: UInt64, of slot: MemorySlot) -> UInt64? {
+    guard let privatePages, slot.hasOwnFile else { return pages.frame(slot.page(guestFrame)) }
+    let frames = guestFrame..<guestFrame + 1
+    switch privatePages.parts(frames, of: slot).first?.kind {
+    case .shared: return pages.frame(slot.page(guestFrame))
+    case .private:
+      guard case .frames(let frame)? = privatePages.runs(frames, of: slot).first?.content else { return nil }
+      return frame
+    case .unknown, nil: return nil
+    }
   }
 
   /// Runs of guest frames: those that have to do with slots, of `partFrames`, and what lies between.
@@ -94,9 +109,17 @@ struct SlotMap: SecondLevelMap {
       let frames = slot.frames.clamped(to: part)
       try outside(take(before: frames.lowerBound, of: &mapped), &counts, &join, body)
       var ours = take(before: frames.upperBound, of: &mapped)[...]
-      try pages.walk(slot.page(frames.lowerBound)..<slot.page(frames.lowerBound) + UInt64(frames.count), &pageTables) {
-        (run) throws(E) in
-        try join.add(run, at: slot.frame(ofPage: run.page), over: &ours, &counts, absent, body)
+      for (part, kind) in privatePages?.parts(frames, of: slot) ?? [(frames, .shared)] {
+        if kind == .shared {
+          let first = slot.page(part.lowerBound)
+          try pages.walk(first..<first + UInt64(part.count), &pageTables) { (run) throws(E) in
+            try join.add(run, at: slot.frame(ofPage: run.page), over: &ours, &counts, absent, body)
+          }
+        } else {
+          for run in kind == .private ? privatePages?.runs(part, of: slot) ?? [] : [.unread(part)] {
+            try join.add(run, at: run.page, over: &ours, &counts, absent, body)
+          }
+        }
       }
       try join.end(slot: &ours, &counts, body)
     }

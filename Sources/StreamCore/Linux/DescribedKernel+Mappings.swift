@@ -2,24 +2,30 @@ extension DescribedKernel {
   /// The mappings of the process whose `mm_struct` stands there, and the page cache behind them.
   func mappings(of mm: VirtualAddress) -> FileMappings {
     FileMappings {
-      guard let types = try? MappingTypes(self.types) else { return ([], nil) }
+      guard let types = try? MappingTypes(self.types) else { return .init(isWhole: false) }
       let places: [VirtualAddress]
+      var isWhole: Bool
       switch types.tree {
       case .maple(let root):
-        guard let root = kernel.u64((mm &+ root).rawValue) else { return ([], nil) }
-        places = KernelMapleTree(root: root, kernel: kernel).entries.map(\.pointer)
+        guard let root = kernel.u64((mm &+ root).rawValue) else { return .init(isWhole: false) }
+        let tree = KernelMapleTree(root: root, kernel: kernel)
+        places = tree.entries.map(\.pointer)
+        isWhole = tree.gaps.isEmpty
       case .redBlack(let root, let node):
-        guard let root = kernel.u64((mm &+ root).rawValue) else { return ([], nil) }
-        places = KernelRBTree(root: root, kernel: kernel).nodes.map { $0 &- node }
+        guard let root = kernel.u64((mm &+ root).rawValue) else { return .init(isWhole: false) }
+        let tree = KernelRBTree(root: root, kernel: kernel)
+        places = tree.nodes.map { $0 &- node }
+        isWhole = tree.gaps.isEmpty
       }
       let mappings = places.compactMap { types.mapping(at: $0, kernel) }
         .sorted { $0.pages.lowerBound < $1.pages.lowerBound }
+      isWhole = isWhole && mappings.count == places.count
       // Disjoint, or something is damaged: then the first of two counts.
       var whole: [FileMappings.Mapping] = []
       for mapping in mappings where whole.last.map({ $0.pages.upperBound <= mapping.pages.lowerBound }) ?? true {
         whole.append(mapping)
       }
-      return (whole, FilePages(self))
+      return .init(mappings: whole, cache: FilePages(self), isWhole: isWhole)
     }
   }
 }

@@ -1,5 +1,5 @@
-/// The pages of files that a kernel has in memory: `address_space.i_pages`, an xarray of `struct page` or `struct folio`,
-/// which are one; and in their place, of shared memory that was swapped out, swap entries.
+/// The pages of files that a kernel has in memory: `address_space.i_pages`, an xarray or a radix tree of `struct page` or
+/// `struct folio`, which are one; and in their place, of shared memory that was swapped out, swap entries.
 ///
 /// Source: include/linux/fs.h, pagemap.h; mm/shmem.c; fs/dax.c, dax_to_pfn; Documentation/kvm.md §9.
 struct FilePages: Sendable {
@@ -8,6 +8,7 @@ struct FilePages: Sendable {
   private let flags: ResolvedPath
   private let pages: UInt64
   private let head: UInt64
+  private let form: KernelXArray.Form
   /// `struct page` of frame 0, and its size, bytes.
   private let vmemmap: UInt64
   private let pageSize: UInt64
@@ -25,8 +26,11 @@ struct FilePages: Sendable {
   /// Pages of the largest large folio: where one begins that has the same entry for each of its pages, as before 5.17.
   private static let folioPages: UInt64 = 512
 
+  /// Functions that make an index of huge pages one of base pages: where indexes count huge pages. The name changed with
+  /// 5.13. Source: mm/hugetlb.c.
+  private static let countingFunctions: Set<String> = ["hugetlb_basepage_index", "__basepage_index"]
   /// Names of symbols that are asked for here.
-  static let symbols: Set<String> = ["vmemmap_base", "hugetlb_basepage_index"]
+  static let symbols: Set<String> = countingFunctions.union(["vmemmap_base"])
   /// Where its types are found without a search.
   static let leads: [String: [String]] = [
     "address_space": ["file.f_mapping"], "inode": ["address_space.host"], "super_block": ["inode.i_sb"],
@@ -38,7 +42,7 @@ struct FilePages: Sendable {
     guard let mapping = try? types.path("file.f_mapping"),
       let flags = try? types.path("address_space.host->i_flags"),
       let pages = try? types.member("address_space.i_pages").offset,
-      let head = try? types.member("address_space.i_pages.xa_head").offset,
+      let (head, form) = Self.head(types),
       let size = try? types.size(of: "page"), size >= 32, size <= 4096
     else { return nil }
     reader = kernel.reader
@@ -46,26 +50,36 @@ struct FilePages: Sendable {
     self.flags = flags
     self.pages = UInt64(pages)
     self.head = UInt64(head)
+    self.form = form
     pageSize = UInt64(size)
     let base = (try? kernel.symbol("vmemmap_base")).flatMap { kernel.kernel.u64($0.rawValue) }
     vmemmap = base ?? Self.usualVmemmap
     hugeOrder = try? types.path("hugetlbfs_sb_info.hstate->order")
-    countsHugePages = (try? kernel.symbol("hugetlb_basepage_index")) != nil
+    countsHugePages = Self.countingFunctions.contains { (try? kernel.symbol($0)) != nil }
   }
 
-  /// What the cache has of a part of a mapping: ascending; pages that it lacks are left out.
+  /// The tree's head, and what tree it is: an xarray since 4.20.
+  private static func head(_ types: KernelTypes) -> (Int, KernelXArray.Form)? {
+    if let head = try? types.member("address_space.i_pages.xa_head").offset { return (head, .xarray) }
+    return (try? types.member("address_space.i_pages.rnode").offset).map { ($0, .radixTree) }
+  }
+
+  /// What the cache has of a part of a mapping: ascending; pages that it lacks are left out, and those unknown of which it
+  /// cannot be told.
   func runs(_ part: Range<UInt64>, of mapping: FileMappings.Mapping) -> [ProcessPages.Run] {
-    guard let file = mapping.file, let space = try? reader.pointer(self.mapping, at: file),
-      let head = reader.kernel.u64((space &+ self.head).rawValue)
-    else { return [] }
-    let unit = mapping.isHuge ? hugePages(of: file) : 1
-    guard let unit else { return [] }
+    // What a device maps is in its page tables alone.
+    guard let file = mapping.file, !mapping.isDevice else { return [] }
+    guard let space = try? reader.pointer(self.mapping, at: file),
+      let head = reader.kernel.u64((space &+ self.head).rawValue),
+      let flags = try? reader.value(flags, at: space), let unit = mapping.isHuge ? hugePages(of: file) : 1
+    else { return [.unread(part)] }
     let offset = mapping.fileOffset &- mapping.pages.lowerBound
     let wanted = (part.lowerBound &+ offset) / unit...(part.upperBound &- 1 &+ offset) / unit
     let first = wanted.lowerBound & ~(Self.folioPages - 1)
     let array = KernelXArray(
-      space &+ pages, head: head, kernel: reader.kernel, indexes: first...wanted.upperBound, limit: Self.limit)
-    let isDAX = ((try? reader.value(flags, at: space)) ?? 0) & Self.dax != 0
+      space &+ pages, head: head, kernel: reader.kernel, indexes: first...wanted.upperBound, limit: Self.limit,
+      form: form)
+    let isDAX = flags & Self.dax != 0
     var runs: [ProcessPages.Run] = []
     var same: (entry: KernelXArray.Value, index: UInt64)?
     for entry in array.entries {
@@ -78,7 +92,7 @@ struct FilePages: Sendable {
         page: entry.index &* unit &- offset, count: entry.count &* unit, content: content, isCached: true)
       if let run = run.clipped(to: part) { runs.append(run) }
     }
-    return runs
+    return array.gaps.isEmpty ? runs : runs.filling(part, .unknown)
   }
 
   /// - Parameter into: frames from the first that the entry names.

@@ -1,4 +1,4 @@
-/// The entries of a maple tree of the kernel, in order of index.
+/// The entries of a maple tree of the kernel, in order of index. Each node proves itself by its parent.
 ///
 /// Source: include/linux/maple_tree.h: `struct maple_range_64` (parent, 15 pivots, 16 slots), `struct maple_arange_64`
 /// (parent, 9 pivots, 10 slots, gaps); lib/maple_tree.c, mte_node_type, mte_to_node, ma_data_end.
@@ -38,7 +38,7 @@ struct KernelMapleTree: Sendable {
   init(root: UInt64, kernel: LinuxKernel, limit: Int = limit) {
     var left = limit
     if Self.isNode(root) {
-      visit(root, 0...UInt64.max, depth: 0, kernel, &left)
+      visit(root, 0...UInt64.max, under: nil, depth: 0, kernel, &left)
     } else if kernel.isPointer(root) {
       entries = [Entry(indexes: 0...0, pointer: VirtualAddress(rawValue: root))]
     }
@@ -48,7 +48,8 @@ struct KernelMapleTree: Sendable {
   private static func isNode(_ entry: UInt64) -> Bool { entry & 3 == 2 && entry > 4096 }
 
   private mutating func visit(
-    _ entry: UInt64, _ range: ClosedRange<UInt64>, depth: Int, _ kernel: LinuxKernel, _ left: inout Int
+    _ entry: UInt64, _ range: ClosedRange<UInt64>, under parent: UInt64?, depth: Int, _ kernel: LinuxKernel,
+    _ left: inout Int
   ) {
     guard left > 0, depth < Self.depth else { return gaps.append(Gap(indexes: range, reason: .limit)) }
     left -= 1
@@ -60,6 +61,10 @@ struct KernelMapleTree: Sendable {
     do throws(KernelReadFault) {
       bytes = try kernel.read(VirtualAddress(rawValue: place), count: Self.nodeBytes)
     } catch { return gaps.append(Gap(indexes: range, reason: .unreadable(error))) }
+    // The root's is the tree. Source: lib/maple_tree.c, mas_set_parent.
+    guard let named: UInt64 = bytes.load(0), named != 0, parent == nil || named & ~0xff == parent else {
+      return gaps.append(Gap(indexes: range, reason: .noNode(entry)))
+    }
     var start = range.lowerBound
     for slot in 0..<form.slots {
       var end = range.upperBound
@@ -76,7 +81,7 @@ struct KernelMapleTree: Sendable {
             entries.append(Entry(indexes: start...end, pointer: VirtualAddress(rawValue: value)))
           }
         } else {
-          visit(value, start...end, depth: depth + 1, kernel, &left)
+          visit(value, start...end, under: place, depth: depth + 1, kernel, &left)
         }
       }
       guard end < range.upperBound else { return }

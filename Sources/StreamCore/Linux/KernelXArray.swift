@@ -1,14 +1,48 @@
-/// What an xarray of the kernel holds, in order of index.
+/// What an xarray of the kernel holds, in order of index, or the radix tree that was in its place up to 4.19.
 ///
-/// The layout of a node has been the same since xarrays are there (4.20), and each node proves it: it names its parent,
+/// The layout of a node has been the same in both since 4.15, and each node proves it: it names its parent,
 /// its place in it and the array. The place of the top node is never set, and is what was left there.
 /// Source: include/linux/xarray.h, struct xa_node, xa_is_node, XA_RETRY_ENTRY, XA_ZERO_ENTRY; lib/xarray.c, xas_alloc;
-/// Documentation/kvm.md §5.5.
+/// include/linux/radix-tree.h of 4.18; Documentation/kvm.md §5.5.
 struct KernelXArray: Sendable {
   enum Value: Sendable, Equatable {
     case pointer(VirtualAddress)
     /// An integer of 63 bits in place of a pointer: of the page cache, what became of a page.
     case value(UInt64)
+  }
+
+  /// How entries are told from nodes.
+  enum Form: Sendable {
+    case xarray
+    case radixTree
+
+    /// The node that an entry is: internal (low bits 10, or 01), and above all retry, zero, sibling and error entries.
+    fileprivate func node(_ entry: UInt64) -> UInt64? {
+      let mark: UInt64 = self == .xarray ? 2 : 1
+      return entry & 3 == mark && entry > 4096 && entry < 0 &- 4096 ? entry - mark : nil
+    }
+
+    /// The slot of the entry that a slot belongs to, too: by its number, or by its address in the node.
+    /// Source: xa_is_sibling; lib/radix-tree.c, is_sibling_entry.
+    fileprivate func sibling(_ entry: UInt64, in node: UInt64) -> UInt64? {
+      if self == .xarray { return entry & 3 == 2 && entry >> 2 < slots - 1 ? entry >> 2 : nil }
+      let place = entry &- 1 &- node &- UInt64(slotsOffset)
+      return entry & 3 == 1 && place < 8 * (slots - 1) ? place / 8 : nil
+    }
+
+    /// `nil`: none.
+    fileprivate func value(_ entry: UInt64) -> Value? {
+      let bits = entry & 3
+      switch self {
+      // Pointers may be tagged in bit 1 only together with bit 0, as values are: the array's owner knows.
+      case .xarray:
+        return entry == 0 || bits == 2
+          ? nil : bits & 1 == 1 ? .value(entry >> 1) : .pointer(VirtualAddress(rawValue: entry))
+      case .radixTree:
+        return entry == 0 || bits & 1 == 1
+          ? nil : bits == 2 ? .value(entry >> 2) : .pointer(VirtualAddress(rawValue: entry))
+      }
+    }
   }
 
   struct Entry: Sendable, Equatable {
@@ -52,16 +86,17 @@ struct KernelXArray: Sendable {
   static let limit = 1 << 16
 
   /// - Parameters:
-  ///   - array: the `struct xarray`.
-  ///   - head: its xa_head, as it stands.
+  ///   - array: the `struct xarray`, or the radix tree's root.
+  ///   - head: its xa_head, or rnode, as it stands.
   ///   - indexes: entries that have none of these are left out.
   ///   - limit: entries at most; nodes are bounded by it too.
   init(
     _ array: VirtualAddress, head: UInt64, kernel: LinuxKernel, indexes: ClosedRange<UInt64> = 0...UInt64.max,
-    limit: Int = limit
+    limit: Int = limit, form: Form = .xarray
   ) {
-    var walk = Walk(kernel: kernel, array: array, indexes: indexes, entriesLeft: limit, nodesLeft: limit)
-    if let node = Self.node(head) {
+    var walk = Walk(
+      kernel: kernel, form: form, array: array, indexes: indexes, entriesLeft: limit, nodesLeft: limit)
+    if let node = form.node(head) {
       walk.node(node, parent: 0, offset: 0, shift: nil, index: 0)
     } else {
       walk.entry(head, index: 0, count: 1)
@@ -71,18 +106,9 @@ struct KernelXArray: Sendable {
     nodes = walk.nodes
   }
 
-  /// The node that an entry is: internal (low bits 10), and above all retry, zero, sibling and error entries.
-  private static func node(_ entry: UInt64) -> UInt64? {
-    entry & 3 == 2 && entry > 4096 && entry < 0 &- 4096 ? entry - 2 : nil
-  }
-
-  /// The slot of the entry that a slot belongs to, too. Source: xa_is_sibling.
-  private static func sibling(_ entry: UInt64) -> UInt64? {
-    entry & 3 == 2 && entry >> 2 < slots - 1 ? entry >> 2 : nil
-  }
-
   private struct Walk {
     let kernel: LinuxKernel
+    let form: Form
     let array: VirtualAddress
     let indexes: ClosedRange<UInt64>
     var entriesLeft: Int
@@ -106,15 +132,15 @@ struct KernelXArray: Sendable {
         bytes.load(KernelXArray.arrayOffset, as: UInt64.self) == array.rawValue
       else { return gap(index, .noNode(address)) }
       nodes.append(VirtualAddress(rawValue: address))
-      for slot in slots(of: bytes, shift: UInt64(shift), index: index) {
+      for slot in slots(of: bytes, at: address, shift: UInt64(shift), index: index) {
         guard let value: UInt64 = bytes.load(KernelXArray.slotsOffset + Int(8 * slot)), value != 0 else { continue }
         // At the top level of 64-bit indexes only 16 slots have one.
         let (distance, overflow) = slot.multipliedReportingOverflow(by: 1 << UInt64(shift))
         guard !overflow else { continue }
         let at = index &+ distance
-        if let head = KernelXArray.sibling(value) {
+        if let head = form.sibling(value, in: address) {
           extend(index &+ head << UInt64(shift), at: at, by: 1 << UInt64(shift))
-        } else if let child = KernelXArray.node(value) {
+        } else if let child = form.node(value) {
           guard shift > 0 else { gap(at, .noNode(child)); continue }
           node(child, parent: address, offset: UInt8(slot), shift: shift - KernelXArray.shift, index: at)
         } else {
@@ -124,13 +150,13 @@ struct KernelXArray: Sendable {
     }
 
     /// The slots of a node that have to do with the indexes that are wanted, from the one on that the first belongs to.
-    private func slots(of bytes: [UInt8], shift: UInt64, index: UInt64) -> Range<UInt64> {
+    private func slots(of bytes: [UInt8], at node: UInt64, shift: UInt64, index: UInt64) -> Range<UInt64> {
       guard indexes.upperBound >= index else { return 0..<0 }
       let last = min(KernelXArray.slots - 1, (indexes.upperBound - index) >> shift)
       var first = indexes.lowerBound > index ? (indexes.lowerBound - index) >> shift : 0
       guard first <= last else { return 0..<0 }
       if let value: UInt64 = bytes.load(KernelXArray.slotsOffset + Int(8 * first)) {
-        first = min(first, KernelXArray.sibling(value) ?? first)
+        first = min(first, form.sibling(value, in: node) ?? first)
       }
       return first..<last + 1
     }
@@ -145,11 +171,9 @@ struct KernelXArray: Sendable {
 
     /// Skips retry and zero entries.
     mutating func entry(_ value: UInt64, index: UInt64, count: UInt64) {
-      guard value != 0, value & 3 != 2 else { return }
+      guard let found = form.value(value) else { return }
       guard entriesLeft > 0 else { return gap(index, .limit) }
       entriesLeft -= 1
-      // Pointers may be tagged in bit 1 only together with bit 0, as values are: the array's owner knows.
-      let found: Value = value & 1 == 1 ? .value(value >> 1) : .pointer(VirtualAddress(rawValue: value))
       entries.append(Entry(index: index, count: count, value: found))
     }
 

@@ -3,9 +3,12 @@ struct ProcessKnowledge: Sendable {
   let swapTypes: SwapTypes
   /// The mappings of the process whose `mm_struct` is given.
   let mappings: @Sendable (VirtualAddress) -> FileMappings
+  /// The pages of files that the kernel has in memory; `nil`: not known.
+  let files: @Sendable () -> FilePages?
 
   init(_ kernel: DescribedKernel) {
     swapTypes = kernel.swapTypes
     mappings = { mm in kernel.mappings(of: mm) }
+    files = { FilePages(kernel) }
   }
 }

@@ -98,7 +98,7 @@ struct ProcessPages: Sendable {
         case .leaf(let frame, let count):
           try add(Run(page: start, count: count, content: .frames(frame)), pages, &runs, body)
         case .swap(let type, let offset):
-          let content = swapTypes.content(type: type, offset: offset)
+          guard let content = swapTypes.content(type: type, offset: offset) else { continue }
           try add(Run(page: start, count: span, content: content), pages, &runs, body)
         }
       }

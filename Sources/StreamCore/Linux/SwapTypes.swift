@@ -9,8 +9,8 @@ final class SwapTypes: Sendable {
   /// - Parameter find: called once.
   init(_ find: @escaping @Sendable () -> SwapLayout) { self.find = find }
 
-  /// What a page has whose entry is of this type.
-  func content(type: Int, offset: UInt64) -> ProcessPages.Run.Content {
+  /// What a page has whose entry is of this type; `nil`: what a page has without an entry.
+  func content(type: Int, offset: UInt64) -> ProcessPages.Run.Content? {
     if type < SwapLayout.fewestAreas { return .absent(.swapped) }
     let layout = known.withLock { known in
       if let known { return known }
@@ -31,6 +31,9 @@ struct SwapLayout: Sendable, Equatable {
   private static let all = 32
   /// Swap areas that every kernel has.
   static let fewestAreas = 20
+
+  /// Of a marker's offset: the page is lost. Source: include/linux/swapops.h, PTE_MARKER_POISONED, since 6.1.
+  private static let poisoned: UInt64 = 2
 
   private var hwpoison: Int?
   private var migration: Range<Int>
@@ -73,11 +76,12 @@ struct SwapLayout: Sendable, Equatable {
     if build.hasMarkers { marker = device.upperBound }
   }
 
-  func content(type: Int, offset: UInt64) -> ProcessPages.Run.Content {
+  func content(type: Int, offset: UInt64) -> ProcessPages.Run.Content? {
     if migration.contains(type) { return .frames(offset & (1 << frameBits - 1)) }
     if device.contains(type) { return .absent(.device_private) }
     if type == hwpoison { return .absent(.hwpoison) }
-    if type == marker { return .absent(.userfault) }
+    // Others say what an access shall do: that the page is write-protected if there is one, or that it is guarded.
+    if type == marker { return offset & Self.poisoned != 0 ? .absent(.hwpoison) : nil }
     return .absent(.swapped)
   }
 }

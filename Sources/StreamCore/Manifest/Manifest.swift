@@ -105,6 +105,8 @@ public struct Manifest: Encodable, Sendable {
     /// Memory slots of the user's, ROM among them; left out where the host's kernel does not tell them.
     public var slots: [Slot]?
     public var pages: Pages
+    /// The guests with which it shares host frames; left out where it shares none, or where that is not known.
+    public var sharedWith: [String]?
     public var badPages: BadPages
     /// "descriptors": stored bytes were passed through unread; "pages": every page was decoded.
     public var checked: String?
@@ -215,6 +217,9 @@ public struct Manifest: Encodable, Sendable {
     /// Pages that hold nothing but zeros; before pages are read, those on the host kernel's zero pages.
     public var zero: UInt64?
     public var device: UInt64
+    /// Host frames that other guests map as well, the kernel's zero pages apart: what KSM merged, or memory that VMMs
+    /// share.
+    public var shared: UInt64?
     /// Reason (`filtered`, `not_stored`, `lost`, `swapped`) to count.
     public var absent: [String: UInt64]
   }

@@ -26,6 +26,8 @@ struct MapCounts: Sendable, Equatable {
   /// Frames that the tables map in a slot, and for which the VMM's page tables have none, or another.
   var unbacked = Oddity()
   var differing = Oddity()
+  /// Frames in a slot that nothing maps, where a file may have pages that cannot be read.
+  var unread = Oddity()
 
   /// Frames that are odd in one way: how many, and the first of them.
   struct Oddity: Sendable, Equatable {
@@ -61,6 +63,7 @@ struct MapCounts: Sendable, Equatable {
     outside.add(other.outside)
     unbacked.add(other.unbacked)
     differing.add(other.differing)
+    unread.add(other.unread)
   }
 
   /// The table's page, or `nil` with the reason counted.

@@ -6,6 +6,8 @@ public enum KVMMemslots {
     public var pages: UInt64
     public var hva: UInt64
     public var id: UInt16
+    /// Its guest_memfd, `struct file`, and the page of it that is the first; only with kernels that have them.
+    public var file: (address: UInt64, page: UInt64)?
 
     public init(gfn: UInt64, pages: UInt64, hva: UInt64, id: UInt16) {
       self.gfn = gfn
@@ -59,25 +61,16 @@ public enum KVMMemslots {
       space.memory.store(slot.hva, at: place + 248)
       space.memory.store(UInt64(slot.id), at: place + 260, width: 2)
       space.memory.store(addressSpace, at: place + 262, width: 2)
+      if let file = slot.file {
+        space.memory.store(4, at: place + 256, width: 4)
+        space.memory.store(file.address, at: place + 264)
+        space.memory.store(file.page, at: place + 272)
+      }
       places.append(place)
     }
     let roots = [128, 152].map { node in
-      link(places.map { $0 + node }[...], under: 0, kernel: kernel, in: &space.memory)
+      KernelRBTree.link(places.map { $0 + node }[...], under: 0, kernel: kernel, in: &space.memory)
     }
     return (roots, places)
-  }
-
-  /// A balanced tree of `struct rb_node`: parent with the colour black in bit 0, right, left.
-  private static func link(
-    _ nodes: ArraySlice<UInt64>, under parent: UInt64, kernel: BuiltKernel, in memory: inout SparseMemory
-  ) -> UInt64 {
-    guard !nodes.isEmpty else { return 0 }
-    let middle = nodes.startIndex + nodes.count / 2
-    let place = nodes[middle]
-    let own = kernel.virtual(place)
-    memory.store(parent | 1, at: place)
-    memory.store(link(nodes[(middle + 1)...], under: own, kernel: kernel, in: &memory), at: place + 8)
-    memory.store(link(nodes[..<middle], under: own, kernel: kernel, in: &memory), at: place + 16)
-    return own
   }
 }

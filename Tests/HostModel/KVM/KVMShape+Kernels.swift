@@ -39,7 +39,7 @@ extension KVMShape {
       emptyEPT: 1 << 63, eferGap: 232, apicBaseGap: 248,
       kvm: KVMForm(
         mm: 56, vcpus: 4376, online: 4440, created: 4448, list: 4456, statsID: 6984, memslotSets: 72, memslots: 4360,
-        isInDirectMap: true, hasGuestMemory: true),
+        isInDirectMap: true, attributes: 6968),
       vcpu: VCPUForm(pid: 112, rootHPA: 32, rflagsGap: 144, vt: 6464, nestedGap: 208, vmcs02: 136, fpuSize: 32),
       maskSize: 8),
     KVMShape(

@@ -63,7 +63,9 @@ public struct KVMShape: Sendable {
     /// From kmalloc, so that it stands in the direct map, and not from vmalloc.
     public var isInDirectMap = false
     /// `kvm_memory_slot.gmem`.
-    public var hasGuestMemory = false
+    public var hasGuestMemory: Bool { attributes != nil }
+    /// `mem_attr_array`, where kernels have it.
+    public var attributes: UInt64?
     /// `struct kvm_memory_slot` since 5.17, bytes.
     var slotSize: UInt64 { hasGuestMemory ? 280 : 264 }
   }

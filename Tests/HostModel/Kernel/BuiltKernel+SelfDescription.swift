@@ -10,6 +10,8 @@ extension BuiltKernel {
     /// `zero_pfn` and `huge_zero_pfn`.
     public static let zeroPFN: UInt64 = 0x10_2050
     public static let hugeZeroPFN: UInt64 = 0x10_2058
+    /// `vmemmap_base`.
+    public static let vmemmapBase: UInt64 = 0x10_2060
     /// The image's notes, and `linux_banner`.
     static let notes: UInt64 = 0x10_2800
     static let banner: UInt64 = 0x10_2a00
@@ -32,6 +34,12 @@ extension BuiltKernel {
   /// `__per_cpu_start`: 0 up to 6.14, an address of the image since. Source: arch/x86/kernel/vmlinux.lds.S.
   var perCPUStart: UInt64 { description.hasLinkedPerCPU ? stext + DataPlace.perCPUStart : 0 }
 
+  /// Where the table of all `struct page` begins, spread as the direct map is.
+  /// Source: Documentation/arch/x86/x86_64/mm.rst.
+  public var vmemmap: UInt64 {
+    (description.isLA57 ? 0xffd4_0000_0000_0000 : 0xffff_ea00_0000_0000) + (directMap >> 30 & 0xfff) << 30
+  }
+
   /// What GS holds in the kernel: `__per_cpu_offset` of a CPU. The two are the same while `__per_cpu_start` is 0.
   public func gsBase(_ cpu: Int) -> UInt64 { perCPUBase(cpu) &- perCPUStart }
 
@@ -49,6 +57,7 @@ extension BuiltKernel {
     }
     space.memory.store(directMap, at: image + DataPlace.pageOffsetBase)
     space.memory.store(vmallocStart, at: image + DataPlace.vmallocBase)
+    space.memory.store(vmemmap, at: image + DataPlace.vmemmapBase)
     space.memory.store((image + DataPlace.zeroPage) >> 12, at: image + DataPlace.zeroPFN)
     // No huge one was made yet.
     space.memory.store(~0, at: image + DataPlace.hugeZeroPFN)
@@ -113,12 +122,13 @@ extension BuiltKernel {
       ("B", "vmcoreinfo_data", Place.vmcoreInfo), ("B", "vmcoreinfo_note", Place.vmcoreInfo + 8),
       ("D", "init_task", DataPlace.initTask), ("d", "modules", DataPlace.modules),
       ("d", "btf_modules", DataPlace.moduleTypes), ("D", "page_offset_base", DataPlace.pageOffsetBase),
-      ("D", "vmalloc_base", DataPlace.vmallocBase), ("R", "__per_cpu_offset", DataPlace.perCPUOffsets),
+      ("D", "vmalloc_base", DataPlace.vmallocBase), ("D", "vmemmap_base", DataPlace.vmemmapBase),
+      ("R", "__per_cpu_offset", DataPlace.perCPUOffsets),
       ("D", "zero_pfn", DataPlace.zeroPFN), ("D", "huge_zero_pfn", DataPlace.hugeZeroPFN),
       ("B", "empty_zero_page", DataPlace.zeroPage),
     ]
     var all = places.map { KernelSymbol($0, $1, stext + $2) }
-    for (index, name) in own.shape.memoryFunctions.enumerated() {
+    for (index, name) in (own.shape.memoryFunctions + own.shape.hugePageFunctions).enumerated() {
       all.append(KernelSymbol("T", name, stext + 0xf_9000 + UInt64(index) * 64))
     }
     if !own.types.isEmpty {

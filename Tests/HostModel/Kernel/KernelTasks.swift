@@ -20,6 +20,7 @@ public struct KernelTasks: Sendable {
   private var signals = KernelSlab(objectSize: KernelShape.signalSize, slabFrames: 8)
   private var files = KernelSlab(objectSize: 768, slabFrames: 4)
   private var names: KernelNames
+  var objects = MappingSlabs()
   /// Physical addresses of the leaders, in the order of creation.
   private var leaders: [UInt64] = []
 

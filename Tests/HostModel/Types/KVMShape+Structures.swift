@@ -40,6 +40,7 @@ extension KVMShape {
       ("online_vcpus", kvm.online, .atomic), ("created_vcpus", kvm.created, .sint), ("vm_list", kvm.list, .list),
       ("userspace_pid", userspacePID, .pidNumber),
     ]
+    if let place = kvm.attributes { members.append(("mem_attr_array", place, .structure("xarray"))) }
     if let place = kvm.statsID { members.append(("stats_id", place, .array(.char, 48))) }
     return KernelStructure("kvm", size: kvmSize, members)
   }

@@ -37,7 +37,10 @@ extension KernelShape {
   }
 
   var fileNaming: [(String, UInt64, KernelType)] {
-    [("f_inode", fileInode, .pointer(to: "inode")), ("f_path", filePath, .structure("path"))]
+    [
+      ("f_inode", fileInode, .pointer(to: "inode")), ("f_path", filePath, .structure("path")),
+      ("f_mapping", fileMapping, .pointer(to: "address_space")),
+    ]
   }
 
   /// Source: include/linux/cred.h, uidgid.h, cgroup-defs.h, kernfs.h, path.h, dcache.h, fs.h, net.h, include/net/sock.h,
@@ -77,7 +80,13 @@ extension KernelShape {
           ("d_parent", KernelShape.dentryParent, .pointer(to: "dentry")),
           ("d_name", KernelShape.dentryName, .structure("qstr")), ("d_inode", 48, .pointer(to: "inode")),
         ]),
-      KernelStructure("inode", size: 256, [("i_mode", 0, .typedef("umode_t", .u16))]),
+      KernelStructure(
+        "inode", size: 256,
+        [
+          ("i_mode", 0, .typedef("umode_t", .u16)), ("i_flags", KernelShape.inodeFlags, .uint),
+          ("i_sb", KernelShape.inodeSuper, .pointer(to: "super_block")),
+          ("i_mapping", KernelShape.inodeMapping, .pointer(to: "address_space")),
+        ]),
       KernelStructure(
         "socket", size: 128, [("state", 0, .uint), ("sk", KernelShape.socketSock, .pointer(to: "sock"))]),
       KernelStructure("sock_common", size: 136, [("skc_family", KernelShape.sockFamily, .u16)]),

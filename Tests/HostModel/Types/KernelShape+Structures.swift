@@ -4,7 +4,7 @@ extension KernelShape {
   /// fdtable.h, fs.h and module.h, kernel/bpf/btf.c of Linux 6.1.
   public var structures: [KernelStructure] {
     (isMaple ? [KernelShape.zapDetails] : []) + KernelShape.lists + KernelShape.trees + [task, memory]
-      + KernelShape.processes + [file, module] + KernelShape.moduleParts + moduleSections + naming
+      + KernelShape.processes + [file, module] + KernelShape.moduleParts + moduleSections + naming + filePages
   }
 
   /// As since 5.19. Source: include/linux/mm.h.

@@ -109,9 +109,14 @@ struct SplitRun {
     let shown = JoinedTruth(guest, among: host)
     for gfn in guest.ranges.joined() {
       let status = guest.status(gfn)
-      guard status == .mapped || [.hvaOnly, .zeroPage].contains(status) && (hasSlots || shown.has(gfn)) else {
-        continue
-      }
+      let isWanted =
+        switch status {
+        case .mapped: true
+        case .hvaOnly, .zeroPage: hasSlots || shown.has(gfn)
+        case .cached: hasSlots
+        default: false
+        }
+      guard isWanted else { continue }
       wanted.insert(gfn)
       guard let page = pages[gfn] else {
         missing.append(gfn)
@@ -158,8 +163,10 @@ struct SplitRun {
       #expect(pages.absent[name] ?? 0 == count(status), "\(name)", sourceLocation: location)
       absent += count(status)
     }
+    #expect(pages.pageCache == count(.cached), sourceLocation: location)
     #expect(pages.untouched == count(.untouched), sourceLocation: location)
-    #expect(pages.known == (pages.ept ?? 0) + (pages.slots ?? 0) + absent, sourceLocation: location)
+    let there = (pages.ept ?? 0) + (pages.slots ?? 0) + (pages.pageCache ?? 0)
+    #expect(pages.known == there + absent, sourceLocation: location)
   }
 
   /// Expects every register of every vCPU, in the order of the APIC ids.

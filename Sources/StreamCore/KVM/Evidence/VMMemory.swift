@@ -9,8 +9,16 @@ struct VMMemory: Sendable {
   let gap: VMMemoryFault?
   /// The VMM's, by its page tables.
   let pages: ProcessPages
+  /// Where pages are that the VMM's page tables do not lead to; `nil`: nowhere.
+  private(set) var privatePages: PrivatePages?
 
   var isWhole: Bool { gap == nil }
+
+  /// Whether the VMM has a device at all addresses of a slot, as its mappings say.
+  func isDevice(_ slot: MemorySlot) -> Bool {
+    let first = slot.page(slot.frames.lowerBound)
+    return pages.mappings.isDevice(first..<first &+ UInt64(slot.frames.count))
+  }
 
   /// Bytes of an array of slots that are read at most: 32,764 of 88 bytes each are 2.9 MB.
   private static let arrayLimit: UInt64 = 8 << 20
@@ -20,6 +28,8 @@ struct VMMemory: Sendable {
   ) throws(VMMemoryFault) {
     let mm = try Self.mm(of: kvm, types, kernel)
     try self.init(of: kvm, types, Self.pages(of: mm, types, kernel, processes), kernel)
+    guard slots.contains(where: \.hasOwnFile), let places = types.privatePages else { return }
+    privatePages = PrivatePages(of: kvm, places, kernel, processes.files())
   }
 
   /// - Parameter pages: of the VMM.
@@ -102,7 +112,14 @@ struct VMMemory: Sendable {
       gfn: try read(types.gfn, 8), pages: try read(types.pages, 8), hva: try read(types.hva, 8),
       flags: UInt32(truncatingIfNeeded: try read(types.flags, 4)), id: UInt16(truncatingIfNeeded: try read(types.id, 2))
     )
-    guard let slot else { throw .noSlot(place) }
+    guard var slot else { throw .noSlot(place) }
+    if slot.hasOwnFile, let places = types.privatePages {
+      let file = try read(places.file, 8)
+      let page = try read(places.page, 8)
+      if kernel.isPointer(file), page < 1 << 52 {
+        slot.file = .init(file: VirtualAddress(rawValue: file), page: page)
+      }
+    }
     return slot
   }
 

@@ -52,7 +52,7 @@ struct VCPUCopies {
   mutating func addOwn(roots: Set<HPA>) {
     if hasEPT, !roots.isEmpty {
       known[.EPT_POINTER] = KnownValue(
-        values: roots.map(\.rawValue).sorted(), mask: LinuxKernel.frameMask, source: "root_mmu's root")
+        values: roots.map(\.rawValue).sorted(), mask: reader.kernel.frameMask, source: "root_mmu's root")
     }
     for (field, member) in [(VMCSField.VM_ENTRY_MSR_LOAD_ADDR, "guest"), (.VM_EXIT_MSR_LOAD_ADDR, "host")] {
       if let path = try? reader.types.path("vcpu_vmx.msr_autoload.\(member).val"),

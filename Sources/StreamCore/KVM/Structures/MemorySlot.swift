@@ -7,11 +7,23 @@ struct MemorySlot: Sendable, Equatable {
   let hva: UInt64
   let flags: UInt32
   let id: UInt16
+  /// Its guest_memfd, `struct file`, and the page of it, in 4 KiB, that the first frame is. `nil`: none, or not known.
+  var file: OwnFile?
+
+  struct OwnFile: Sendable, Equatable {
+    let file: VirtualAddress
+    let page: UInt64
+  }
 
   /// KVM_MEM_READONLY. Source: include/uapi/linux/kvm.h.
   var isReadOnly: Bool { flags & 2 != 0 }
   /// KVM_MEMSLOT_INVALID: it is being moved or deleted. Source: include/linux/kvm_host.h.
   var isInvalid: Bool { flags & 1 << 16 != 0 }
+
+  /// KVM_MEM_GUEST_MEMFD: private pages are in a file of its own. Source: include/uapi/linux/kvm.h.
+  var hasOwnFile: Bool { flags & 4 != 0 }
+  /// KVM_MEMSLOT_GMEM_ONLY: all pages are. Source: include/linux/kvm_host.h, since 6.18.
+  var hasOwnFileOnly: Bool { flags & 1 << 17 != 0 }
 
   /// The page of the VMM, `hva >> 12`, behind a guest frame of the slot.
   func page(_ frame: UInt64) -> UInt64 { hva >> 12 &+ (frame &- frames.lowerBound) }

@@ -27,6 +27,8 @@ struct SlotTypes: Sendable, Equatable {
   let notifiedMM: UInt64?
   /// `mm_struct.pgd`.
   let pgd: UInt64?
+  /// `nil`: a kernel without guest_memfd, or not known.
+  let privatePages: PrivatePages.Places?
 
   /// The shapes of 6.1 and 6.12, and of 7.3, for kernels without types: what they lead to must prove itself.
   /// Source: Documentation/kvm.md §8.
@@ -44,6 +46,7 @@ struct SlotTypes: Sendable, Equatable {
     mm = nil
     notifiedMM = nil
     pgd = nil
+    privatePages = nil
   }
 
   static let leads: [String: [String]] = [
@@ -74,6 +77,7 @@ struct SlotTypes: Sendable, Equatable {
     mm = try Self.place("kvm.mm", types)
     notifiedMM = try? Self.place("kvm.mmu_notifier.mm", types)
     pgd = try Self.place("mm_struct.pgd", types)
+    privatePages = try? PrivatePages.Places(types)
   }
 
   private static func place(_ path: String, _ types: KernelTypes) throws(TypeFault) -> UInt64 {

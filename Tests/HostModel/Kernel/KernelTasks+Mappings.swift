@@ -1,0 +1,126 @@
+extension KernelTasks {
+  /// Processes' mappings, and the trees of the files behind them.
+  public var mappingStructures: [BuiltStructure] { objects.structures }
+
+  /// Writes what a process maps, in the tree of its kernel.
+  /// - Parameter memory: its `struct mm_struct`.
+  public mutating func writeMappings<Space: FrameSpace>(
+    _ own: ProcessMappings, of memory: UInt64, kernel: BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) {
+    var mappings = ProcessMappings.program()
+    mappings.add(own)
+    var files: [UInt64] = []
+    for file in mappings.files { files.append(try writeMapped(file, kernel: kernel, in: &space)) }
+    var areas: [(addresses: Range<UInt64>, place: UInt64)] = []
+    for area in mappings.areas.sorted(by: { $0.addresses.lowerBound < $1.addresses.lowerBound }) {
+      let place = try objects.areas.allocate(in: &space)
+      let words: [(UInt64, UInt64)] = [
+        (KernelShape.areaStart, area.addresses.lowerBound), (KernelShape.areaEnd, area.addresses.upperBound),
+        (shape.areaFlags, area.flags), (shape.areaPage, area.page),
+        (shape.areaFile, area.file.map { kernel.virtual(files[$0]) } ?? 0),
+      ]
+      for (offset, value) in words { space.memory.store(value, at: place + offset) }
+      areas.append((area.addresses, place))
+      objects.structures.append(BuiltStructure("vm_area_struct", at: place, size: KernelShape.areaSize))
+    }
+    let root = memory + shape.mappings
+    if shape.isMaple {
+      let tree = KernelMapleTree(kernel: kernel, tree: kernel.virtual(root))
+      let entries = areas.map { (indexes: $0.addresses, pointer: kernel.virtual($0.place)) }
+      let built = try tree.build(entries, slab: &objects.nodes, in: &space)
+      objects.structures += built.nodes.map { BuiltStructure("maple_node", at: $0, size: 256) }
+      space.memory.store(built.root, at: root + 8)
+    } else {
+      let nodes = areas.map { $0.place + KernelShape.areaNode }
+      space.memory.store(
+        KernelRBTree.link(nodes[...], under: 0, kernel: kernel, in: &space.memory), at: root)
+    }
+  }
+
+  /// A guest_memfd, and the attributes of a VM that say of which guest frames it has the pages.
+  /// - Returns: the virtual address of the `struct file`.
+  public mutating func writeGuestFile<Space: FrameSpace>(
+    _ file: ProcessMappings.File, private frames: [UInt64], of kvm: BuiltKernel.Mapping, _ form: KVMShape.KVMForm,
+    kernel: BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) -> UInt64 {
+    let place = try writeMapped(file, kernel: kernel, in: &space)
+    guard let attributes = form.attributes else { return kernel.virtual(place) }
+    let tree = FileTree(form: shape.pageCacheForm, array: kvm.virtual + attributes, kernel: kernel)
+    // KVM_MEMORY_ATTRIBUTE_PRIVATE.
+    let items = frames.map { FileTree.Item(index: $0, order: 0, value: tree.value(8)) }
+    let head = try tree.build(items, slab: &objects.fileNodes, in: &space).head
+    space.memory.store(head, at: kvm.physical(attributes + 8))
+    return kernel.virtual(place)
+  }
+
+  /// A file with its inode and its pages.
+  /// - Returns: the `struct file`.
+  private mutating func writeMapped<Space: FrameSpace>(
+    _ mapped: ProcessMappings.File, kernel: BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) -> UInt64 {
+    let place = try objects.inodes.allocate(in: &space)
+    let inode = try objects.inodes.allocate(in: &space)
+    let pages = try objects.inodes.allocate(in: &space)
+    let block = try objects.inodes.allocate(in: &space)
+    space.memory.store(0o100600, at: inode, width: 2)
+    if mapped.kind == .dax { space.memory.store(1 << 13, at: inode + KernelShape.inodeFlags, width: 4) }
+    let pointers = [
+      (place + shape.fileInode, inode), (place + shape.fileMapping, pages), (inode + KernelShape.inodeSuper, block),
+      (inode + KernelShape.inodeMapping, pages), (pages, inode),
+    ]
+    for (from, to) in pointers { space.memory.store(kernel.virtual(to), at: from) }
+    var unit: UInt64 = 0
+    if case .huge(let order) = mapped.kind {
+      if shape.countsHugePages { unit = order }
+      let info = try objects.inodes.allocate(in: &space)
+      let state = try objects.inodes.allocate(in: &space)
+      space.memory.store(kernel.virtual(info), at: block + KernelShape.superInfo)
+      space.memory.store(kernel.virtual(state), at: info + KernelShape.infoState)
+      space.memory.store(order, at: state + shape.stateOrder, width: 4)
+    }
+    let tree = FileTree(
+      form: shape.pageCacheForm, array: kernel.virtual(pages + KernelShape.spacePages), kernel: kernel)
+    let items = mapped.entries.flatMap { self.items($0, of: mapped.kind, unit: unit, tree, vmemmap: kernel.vmemmap) }
+    let (head, nodes) = try tree.build(items, slab: &objects.fileNodes, in: &space)
+    objects.structures += nodes.map { BuiltStructure("xa_node", at: $0, size: 576) }
+    objects.structures.append(BuiltStructure("address_space", at: pages, size: 200))
+    space.memory.store(head, at: pages + KernelShape.spaceHead)
+    return place
+  }
+
+  /// What stands in the tree for a page.
+  /// - Parameter unit: the order of what the file's index counts.
+  private func items(
+    _ entry: ProcessMappings.File.Entry, of kind: ProcessMappings.File.Kind, unit: UInt64, _ tree: FileTree,
+    vmemmap: UInt64
+  ) -> [FileTree.Item] {
+    let index = entry.page >> unit
+    let order = entry.order - min(unit, entry.order)
+    guard case .frame(let frame) = entry.content else {
+      guard case .swapped(let type, let offset) = entry.content else { return [] }
+      return [FileTree.Item(index: index, order: 0, value: tree.value(type << 58 | offset))]
+    }
+    // Bit 1: of a large page.
+    if kind == .dax {
+      return [FileTree.Item(index: index, order: order, value: tree.value(frame << 4 | (order > 0 ? 2 : 0)))]
+    }
+    let page = { (frame: UInt64) in vmemmap + frame * KernelShape.pageSize }
+    switch tree.form {
+    case .multiIndex: return [FileTree.Item(index: index, order: order, value: page(frame))]
+    case .repeatedHeads:
+      return (0..<1 << order).map { FileTree.Item(index: index + $0, order: 0, value: page(frame)) }
+    case .radixTree:
+      return (0..<1 << order).map { FileTree.Item(index: index + $0, order: 0, value: page(frame + $0)) }
+    }
+  }
+}
+
+/// What mappings and files are allocated from.
+struct MappingSlabs: Sendable {
+  var areas = KernelSlab(objectSize: KernelShape.areaSize, slabFrames: 4)
+  var nodes = KernelSlab(objectSize: 256, slabFrames: 4)
+  var inodes = KernelSlab(objectSize: 1024, slabFrames: 8)
+  var fileNodes = KernelSlab(objectSize: 576, slabFrames: 4)
+  /// What was built of them.
+  var structures: [BuiltStructure] = []
+}
