@@ -31,21 +31,26 @@ extension JudgedHost {
         if vcpu.region == nil, let address, kernel.memory.page(address.frame).page != nil { vcpu.refused = address }
         return vcpu
       }
-      if listed == nil { memory = shapedMemory(of: kvm, vcpus, regionAt) }
+      var fault: VMMemoryFault?
+      if listed == nil {
+        do throws(VMMemoryFault) { memory = try shapedMemory(of: kvm, vcpus, regionAt) } catch { fault = error }
+      }
       return ProvenVM(
         kvm: kvm.address, vcpus: vcpus, evidence: lines(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted(),
-        memory: memory, identity: told[kvm.address]?.identity)
+        memory: memory, memoryFault: fault, identity: told[kvm.address]?.identity)
     }
   }
 
   /// The memory of a VM whose kernel has no types.
-  private func shapedMemory(of kvm: KVMObject, _ vcpus: [VCPU], _ regionAt: [HPA: VMCSRegion]) -> VMMemory? {
+  private func shapedMemory(
+    of kvm: KVMObject, _ vcpus: [VCPU], _ regionAt: [HPA: VMCSRegion]
+  ) throws(VMMemoryFault) -> VMMemory? {
     guard let root = vcpus.lazy.compactMap({ $0.region.flatMap { regionAt[$0]?[.HOST_CR3] } }).first else { return nil }
     var seen: Set<UInt64> = []
     let tables = vcpus.compactMap(\.root).filter { seen.insert($0.rootFrame).inserted }.map {
       $0.map(in: kernel.memory)
     }
-    return VMMemory(byShapeOf: kvm.address, root: HPA(rawValue: root), tables: tables, kernel: kernel)
+    return try VMMemory.byShape(of: kvm.address, root: HPA(rawValue: root), tables: tables, kernel: kernel)
   }
 
   /// VMs that the host kernel lists and that no region in the dump belongs to.
