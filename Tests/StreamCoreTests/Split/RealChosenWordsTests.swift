@@ -31,28 +31,40 @@ struct RealChosenWordsTests {
     return try Inspection.run(path: path, options).manifest().guests.map { $0.vcpus.map { $0.vmcs?.value } }
   }
 
-  @Test func noWordOfAGuestMakesOrHidesAGuest() throws {
-    let host = try KVMRealHost("haswell")
-    let kernel = try host.kernel()
-    let described = try DescribedKernel(
+  /// Physical addresses of such words: by the kernel's types, and where it has none by the known distances of its build.
+  private func places(_ host: KVMRealHost, _ evil: KVMObject, _ kernel: LinuxKernel) throws -> [UInt64] {
+    let described = try? DescribedKernel(
       kernel, host.info, modules: KVMTypes.modules, expecting: ["vm_list"], leads: KVMTypes.leads)
-    let listed = try #require(try HostWord(host.info, host.memory).listed)
-    // The attacker has two vCPUs.
-    let evil = try #require(listed.vms.first { $0.vcpus.count == 2 })
-    func places(_ paths: [String], from start: VirtualAddress) -> [UInt64] {
-      paths.compactMap { path in (try? described.types.offset(path, below: 1 << 20)).map { start &+ $0 } }
-        .compactMap { kernel.translate($0)?.rawValue }
+    var ofVM: [UInt64] = []
+    var ofVCPU: [UInt64] = []
+    if let described, described.types.has("vcpu_vmx.vmcs01") {
+      ofVM = Self.ofVM.compactMap { try? described.types.offset($0, below: 1 << 20) }
+      ofVCPU = Self.ofVCPU.compactMap { try? described.types.offset($0, below: 1 << 20) }
+    } else {
+      let shape = try #require(KVMShape.named("6.1-mini"))
+      ofVCPU = (0..<16 as Range<UInt64>).map { shape.registers + $0 * 8 } + [shape.cr2, shape.kernelGSBase]
+      ofVCPU += (0..<4 as Range<UInt64>).map { shape.debugRegisters + $0 * 8 }
+      ofVCPU += (0..<7 as Range<UInt64>).map { shape.returnMSRs + $0 * 24 + 8 }
     }
-    let places =
-      places(Self.ofVM, from: evil.kvm)
-      + evil.vcpus.flatMap { places(Self.ofVCPU, from: $0.pointer.address) }
-    #expect(places.count > 2 * 35 + 6, "\(places.count)")
-    let others = listed.vms.filter { $0.kvm != evil.kvm }
+    let all = ofVM.map { evil.address &+ $0 } + evil.vcpus.flatMap { vcpu in ofVCPU.map { vcpu.address &+ $0 } }
+    return all.compactMap { kernel.translate($0)?.rawValue }
+  }
+
+  @Test(arguments: [("haswell", 35), ("mini", 29)])
+  func noWordOfAGuestMakesOrHidesAGuest(name: String, words: Int) throws {
+    let host = try KVMRealHost(name)
+    let kernel = try host.kernel()
+    let evidence = try HostEvidence(kernel: kernel, regions: host.facts)
+    // The attacker has two vCPUs.
+    let evil = try #require(evidence.kvms.first { $0.vcpus.count == 2 })
+    let places = try places(host, evil, kernel)
+    #expect(places.count >= 2 * words, "\(places.count)")
+    let others = evidence.kvms.filter { $0.address != evil.address }
     let targets =
-      [listed.vmList.list.head.rawValue] + others.map(\.kvm.rawValue)
-      + others.map { $0.kvm.rawValue &+ UInt64(listed.vmList.offset) }
+      [evil.list.head.rawValue] + others.map(\.address.rawValue)
+      + others.map { $0.address.rawValue &+ UInt64($0.vmList.offset) }
       + others.flatMap(\.vcpus).flatMap { vcpu in
-        [vcpu.pointer.address.rawValue] + (vcpu.region.map { [kernel.directMapped($0)] } ?? [])
+        [vcpu.address.rawValue] + (evidence.region(of: vcpu.address).map { [kernel.directMapped($0)] } ?? [])
       }
 
     let directory = try RecipeDirectory()
@@ -64,7 +76,7 @@ struct RealChosenWordsTests {
     #expect(try regions(path, byContent: true) == truth)
     var random = SplitMix64(seed: 29)
     for trial in 0..<4 {
-      // First everything with one address, then one with another.
+      // First all words alike, then each its own.
       let one = targets[Int(random.below(UInt64(targets.count)))]
       for place in places {
         let value = trial == 0 ? one : targets[Int(random.below(UInt64(targets.count)))]
