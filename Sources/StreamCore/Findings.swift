@@ -104,6 +104,14 @@ struct Findings: Sendable {
     if host.differences.count > Self.differenceLimit {
       warn(.ways_differ, "and in \(host.differences.count - Self.differenceLimit) more points")
     }
+    if let unknown = host.unknown {
+      let ids = unknown.revisionIDs.map { hex($0) }.joined(separator: ", ")
+      warn(
+        .unknown_layout,
+        "no known layout reads the \(unknown.regions) VMCS regions of this host (revision \(ids)): its guests and all of "
+          + "their memory are there by the host kernel's own word, of their registers only what KVM has copied; give the "
+          + "processor's layout with --layout FILE or --vmcsinfo PATH")
+    }
     for (region, evidence) in host.defunct { defunct.append(.init(vmcs: .init(region.rawValue), evidence: evidence)) }
     for (region, indicator) in host.aborted {
       warn(.vmx_abort, "VMCS \(region): VMX abort indicator \(indicator), its last exit was cut short")
@@ -166,17 +174,16 @@ struct Findings: Sendable {
         "\(guest.name): \(guest.otherIdentities) other VMCOREINFO texts in its memory agree with fewer vCPUs: not used")
     }
     for (index, vcpu) in guest.vcpus.enumerated() {
-      guard vcpu.region != nil else {
-        let what = vcpu.refused.map { "the page that is named as its VMCS, \($0), is none" }
-        warn(
-          .no_vmcs,
-          "\(guest.name): vCPU \(index): \(what ?? "its VMCS is not in the dump"): all registers unknown, written as 0")
-        continue
-      }
+      let name = "\(guest.name): vCPU \(index)"
       let unknown = vcpu.registers.unknown.filter(VCPU.expected.contains)
-      if !unknown.isEmpty {
+      if vcpu.region == nil || vcpu.unread != nil && vcpu.unread != .unknownLayout {
+        let what = vcpu.unread.map { "\($0)" } ?? "its VMCS is not in the dump"
+        let rest = unknown.count == VCPU.expected.count ? "all registers unknown" : "not all registers are known"
+        warn(.no_vmcs, "\(name): \(what): \(rest), written as 0")
+      }
+      if !unknown.isEmpty, unknown.count < VCPU.expected.count || vcpu.unread == .unknownLayout {
         let names = unknown.joined(separator: ", ")
-        warn(.unknown_registers, "\(guest.name): vCPU \(index): \(names) unknown, written as 0 in notes")
+        warn(.unknown_registers, "\(name): \(names) unknown, written as 0 in notes")
       }
     }
   }
@@ -199,8 +206,12 @@ extension Inspection {
         files: [.init(name: Self.name(of: dump.input.path), size: dump.input.file.size)], format: summary.format,
         headerVersion: summary.headerVersion, codecs: [(summary.codec ?? .raw).name], dumpLevel: summary.dumpLevel,
         kernelRelease: dump.vmcoreinfo?.osrelease, frames: summary.frames, storedPages: summary.storedPages))
-    manifest.layout = .init(
-      id: layout.layout.id, source: layout.source, revisionId: .init(layout.revisionID), evidence: layout.evidence)
+    manifest.layout = layout.map {
+      .init(id: $0.layout.id, source: $0.source, revisionId: .init($0.revisionID), evidence: $0.evidence)
+    }
+    manifest.unknownLayout = unknownLayout.map {
+      .init(revisionIds: $0.revisionIDs.map { .init($0) }, regions: $0.regions, tried: $0.tried)
+    }
     manifest.discovery = findings.discovery
     manifest.guests = guests.map(Self.entry)
     manifest.defunct = findings.defunct
@@ -252,14 +263,14 @@ extension Inspection {
 
   private static func entry(_ vcpu: VCPU, index: Int) -> Manifest.VCPU {
     var sources: [String: String] = [:]
-    if vcpu.exitReason != nil { sources["exit_reason"] = RegisterSource.vmcs.rawValue }
+    if let reason = vcpu.exitReason { sources["exit_reason"] = reason.source.rawValue }
     if vcpu.kvm?.mpState != nil { sources["mp_state"] = RegisterSource.kvm.rawValue }
     if vcpu.kvm?.hostCPU != nil { sources["host_cpu"] = RegisterSource.kvm.rawValue }
     if vcpu.kvm?.apicID != nil { sources["apic_id"] = RegisterSource.kvm.rawValue }
     if vcpu.kvm?.vcpuID != nil { sources["vcpu_id"] = RegisterSource.kvm.rawValue }
     return Manifest.VCPU(
       index: index, apicId: vcpu.kvm?.apicID, vmcs: (vcpu.region?.rawValue).map { .init($0) },
-      vcpuId: vcpu.kvm?.vcpuID, thread: vcpu.thread?.entry, exitReason: vcpu.exitReason,
+      vcpuId: vcpu.kvm?.vcpuID, thread: vcpu.thread?.entry, exitReason: vcpu.exitReason?.value,
       mpState: vcpu.kvm?.mpState?.name,
       hostCpu: vcpu.kvm?.hostCPU, registers: registers(vcpu.registers),
       fpu: vcpu.registers.fpu.map(Manifest.FPU.init), unknown: vcpu.registers.unknown,

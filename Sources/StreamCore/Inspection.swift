@@ -4,7 +4,9 @@ public struct Inspection: Sendable {
   let dump: any HostDump
   let memory: HostMemory
   let guests: [Guest]
-  let layout: LayoutChoice
+  /// `nil`: no layout reads the host's regions, as `unknownLayout` says.
+  let layout: LayoutChoice?
+  let unknownLayout: UnknownLayout?
   let findings: Findings
   /// Tests give others.
   var decoders: DecoderPool
@@ -92,8 +94,8 @@ public struct Inspection: Sendable {
     do throws(SystemError) { return try InputFile(path: path, mapped: mapped) } catch { throw .input(.system(error)) }
   }
 
-  /// The VMCS layout that the host's regions are read by.
-  public var layoutUsed: Layout { layout.layout }
+  /// The VMCS layout that the host's regions are read by; `nil`: none that is known.
+  public var layoutUsed: Layout? { layout?.layout }
 
   /// Candidates that content or evidence kept out, one line each.
   public var nearMisses: [String] { findings.nearMisses }

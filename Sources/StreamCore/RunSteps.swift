@@ -34,7 +34,8 @@ extension Inspection {
     let guests = try checkpoint.step { try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, workers) }
     findings.note(guests, mapping, claims)
     return Inspection(
-      dump: dump, memory: memory, guests: guests, layout: host.layout, findings: findings, decoders: decoders,
+      dump: dump, memory: memory, guests: guests, layout: host.layout, unknownLayout: host.unknown,
+      findings: findings, decoders: decoders,
       extents: storage.extents, isPlain: options.isPlain, checkpoint: checkpoint)
   }
 }

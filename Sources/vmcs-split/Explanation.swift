@@ -12,7 +12,8 @@ func explain(_ failure: Failure) -> String {
   case .noLayout(let ids, let detail):
     let list = ids.map { hex($0) }.joined(separator: ", ")
     return "the host used VMX (VMCS revision \(list)), but no known layout fits: \(detail); "
-      + "give one with --vmcsinfo PATH (offsets read on a host with the same processor)"
+      + "give one with --layout FILE or --vmcsinfo PATH (offsets read on a host with the same processor), or the types of "
+      + "the host's kernel with --symbols: by them guests and their memory come out without a layout"
   case .unsupportedHost(let what, let remedy): return "\(what); \(remedy)"
   case .noGuest: return "no sign of a guest: no VMCS and no trace of VMX in any stored page"
   case .nothingStored(let pages, let level):

@@ -54,6 +54,10 @@ struct Report {
     if let release = input.kernelRelease { parts.append("host kernel \(release)") }
     parts.append("\(input.storedPages) pages")
     if let layout = manifest.layout { parts.append("VMCS layout \(layout.id)") }
+    if let unknown = manifest.unknownLayout {
+      let ids = unknown.revisionIds.map { hex($0.value) }.joined(separator: ", ")
+      parts.append("VMCS layout unknown (revision \(ids))")
+    }
     return parts.joined(separator: ", ") + "\n"
   }
 
@@ -131,7 +135,10 @@ struct Report {
     var text = ""
     if let layout = manifest.layout {
       text += "\nlayout \(layout.id) (\(layout.source)):\n" + layout.evidence.map { "  \($0)\n" }.joined()
-      text += fieldSources(inspection.layoutUsed)
+      if let used = inspection.layoutUsed { text += fieldSources(used) }
+    }
+    if let unknown = manifest.unknownLayout {
+      text += "\nlayout unknown, of \(unknown.regions) regions:\n" + unknown.tried.map { "  not \($0)\n" }.joined()
     }
     text += symbolFiles
     for guest in manifest.guests {

@@ -1,6 +1,8 @@
 /// What a host's dump says of its guests, whichever way it was found.
 struct FoundHost: Sendable {
-  var layout: LayoutChoice
+  /// `nil`: none reads its regions, as `unknown` says.
+  var layout: LayoutChoice?
+  var unknown: UnknownLayout?
   var vms: [ProvenVM]
   /// VMs that the host kernel lists and that no region in the dump belongs to.
   var unseen: [VirtualAddress]
@@ -24,25 +26,30 @@ extension JudgedHost {
   ///   - listed: the VMs of the kernel's own list.
   func found(refused: [String], listed: ListedVMs?) -> FoundHost {
     var host = FoundHost(
-      layout: layout, vms: vms(listed), unseen: unseen, unreadable: evidence.unreadable.map { ($0, "\($1)") },
+      layout: layout, unknown: unknown, vms: vms(listed),
+      unseen: unseen, unreadable: evidence.unreadable.map { ($0, "\($1)") },
       defunct: [],
       nearMisses: search.nearMisses.map { "\($0.address): \($0.layout): \($0.fault)" }, aborted: [], refused: refused)
     for (address, fault) in rejected {
       if fault.isDeath {
         host.defunct.append((address, "\(fault)"))
       } else {
-        host.nearMisses.append("\(address): \(layout.layout.id): no host evidence: \(fault)")
+        host.nearMisses.append("\(address): \(layout?.layout.id ?? ""): no host evidence: \(fault)")
       }
     }
     for vcpu in host.vms.flatMap(\.vcpus) {
       guard let root = vcpu.staleRoot, let region = vcpu.region else { continue }
       host.nearMisses.append("\(region): its EPTP \(hex(root)) is not what KVM has in use: its tables are not read")
     }
-    for region in regions {
-      if case .success(let proof) = evidence.evidence(for: region.address), case .nested(let vcpu) = proof.role {
-        host.nearMisses.append(
-          "\(region.address): vmcs02 of vcpu_vmx \(vcpu): a guest's own guest as the processor runs it")
+    for region in facts {
+      guard case .success(let proof) = evidence.evidence(for: region.address), case .nested(let vcpu) = proof.role
+      else {
+        continue
       }
+      host.nearMisses.append(
+        "\(region.address): vmcs02 of vcpu_vmx \(vcpu): a guest's own guest as the processor runs it")
+    }
+    for region in regions {
       if region.abortIndicator != 0 { host.aborted.append((region.address, region.abortIndicator)) }
     }
     return host

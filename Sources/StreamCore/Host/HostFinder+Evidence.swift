@@ -4,20 +4,43 @@ extension HostFinder {
   /// Regions that a kernel without VMCOREINFO is looked for by, at most.
   private static let voterLimit = 1 << 16
 
-  /// The host evidence of the accepted regions: by the kernel's word where it tells of vCPUs, else by content.
-  /// - Returns: with it the regions that may have some, and a sample of the others: all that is ever kept of them.
-  func evidence(
-    _ result: RegionSearch.LayoutResult, _ kernel: LinuxKernel
-  ) throws -> (regions: [RegionFacts], evidence: HostEvidence) {
+  /// Regions, the evidence for them, and which of them the layout is not of.
+  struct Evidence {
+    /// Those that may have evidence, and a sample of the others: all that is ever kept of them.
+    let regions: [RegionFacts]
+    let evidence: HostEvidence
+    var misread: [(address: HPA, fault: EvidenceFault)] = []
+  }
+
+  /// The host evidence of the accepted regions, and of all that the kernel names: by the kernel's word where it tells of
+  /// vCPUs, else by content.
+  func evidence(_ result: RegionSearch.LayoutResult, _ kernel: LinuxKernel) throws -> Evidence {
     if let listed = word.listed, let shape = listed.types.vcpu {
       var named: [RegionFacts] = []
+      var misread: [(HPA, EvidenceFault)] = []
       listed.regionFrames.forEachRun { run in
-        for frame in run where result.accepted.contains(frame) { read(frame, result.layout) { named.append($0) } }
+        for frame in run {
+          var facts = RegionFacts(address: HPA(frame: frame))
+          if result.accepted.contains(frame) {
+            read(frame, result.layout) { region in
+              if let fault = listed.misreading(region, kernel) {
+                misread.append((region.address, fault))
+              } else {
+                facts = region
+              }
+            }
+          }
+          named.append(facts)
+        }
       }
       let known = HostEvidence(listed, shape, kernel: kernel, regions: named)
-      guard scan.isOfAllPages, result.accepted.count > UInt64(named.count) else { return (named, known) }
+      let readCount = UInt64(named.count(where: \.isRead) + misread.count)
+      guard scan.isOfAllPages, result.accepted.count > readCount else {
+        return Evidence(regions: named, evidence: known, misread: misread)
+      }
       let regions = with(others(than: named, result, known), named)
-      return (regions, HostEvidence(listed, shape, kernel: kernel, regions: regions))
+      return Evidence(
+        regions: regions, evidence: HostEvidence(listed, shape, kernel: kernel, regions: regions), misread: misread)
     }
     return try evidence(
       result, byContentIn: kernel, EvidenceSieve(kernel: kernel, listed: word.listed, head: word.head))
@@ -25,7 +48,7 @@ extension HostFinder {
 
   private func evidence(
     _ result: RegionSearch.LayoutResult, byContentIn kernel: LinuxKernel, _ sieve: EvidenceSieve
-  ) throws -> (regions: [RegionFacts], evidence: HostEvidence) {
+  ) throws -> Evidence {
     var sieve = sieve
     let passed = sift(result, &sieve)
     // Most hosts have no leftovers, and need not prove their vCPUs for them.
@@ -33,13 +56,13 @@ extension HostFinder {
     let known = isLeftOver ? try HostEvidence(sieve.finder, regions: passed) : nil
     let regions = with(others(than: passed, result, known), passed)
     let search = PointerScan(dump: dump, decoders: decoders, workers: workers)
-    return (regions, try HostEvidence(sieve.finder, regions: regions, search: search))
+    return Evidence(regions: regions, evidence: try HostEvidence(sieve.finder, regions: regions, search: search))
   }
 
   /// Where the kernel was asked and every page was looked at: how what content proves differs from what the kernel says.
   func differences(_ host: JudgedHost) throws -> [WayDifference] {
-    guard scan.isOfAllPages, let listed = word.listed, listed.types.vcpu != nil,
-      let result = host.search.results.first(where: { $0.layout.id == host.layout.layout.id })
+    guard scan.isOfAllPages, let listed = word.listed, listed.types.vcpu != nil, let layout = host.layout?.layout.id,
+      let result = host.search.results.first(where: { $0.layout.id == layout })
     else { return [] }
     // As if the kernel had not been asked at all.
     let content = try evidence(result, byContentIn: host.kernel, EvidenceSieve(kernel: host.kernel)).evidence
@@ -112,5 +135,15 @@ extension HostFinder {
       voters.append(region)
     }
     return voters
+  }
+}
+
+extension ListedVMs {
+  /// What shows that a layout is not that of a region which the kernel names, though its content agrees.
+  fileprivate func misreading(_ region: RegionFacts, _ kernel: LinuxKernel) -> EvidenceFault? {
+    guard let load = region.entryMSRLoad, let expected = entryMSRLoad(of: region.address, kernel: kernel),
+      load != expected.rawValue
+    else { return nil }
+    return .otherMSRLoad(load, expected: expected)
   }
 }

@@ -15,7 +15,8 @@ struct HostFinder {
     return found
   }
 
-  /// The host by the first source that leads to a proven region, and why those before it did not.
+  /// The host by the first source that leads to a proven region, and why those before it did not. Without any, what its
+  /// kernel alone tells.
   func judge(_ sources: [LayoutSource]) throws -> (host: JudgedHost, refused: [String]) {
     var trials: [LayoutTrial] = []
     for source in sources {
@@ -23,7 +24,13 @@ struct HostFinder {
       if let host = trial.host, !host.regions.isEmpty { return (host, trials.compactMap(\.refusal)) }
       trials.append(trial)
     }
-    throw try withoutGuests(trials)
+    // Inference of a layout from a named host would be one more source, tried here.
+    guard let named = NamedHost(word, memory: memory) else { throw try withoutGuests(trials) }
+    var search = RegionSearch(results: [])
+    search.nearMisses = trials.flatMap(\.search.nearMisses)
+    var host = named.unread(search)
+    host.unknown = named.unknownLayout(tried: trials.flatMap(\.outcome))
+    return (host, trials.compactMap(\.refusal))
   }
 
   private func trial(_ source: LayoutSource) throws -> LayoutTrial {
@@ -45,10 +52,11 @@ struct HostFinder {
 
   private func judge(_ result: RegionSearch.LayoutResult, _ search: RegionSearch, source: String) throws -> JudgedHost {
     let kernel = try word.kernel?.get() ?? LinuxKernel(regions: voters(result), memory: memory)
-    let (facts, evidence) = try evidence(result, kernel)
+    let found = try evidence(result, kernel)
+    let evidence = found.evidence
     var proven: [VMCSRegion] = []
-    var rejected: [(HPA, EvidenceFault)] = []
-    for region in facts {
+    var rejected = found.misread
+    for region in found.regions where region.isRead {
       switch evidence.evidence(for: region.address) {
       case .success:
         guard let page = memory.page(region.address.frame).page else { continue }
@@ -65,8 +73,9 @@ struct HostFinder {
         "\(proven.count) of them have host evidence",
       ])
     return JudgedHost(
-      layout: choice, search: search, kernel: kernel, evidence: evidence, regions: proven, facts: facts,
-      states: KVMVCPUStates(evidence: evidence, regions: facts), rejected: Self.reported(rejected),
+      layout: choice, search: search, kernel: kernel, evidence: evidence, regions: proven,
+      facts: found.regions, states: KVMVCPUStates(evidence: evidence, regions: found.regions),
+      rejected: Self.reported(rejected),
       rejectedCount: rejectedCount)
   }
 
@@ -84,7 +93,7 @@ struct HostFinder {
     for host in hosts {
       guard let first = host.rejected.first(where: { !$0.fault.isDeath }) else { continue }
       return .unproven(
-        pages: host.rejectedCount, layout: host.layout.layout.id, first: first.address, why: first.fault)
+        pages: host.rejectedCount, layout: host.layout?.layout.id ?? "", first: first.address, why: first.fault)
     }
     if !hosts.isEmpty { return .noSign }
     for result in trials.flatMap(\.search.results) {
@@ -95,7 +104,8 @@ struct HostFinder {
       dump, memory: memory,
       kernel: try? word.kernel?.get(), decoders: decoders, workers: workers)
     if !signs.revisionIDs.isEmpty {
-      let detail = [signs.detail] + trials.compactMap(\.refusal)
+      let silence = word.why.map { ["the host's kernel does not name them either: \($0)"] } ?? []
+      let detail = [signs.detail] + trials.compactMap(\.refusal) + silence
       return .noLayout(revisionIDs: signs.revisionIDs, detail: detail.joined(separator: "; "))
     }
     return signs.vmcbs > 0 ? .svm(vmcbs: signs.vmcbs) : .noSign

@@ -6,9 +6,13 @@ extension JudgedHost {
     let told = Dictionary((listed?.vms ?? []).map { ($0.kvm, $0) }, uniquingKeysWith: { first, _ in first })
     let regionAt = Dictionary(regions.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
     var proofs: [VirtualAddress: VCPUEvidence] = [:]
-    for region in regions {
+    for region in facts {
       guard case .success(let proof) = evidence.evidence(for: region.address), proof.role == .vmcs01 else { continue }
       proofs[proof.vcpu] = proof
+    }
+    var cache: RegisterCache?
+    if proofs.values.contains(where: { regionAt[$0.region] == nil }) {
+      cache = evidence.types.map { RegisterCache($0.all, kernel) }
     }
     return evidence.kvms.compactMap { kvm in
       let own = kvm.vcpus.compactMap { proofs[$0.address] }
@@ -18,8 +22,16 @@ extension JudgedHost {
         (told[kvm.address]?.vcpus ?? []).map { ($0.pointer.address, $0.roots) },
         uniquingKeysWith: { first, _ in first })
       let vcpus = kvm.vcpus.map { pointer -> VCPU in
-        let address = proofs[pointer.address]?.region ?? evidence.region(of: pointer.address)
-        var vcpu = vcpu(address.flatMap { regionAt[$0] }, index: pointer.index, loadsEFER)
+        let proof = proofs[pointer.address]
+        let address = proof?.region ?? evidence.region(of: pointer.address)
+        var vcpu: VCPU
+        if let region = address.flatMap({ regionAt[$0] }) {
+          vcpu = self.vcpu(region, index: pointer.index, loadsEFER)
+        } else if let proof {
+          vcpu = self.vcpu(proof, cache)
+        } else {
+          vcpu = VCPU(region: nil, unread: address.map(unread), tableIndex: pointer.index)
+        }
         if memory != nil, let live = roots[pointer.address] ?? nil, let root = vcpu.root,
           !live.contains(HPA(frame: root.rootFrame))
         {
@@ -27,8 +39,8 @@ extension JudgedHost {
           vcpu.root = nil
           vcpu.staleRoot = root.rawValue
         }
+        if vcpu.unread != nil, memory?.isWhole != true { vcpu.reservedFrames = apicAccess(vcpu.root) }
         vcpu.thread = told[kvm.address]?.identity?.threads[pointer.index]
-        if vcpu.region == nil, let address, kernel.memory.page(address.frame).page != nil { vcpu.refused = address }
         return vcpu
       }
       var fault: VMMemoryFault?
@@ -55,20 +67,49 @@ extension JudgedHost {
 
   /// VMs that the host kernel lists and that no region in the dump belongs to.
   var unseen: [VirtualAddress] {
-    let seen = Set(regions.compactMap { try? evidence.evidence(for: $0.address).get().kvm })
+    let seen = Set(facts.compactMap { try? evidence.evidence(for: $0.address).get().kvm })
     return evidence.kvms.map(\.address).filter { !seen.contains($0) }
   }
 
-  private func vcpu(_ region: VMCSRegion?, index: Int, _ loadsEFER: Bool) -> VCPU {
-    guard let region else { return VCPU(region: nil, tableIndex: index) }
+  private func vcpu(_ region: VMCSRegion, index: Int, _ loadsEFER: Bool) -> VCPU {
     let registers = region.registerState(hostLoadsEFER: loadsEFER)
     let kvm = states.state(of: region.address)
     let apicAccess = region[.APIC_ACCESS_ADDR] ?? 0
     return VCPU(
       region: region.address, tableIndex: index,
       registers: kvm.map { registers.merged(with: $0, isCR3Guests: region.holdsGuestCR3) } ?? registers, kvm: kvm,
-      exitReason: region.exitReason?.description, root: region[.EPT_POINTER].flatMap { try? EPTPointer($0) },
+      exitReason: region.exitReason.map { Sourced($0.description, .vmcs) },
+      root: region[.EPT_POINTER].flatMap { try? EPTPointer($0) },
       reservedFrames: apicAccess == 0 ? [] : [apicAccess >> 12])
+  }
+
+  /// A vCPU whose region tells nothing, by what KVM has of it.
+  private func vcpu(_ proof: VCPUEvidence, _ cache: RegisterCache?) -> VCPU {
+    let why = unread(proof.region)
+    var vcpu = VCPU(region: proof.region, unread: why, tableIndex: proof.index)
+    vcpu.kvm = states.state(of: proof.region)
+    vcpu.registers = vcpu.kvm.map { vcpu.registers.merged(with: $0, isCR3Guests: nil) } ?? vcpu.registers
+    if let copy = vcpu.kvm?.registers {
+      cache?.add(to: &vcpu.registers, of: proof.vcpu, available: copy.available)
+      let reason = cache?.exitReason(of: proof.vcpu).map(ExitReason.init(rawValue:))
+      vcpu.exitReason = reason.flatMap { $0.name == nil ? nil : Sourced($0.description, .kvm) }
+    }
+    vcpu.registers.explain("\(why), and KVM has no copy that counts")
+    vcpu.root = evidence.types.flatMap { MMURoot(of: proof.vcpu, $0, kernel: kernel) }.flatMap {
+      EPTRoot(at: $0.address, levels: $0.levels, in: kernel.memory)
+    }
+    return vcpu
+  }
+
+  /// The APIC access page, by the place at which KVM maps it into every guest: where KVM's own slots do not tell. Source:
+  /// arch/x86/include/asm/apicdef.h, APIC_DEFAULT_PHYS_BASE.
+  private func apicAccess(_ root: (any SecondLevelRoot)?) -> [UInt64] {
+    root?.map(in: kernel.memory).hostFrame(0xfee00).map { [$0] } ?? []
+  }
+
+  private func unread(_ region: HPA) -> VCPU.Unread {
+    if kernel.memory.page(region.frame).page == nil { return .absent }
+    return layout == nil ? .unknownLayout : .refused(region)
   }
 
   private func lines(_ proofs: [VCPUEvidence], _ kvm: KVMObject) -> [String] {

@@ -14,6 +14,12 @@ struct LayoutTrial: Sendable {
     return search.results.first.map { "\(source.title) refused: \(reason($0))" }
   }
 
+  /// What came of each layout of the source, one line each; a source that was given has its refusal.
+  var outcome: [String] {
+    guard case .catalogue = source else { return [] }
+    return search.results.map { "\($0.layout.id): \(reason($0))" }
+  }
+
   private func reason(_ result: RegionSearch.LayoutResult) -> String {
     let layout = result.layout
     if let field = RegionJudge.required.first(where: { layout[$0] == nil }) {

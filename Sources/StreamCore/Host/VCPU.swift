@@ -4,8 +4,8 @@ struct VCPU: Sendable {
   /// The page in which the processor keeps its state, a VMCS or a VMCB; `nil` when only the host kernel names this
   /// vCPU: it keeps its place.
   var region: HPA?
-  /// A page that the host kernel names as its region, and whose content is none.
-  var refused: HPA?
+  /// Why nothing of that page is read; `nil`: it is, or there is none.
+  var unread: Unread?
   /// Index in the VM's own table of vCPUs.
   var tableIndex: Int
   var registers = RegisterState()
@@ -14,11 +14,31 @@ struct VCPU: Sendable {
   /// The VMM's thread that runs it.
   var thread: LinuxThread?
   /// Why it left its guest last, by name.
-  var exitReason: String?
+  var exitReason: Sourced<String>?
   /// The second-level map that the processor uses for it.
   var root: (any SecondLevelRoot)?
   /// The one that its region names, where the host kernel has another in use or none by now.
   var staleRoot: UInt64?
   /// Host frames that this map has and that are no RAM of the guest: the APIC access page.
   var reservedFrames: [UInt64] = []
+
+  /// Why the processor's own structure of a vCPU tells nothing.
+  enum Unread: Sendable, Equatable {
+    /// The dump lacks the page.
+    case absent
+    /// The page that the host kernel names is none, by its content.
+    case refused(HPA)
+    /// How it is laid out on this processor is not known.
+    case unknownLayout
+  }
+}
+
+extension VCPU.Unread: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .absent: "its VMCS is not in the dump"
+    case .refused(let page): "the page that is named as its VMCS, \(page), is none"
+    case .unknownLayout: "no layout is known for its VMCS"
+    }
+  }
 }

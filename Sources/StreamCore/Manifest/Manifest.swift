@@ -13,6 +13,8 @@ public struct Manifest: Encodable, Sendable {
   public var tool: Tool
   public var input: Input
   public var layout: LayoutUsed?
+  /// In place of `layout`, where no known layout reads the host's regions.
+  public var unknownLayout: UnknownLayout?
   public var discovery: Discovery?
   public var guests: [Guest] = []
   public var defunct: [Defunct] = []
@@ -66,6 +68,15 @@ public struct Manifest: Encodable, Sendable {
     public var revisionId: HexString
     /// What in the dump speaks for it, one line each.
     public var evidence: [String]
+  }
+
+  /// Of a host that the kernel alone tells of.
+  public struct UnknownLayout: Encodable, Sendable {
+    /// Of the regions that the kernel names, the most frequent first.
+    public var revisionIds: [HexString]
+    public var regions: Int
+    /// Layouts of the catalogue that were tried, and why each is not this one.
+    public var tried: [String]
   }
 
   /// How the host's VMs were found.

@@ -44,6 +44,8 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   case other_vmcoreinfo
   /// A file that was given for the kernel's symbols and types does not do for them.
   case symbols
+  /// No known layout reads the regions of the host's vCPUs.
+  case unknown_layout
   /// Registers that a note needs are not known.
   case unknown_registers
   /// A VM of the host kernel's list without any VMCS in the dump.
@@ -62,7 +64,7 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
     switch self {
     case .bad_pages, .damaged_input, .forged, .incomplete, .lost_kernel_pages, .lost_slots, .lost_vm, .map_incomplete,
       .map_too_large, .no_vmcs,
-      .not_written,
+      .not_written, .unknown_layout,
       .unknown_registers, .unseen_vm, .vm_list:
       true
     case .by_content, .first_cr3, .input, .layout_refused, .map_differs, .no_identity, .no_vcpu, .no_vmcoreinfo,

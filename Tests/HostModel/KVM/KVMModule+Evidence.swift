@@ -26,6 +26,8 @@ extension KVMModule {
     // INVALID_PAGE: nothing has run yet.
     let root = vcpu.state == .neverRun ? ~0 : eptPointer & PageTables.addressMask
     space.memory.store(root, at: mmu + 8 + shape.vcpu.rootHPA)
+    // The walk length less one, in bits 5:3 of the pointer.
+    space.memory.store(eptPointer >> 3 & 7 + 1, at: mmu + 8 + shape.rootLevel, width: 1)
     space.memory.store(vcpu.state == .running ? 1 : 0, at: place + shape.stateLoaded, width: 1)
     guard shape.vcpu.hasFPState else { return }
     let state = try space.allocate(2) << 12

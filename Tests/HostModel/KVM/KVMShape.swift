@@ -111,6 +111,15 @@ public struct KVMShape: Sendable {
   /// `arch.guest_fpu.fpstate`.
   public var fpstate: UInt64 { xcr0 - 8 }
 
+  /// `arch.pat`; where it stands is assumed.
+  var pat: UInt64 { debugRegisters + 56 }
+  /// How many levels the tables have, from the start of a `kvm_mmu`: in `root_role` since 5.18, else `shadow_root_level`.
+  var rootLevel: UInt64 { vcpu.rootHPA + 16 }
+  /// `rmode`, and in it `vm86_active`.
+  var realMode: UInt64 { segmentCache - 208 }
+  /// `exit_reason`, four bytes.
+  var exitReason: UInt64 { vcpu.vt.map { $0 + 80 } ?? segmentCache + 208 }
+
   public var kvmVCPUSize: UInt64 { rflags - vcpu.rflagsGap }
   public var nestedPlace: UInt64 { segmentCache + vcpu.nestedGap }
   var fpuPlace: UInt64 { xcr0 - vcpu.fpuSize }

@@ -28,6 +28,7 @@ struct VCPUWriter {
       (shape.xcr0, cpu.truth["xcr0"], 8), (shape.xss, cpu.truth["xss"], 8),
       (shape.kernelGSBase, cpu.truth["kernel_gs_base"], 8),
       (shape.debugRegisters + 32, cpu.truth["dr6"], 8), (shape.debugRegisters + 40, cpu.truth["dr7"], 8),
+      (shape.pat, cpu.truth["pat"], 8), (shape.exitReason, VMCSFieldValues.exit(cpu.state).reason, 4),
       (shape.loadedVMCS, kernel.virtual(place + shape.vmcs01), 8),
     ]
     for (offset, value, width) in words { space.memory.store(value, at: place + offset, width: width) }

@@ -4,8 +4,7 @@ public struct BTFWriter: Sendable {
   /// BTF_KIND_*.
   private enum Kind: UInt32 {
     case int = 1
-    case pointer, array, structure, union
-    case forward = 7
+    case pointer, array, structure, union, enumeration, forward
     case typedef, volatile, const
   }
 
@@ -20,8 +19,8 @@ public struct BTFWriter: Sendable {
   private var strings: [UInt8]
   private var places: [String: UInt32] = [:]
 
-  /// vmlinux's, with these structures and all that they name.
-  public init(_ structures: [KernelStructure]) {
+  /// vmlinux's, with these structures and all that they name, and these enumerations.
+  public init(_ structures: [KernelStructure], _ enumerations: [KernelType] = []) {
     definitions = Dictionary(structures.map { ($0.name, $0) }) { first, _ in first }
     base = [:]
     baseStrings = [:]
@@ -30,6 +29,7 @@ public struct BTFWriter: Sendable {
     strings = [0]
     places[""] = 0
     add(structures)
+    for type in enumerations { _ = id(of: type) }
   }
 
   /// A module's: what vmlinux's has already is not said again.
@@ -97,6 +97,9 @@ public struct BTFWriter: Sendable {
     case .typedef(let name, let target): entry(name, .typedef, size: id(of: target))
     case .const(let target): entry("", .const, size: id(of: target))
     case .volatile(let target): entry("", .volatile, size: id(of: target))
+    case .enumeration(let name, let values):
+      entry(name, .enumeration, size: 4, count: values.count)
+        + values.flatMap { LittleEndian.bytes(string($0.name)) + LittleEndian.bytes($0.value) }
     }
   }
 

@@ -24,6 +24,8 @@ extension KVMShape {
       members.append(("vt", place, .structure("vcpu_vt")))
     } else {
       members.append(("guest_state_loaded", stateLoaded, .bool))
+      let reason = KernelStructure("vmx_exit_reason", size: 4, [("full", 0, .u32)], isUnion: true)
+      members.append(("exit_reason", exitReason, hasMSRPage ? .u32 : .anonymous(reason)))
     }
     members += [
       ("rflags", rflags, .ulong),
@@ -32,11 +34,15 @@ extension KVMShape {
         : ("guest_uret_msrs", returnMSRs, .array(.structure("vmx_uret_msr"), 7)),
       ("msr_guest_kernel_gs_base", kernelGSBase, .u64), ("loaded_vmcs", loadedVMCS, .pointer(to: "loaded_vmcs")),
       ("vmcs01", vmcs01, .structure("loaded_vmcs")),
-      ("msr_autoload", autoload - 16, .anonymous(areaPair)), ("segment_cache", segmentCache, .anonymous(cache)),
+      ("msr_autoload", autoload - 16, .anonymous(areaPair)), ("rmode", realMode, .anonymous(Self.realModeState)),
+      ("segment_cache", segmentCache, .anonymous(cache)),
       ("nested", nestedPlace, .structure("nested_vmx")),
     ]
     return KernelStructure("vcpu_vmx", size: size, members)
   }
+
+  private static let realModeState = KernelStructure(
+    "", size: 208, [("vm86_active", 0, .sint), ("save_rflags", 8, .ulong)])
 
   private var cache: KernelStructure {
     let segment = KernelStructure(

@@ -6,6 +6,22 @@ extension KVMShape {
       + (vcpu.hasFPState ? fpu : [])
   }
 
+  /// The registers that KVM caches, by their bits in `regs_avail`, and segment registers as it numbers them.
+  /// Source: arch/x86/include/asm/kvm_host.h of the release.
+  public var enumerations: [KernelType] {
+    // RIP is the 17th of arch.regs, and a register like the others since 7.2.
+    let prefix = maskSize == 8 ? "VCPU_REG_" : "VCPU_EXREG_"
+    let cached = ["PDPTR", "CR0", "CR3", "CR4", "RFLAGS", "SEGMENTS", "EXIT_INFO_1", "EXIT_INFO_2"]
+    let segments = ["ES", "CS", "SS", "DS", "FS", "GS", "TR", "LDTR"]
+    func values(_ prefix: String, _ names: [String], from first: UInt32) -> [KernelEnumerator] {
+      zip(first..., names).map { KernelEnumerator(name: prefix + $1, value: $0) }
+    }
+    return [
+      .enumeration("kvm_reg", values(prefix, cached, from: 17)),
+      .enumeration("", values("VCPU_SREG_", segments, from: 0)),
+    ]
+  }
+
   private var machine: KernelStructure {
     var members: [(String, UInt64, KernelType)] = [("mm", kvm.mm, .pointer(to: "mm_struct"))]
     if kvm.isXArray {
@@ -98,7 +114,7 @@ extension KVMShape {
     members += [
       ("xcr0", xcr0, .u64), ("ia32_xss", xss, .u64), ("switch_db_regs", debugSwitch, .uint),
       ("db", debugRegisters, .array(.ulong, 4)), ("dr6", debugRegisters + 32, .ulong),
-      ("dr7", debugRegisters + 40, .ulong),
+      ("dr7", debugRegisters + 40, .ulong), ("pat", pat, .u64),
     ]
     return KernelStructure(
       "kvm_vcpu_arch", size: kvmVCPUSize - registers - 32, members.map { ($0, $1 - registers, $2) })
@@ -109,8 +125,18 @@ extension KVMShape {
     let root: (String, UInt64, KernelType) =
       vcpu.isRootPair
       ? ("root", vcpu.rootHPA - 8, .structure("kvm_mmu_root_info")) : ("root_hpa", vcpu.rootHPA, hpa)
-    return KernelStructure("kvm_mmu", size: 240, [root])
+    let level: (String, UInt64, KernelType) =
+      vcpu.isRootPair
+      ? ("root_role", rootLevel, .anonymous(KVMShape.pageRole)) : ("shadow_root_level", rootLevel, .u8)
+    return KernelStructure("kvm_mmu", size: 240, [root, level])
   }
+
+  private static let pageRole = KernelStructure(
+    "kvm_mmu_page_role", size: 4,
+    [
+      ("word", 0, .u32),
+      ("", 0, .anonymous(KernelStructure("", size: 4, members: [KernelMember("level", 0, .uint, bits: 4)]))),
+    ], isUnion: true)
 
   private static let rootInfo = KernelStructure(
     "kvm_mmu_root_info", size: 16,

@@ -10,6 +10,8 @@ public indirect enum KernelType: Hashable, Sendable {
   case typedef(String, KernelType)
   case const(KernelType)
   case volatile(KernelType)
+  /// Its values in their order.
+  case enumeration(String, [KernelEnumerator])
   /// A struct or union without a name, whose members belong to what it stands in.
   case anonymous(KernelStructure)
 
@@ -28,6 +30,12 @@ public indirect enum KernelType: Hashable, Sendable {
   static let voidPointer = KernelType.pointer(.void)
   static func pointer(to name: String) -> KernelType { .pointer(.structure(name)) }
   static let list = KernelType.structure("list_head")
+}
+
+/// One value of an enumeration.
+public struct KernelEnumerator: Hashable, Sendable {
+  public let name: String
+  public let value: UInt32
 }
 
 /// One member, at a distance in bytes from the start.

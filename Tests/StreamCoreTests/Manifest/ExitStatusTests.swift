@@ -96,7 +96,7 @@ typealias Status = StreamCore.ExitStatus
     .bad_pages: true, .damaged_input: true, .first_cr3: false, .forged: true, .incomplete: true, .input: false,
     .layout_refused: false, .map_incomplete: true, .map_too_large: true, .no_identity: false, .no_vmcoreinfo: false,
     .no_vmcs: true, .not_counted: false, .not_written: true, .other_vmcoreinfo: false, .unknown_registers: true,
-    .unseen_vm: true,
+    .unknown_layout: true, .unseen_vm: true,
     .vmcsinfo: false, .vmx_abort: false, .symbols: false, .ways_differ: false,
   ]
 

@@ -89,9 +89,15 @@ struct SplitRun {
     return pages
   }
 
+  /// Expects that a guest's dump is the truth: its pages, and every register.
+  func expectExact(_ guest: BuiltGuest, _ location: SourceLocation = #_sourceLocation) throws {
+    try expectMemory(guest, location)
+    try expectRegisters(guest, location)
+  }
+
   /// Expects that a guest's dump holds exactly the pages that the guest has and the host dump too, byte for byte: where
   /// its slots are known all of them, else those that its EPT maps.
-  func expectExact(_ guest: BuiltGuest, _ location: SourceLocation = #_sourceLocation) throws {
+  func expectMemory(_ guest: BuiltGuest, _ location: SourceLocation = #_sourceLocation) throws {
     let pages = try pages(guest)
     var missing: [UInt64] = []
     var differing: [UInt64] = []
@@ -113,7 +119,6 @@ struct SplitRun {
     #expect(extra == [], "\(guest.name): extra", sourceLocation: location)
     #expect(!wanted.isEmpty, "\(guest.name): nothing is mapped", sourceLocation: location)
     if hasSlots { try expectCounts(guest, location) }
-    try expectRegisters(guest, location)
   }
 
   /// What stands where only types, and for some MSRs a symbol of kvm's, tell.

@@ -18,6 +18,8 @@ enum EvidenceFault: Error, Equatable, Sendable {
   case kvm(KVMFault)
   /// The `struct kvm` is good, and its table does not have the vCPU.
   case notInTable(vcpu: HPA, kvm: VirtualAddress)
+  /// The kernel names the region, and the layout reads another place of the VM-entry MSR-load area in it than KVM has.
+  case otherMSRLoad(UInt64, expected: HPA)
   /// The region is what is left of a vCPU that is gone.
   case dead(DeathReason)
 }
@@ -35,6 +37,8 @@ extension EvidenceFault: CustomStringConvertible {
       "the loaded_vmcs at \(pointer) is not where the host's vCPUs have vmcs01, at \(expected)"
     case .kvm(let fault): fault.description
     case .notInTable(let vcpu, let kvm): "the VM at \(kvm) does not name the vCPU at \(vcpu)"
+    case .otherMSRLoad(let value, let expected):
+      "the layout reads \(hex(value)) for VM_ENTRY_MSR_LOAD_ADDR, and KVM has that area at \(expected)"
     case .dead(let reason): "dead: \(reason)"
     }
   }

@@ -83,6 +83,15 @@ struct ListedVMs: Sendable {
     }
   }
 
+  /// Where the VM-entry MSR-load area of a named region stands: a part of its `vcpu_vmx`, whose address KVM wrote into the
+  /// region when it made it. `nil`: the types do not tell. Source: KVM, init_vmcs and prepare_vmcs02_constant_state.
+  func entryMSRLoad(of region: HPA, kernel: LinuxKernel) -> HPA? {
+    guard let shape = types.vcpu, let distance = shape.pointerToMSRLoad, let claim = claims[region],
+      let start = kernel.physical(ofDirectMap: claim.vcpu.pointer.address.rawValue)
+    else { return nil }
+    return HPA(rawValue: start.rawValue &+ shape.startToPointer &+ distance)
+  }
+
   /// The first thing that the list does not tell; `nil`: every VM of it leads to all of its vCPUs' regions.
   var gap: String? {
     if let damage { return "vm_list: \(damage)" }

@@ -22,8 +22,20 @@ extension RegisterState {
     if let priority = vcpu.cr8 { merged.registers[.cr8] = Sourced(priority, .derived) }
     for (register, value) in vcpu.typed.registers { merged.registers[register] = Sourced(value, .kvm) }
     merged.fpu = vcpu.typed.fpu.map { Sourced($0, .kvm) }
-    let unknown = Set(merged.unknown)
-    merged.reasons = vcpu.typed.reasons.filter { unknown.contains($0.key) }
+    merged.reasons = vcpu.typed.reasons
+    merged.dropReasonsOfKnown()
     return merged
+  }
+
+  /// What is known needs no reason why it is not.
+  private mutating func dropReasonsOfKnown() {
+    let unknown = Set(unknown)
+    reasons = reasons.filter { unknown.contains($0.key) }
+  }
+
+  /// Gives all that is unknown, and has no reason yet, this one.
+  mutating func explain(_ reason: String) {
+    dropReasonsOfKnown()
+    for name in unknown where reasons[name] == nil { reasons[name] = reason }
   }
 }

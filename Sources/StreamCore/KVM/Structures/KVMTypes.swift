@@ -32,6 +32,8 @@ struct KVMTypes: Sendable, Equatable {
   let userspacePID: UInt64?
   /// Of the guests' memory.
   let slots: Result<SlotTypes, TypeFault>
+  /// For what is asked where the processor's own structures are not read.
+  let all: KernelTypes
 
   /// The modules that may have these types, and where types can be found without a search. Source: kvm_host.h, vmx.h.
   static let modules = ["kvm_intel", "kvm"]
@@ -67,6 +69,7 @@ struct KVMTypes: Sendable, Equatable {
     userspacePID = try? Self.place("kvm.userspace_pid", types)
     slots = Result { () throws(TypeFault) in try SlotTypes(types) }
     state = VCPUStateTypes(types, hasVendor: vcpu != nil)
+    all = types
   }
 
   /// With what takes the kernel's symbols, too.

@@ -2,6 +2,8 @@
 /// would need it is not checked.
 struct RegionFacts: Sendable, Equatable {
   var address: HPA
+  /// A layout read it; else only its address is known.
+  private(set) var isRead = false
   var hostCR3: UInt64?
   var hostCR4: UInt64?
   var hostRSP: UInt64?
@@ -26,6 +28,7 @@ struct RegionFacts: Sendable, Equatable {
 
   init(_ region: VMCSRegion) {
     address = region.address
+    isRead = true
     hostCR3 = region[.HOST_CR3]
     hostCR4 = region[.HOST_CR4]
     hostRSP = region[.HOST_RSP]

@@ -107,6 +107,4 @@ struct LAPICTypes: Sendable, Equatable {
     }
     return places.count == 2 ? (places[0], places[1]) : nil
   }
-
-  static func == (one: LAPICTypes, other: LAPICTypes) -> Bool { one.types === other.types }
 }

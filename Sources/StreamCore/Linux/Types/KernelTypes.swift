@@ -62,6 +62,11 @@ final class KernelTypes: Sendable {
     try ask { tables throws(TypeFault) in try tables.enumerator(name) }
   }
 
+  /// The values of enumerators, in one pass; one that nobody has is left out.
+  func enumerators(_ names: Set<String>) throws(TypeFault) -> [String: Int64] {
+    try ask { tables throws(TypeFault) in try tables.enumerators(names) }
+  }
+
   /// Looks for types by name in one pass over all, which later questions then need not.
   func search(_ names: Set<String>) throws(TypeFault) {
     try ask { tables throws(TypeFault) in try tables.search(names) }
@@ -108,4 +113,8 @@ final class KernelTypes: Sendable {
       return try body(&tables)
     }
   }
+}
+
+extension KernelTypes: Equatable {
+  static func == (one: KernelTypes, other: KernelTypes) -> Bool { one === other }
 }

@@ -130,19 +130,27 @@ struct TypeTables: Sendable {
     return nil
   }
 
-  /// The values of an enumerator, in the first blob that has it. Reads all types.
+  /// The value of an enumerator. Reads all types.
   mutating func enumerator(_ name: String) throws(TypeFault) -> Int64 {
-    let base = try ask(0) { types throws(BTFFault) in try types.strings(named: [name]) }
-    for blob in Array(blobs.indices.dropFirst()) + [0] {
+    guard let value = try enumerators([name])[name] else { throw .noEnumerator(name) }
+    return value
+  }
+
+  /// The values of enumerators, each by the first blob that has it; one that nobody has is left out. Reads all types.
+  mutating func enumerators(_ wanted: Set<String>) throws(TypeFault) -> [String: Int64] {
+    let base = try ask(0) { types throws(BTFFault) in try types.strings(named: wanted) }
+    var found: [String: Int64] = [:]
+    for blob in Array(blobs.indices.dropFirst()) + [0] where found.count < wanted.count {
       let values = try ask(blob) { types throws(BTFFault) in
         try types.enumerators(
-          named: blob == 0 ? base : base.merging(types.strings(named: [name])) { first, _ in first })
+          named: blob == 0 ? base : base.merging(types.strings(named: wanted)) { first, _ in first })
       }
-      guard let values = values[name], let first = values.first else { continue }
-      guard values.allSatisfy({ $0 == first }) else { throw .ambiguous(name) }
-      return first
+      for (name, values) in values where found[name] == nil {
+        guard let first = values.first, values.allSatisfy({ $0 == first }) else { throw .ambiguous(name) }
+        found[name] = first
+      }
     }
-    throw .noEnumerator(name)
+    return found
   }
 
   // MARK: Records

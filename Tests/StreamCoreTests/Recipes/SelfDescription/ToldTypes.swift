@@ -44,6 +44,7 @@ struct ToldTypes {
           entry.members.append((text(word(at)), word(at + 4), UInt64(bits) / 8))
           at += 12
         }
+      case 6: at += Int(info & 0xffff) * 8
       case 2, 7...10: break
       default: return false
       }
