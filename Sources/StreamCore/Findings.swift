@@ -11,6 +11,7 @@ struct Findings: Sendable {
   private var unseen: [VirtualAddress] = []
   private(set) var discovery: Manifest.Discovery?
   private var remarks: Set<Remark> = []
+  private static let differenceLimit = 16
 
   init(_ dump: any HostDump) {
     noteRemarks(of: dump)
@@ -71,11 +72,7 @@ struct Findings: Sendable {
     if let damage = listed.damage { warn(.vm_list, "the host kernel's list of VMs is damaged: \(damage)") }
     for vm in listed.vms {
       switch vm.memory {
-      case .failure(let fault):
-        warn(
-          .lost_slots,
-          "the host kernel's VM at \(vm.kvm): its memory is what \(vendor.tables) maps, which may not be all of it: "
-            + "\(fault)")
+      case .failure(let fault): noteLostSlots(of: vm.kvm, fault)
       case .success(let memory):
         if let gap = memory.gap {
           warn(
@@ -89,15 +86,28 @@ struct Findings: Sendable {
     }
   }
 
+  private mutating func noteLostSlots(of kvm: VirtualAddress, _ fault: VMMemoryFault) {
+    warn(
+      .lost_slots,
+      "the host kernel's VM at \(kvm): its memory is what EPT maps, which may not be all of it: \(fault)")
+  }
+
   mutating func note(_ sources: LayoutSources) {
     for remark in sources.remarks { warn(.vmcsinfo, "VMCSINFO: \(remark)") }
   }
 
   mutating func note(_ host: FoundHost) {
     unseen = host.unseen
+    for vm in host.vms { if let fault = vm.memoryFault { noteLostSlots(of: vm.kvm, fault) } }
     for (kvm, why) in host.unreadable { warn(.lost_vm, "the host kernel lists a VM at \(kvm): \(why)") }
     nearMisses += host.nearMisses
     for refusal in host.refused { warn(.layout_refused, refusal) }
+    for difference in host.differences.prefix(Self.differenceLimit) {
+      warn(.ways_differ, "the host's kernel and a look at every page differ: \(difference)")
+    }
+    if host.differences.count > Self.differenceLimit {
+      warn(.ways_differ, "and in \(host.differences.count - Self.differenceLimit) more points")
+    }
     if let unknown = host.unknown {
       let ids = unknown.revisionIDs.map { hex($0) }.joined(separator: ", ")
       warn(

@@ -17,6 +17,8 @@ struct FoundHost: Sendable {
   var aborted: [(region: HPA, indicator: UInt32)]
   /// Sources of layouts that were tried before and refused, one line each.
   var refused: [String]
+  /// How the two ways to the VMs differ, where both were taken.
+  var differences: [WayDifference] = []
 }
 
 extension JudgedHost {

@@ -42,7 +42,14 @@ extension HostFinder {
       return Evidence(
         regions: regions, evidence: HostEvidence(listed, shape, kernel: kernel, regions: regions), misread: misread)
     }
-    var sieve = EvidenceSieve(kernel: kernel, listed: word.listed, head: word.head)
+    return try evidence(
+      result, byContentIn: kernel, EvidenceSieve(kernel: kernel, listed: word.listed, head: word.head))
+  }
+
+  private func evidence(
+    _ result: RegionSearch.LayoutResult, byContentIn kernel: LinuxKernel, _ sieve: EvidenceSieve
+  ) throws -> Evidence {
+    var sieve = sieve
     let passed = sift(result, &sieve)
     // Most hosts have no leftovers, and need not prove their vCPUs for them.
     let isLeftOver = result.accepted.count > UInt64(passed.count) && !passed.isEmpty
@@ -50,6 +57,16 @@ extension HostFinder {
     let regions = with(others(than: passed, result, known), passed)
     let search = PointerScan(dump: dump, decoders: decoders, workers: workers)
     return Evidence(regions: regions, evidence: try HostEvidence(sieve.finder, regions: regions, search: search))
+  }
+
+  /// Where the kernel was asked and every page was looked at: how what content proves differs from what the kernel says.
+  func differences(_ host: JudgedHost) throws -> [WayDifference] {
+    guard scan.isOfAllPages, let listed = word.listed, listed.types.vcpu != nil, let layout = host.layout?.layout.id,
+      let result = host.search.results.first(where: { $0.layout.id == layout })
+    else { return [] }
+    // As if the kernel had not been asked at all.
+    let content = try evidence(result, byContentIn: host.kernel, EvidenceSieve(kernel: host.kernel)).evidence
+    return WayDifference.all(listed, content, regions: host.facts.filter { listed.claims[$0.address] != nil })
   }
 
   private func with(_ others: [RegionFacts], _ regions: [RegionFacts]) -> [RegionFacts] {

@@ -61,7 +61,7 @@ struct HostWord: Sendable {
       isBroken = fault.isDamage
     } catch let fault as KernelSymbolFault {
       why = "\(fault)"
-      isBroken = fault.isDamage
+      isBroken = isBroken || fault.isDamage
     } catch {
       why = "\(error)"
     }
@@ -78,13 +78,23 @@ struct HostWord: Sendable {
       expecting: Self.symbols, leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 }, file: file)
     try described.add(files, info)
     zeroFrames = described.zeroFrames
-    let head = try described.symbol("vm_list", of: "kvm")
+    let head: VirtualAddress
+    do throws(KernelSymbolFault) { head = try described.symbol("vm_list", of: "kvm") } catch {
+      // A kernel with KVM's types has KVM's list: its name is damaged, where it is said to be missing.
+      isBroken = error.isDamage || (try? KVMTypes(described))?.vcpu != nil
+      throw error
+    }
     self.head = head
     let types = try KVMTypes(described)
     let processes = ProcessKnowledge(described)
     var listed = ListedVMs(head: head, types, kernel: own, processes: processes)
     if listed.gap != nil, let open = try? OpenVMs(described, types) {
       listed = ListedVMs(head: head, types, kernel: own, processes: processes, open: open)
+    }
+    guard !listed.namesNoRegion(in: own.memory) else {
+      why = "by its types none of its vCPUs has a VMCS"
+      isBroken = true
+      return
     }
     listed.identify(described)
     self.listed = listed

@@ -48,14 +48,17 @@ extension JudgedHost {
         return vcpu
       }
       var vmm: Result<ProcessPages, VMMTablesFault>?
+      var fault: VMMemoryFault?
       if listed == nil {
         let tables = vmmTables(of: vcpus.compactMap { $0.region.flatMap { regionAt[$0] } })
-        memory = usesShapes ? (try? tables.get()).flatMap { shapedMemory(of: kvm, vcpus, $0) } : nil
+        if usesShapes, let pages = try? tables.get() {
+          do throws(VMMemoryFault) { memory = try shapedMemory(of: kvm, vcpus, pages) } catch { fault = error }
+        }
         vmm = memory == nil ? tables : nil
       }
       return ProvenVM(
         kvm: kvm.address, vcpus: vcpus, evidence: claim(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted(),
-        memory: memory, vmm: vmm, identity: told[kvm.address]?.identity)
+        memory: memory, memoryFault: fault, vmm: vmm, identity: told[kvm.address]?.identity)
     }
   }
 
@@ -75,12 +78,14 @@ extension JudgedHost {
   }
 
   /// The memory of a VM whose kernel has no types.
-  private func shapedMemory(of kvm: KVMObject, _ vcpus: [VCPU], _ pages: ProcessPages) -> VMMemory? {
+  private func shapedMemory(
+    of kvm: KVMObject, _ vcpus: [VCPU], _ pages: ProcessPages
+  ) throws(VMMemoryFault) -> VMMemory? {
     var seen: Set<UInt64> = []
     let tables = vcpus.compactMap(\.root).filter { seen.insert($0.rootFrame).inserted }.map {
       $0.map(in: kernel.memory)
     }
-    return VMMemory(byShapeOf: kvm.address, pages, tables: tables, kernel: kernel)
+    return try VMMemory.byShape(of: kvm.address, pages, tables: tables, kernel: kernel)
   }
 
   /// VMs that the host kernel lists and that no region in the dump belongs to.

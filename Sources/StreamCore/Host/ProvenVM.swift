@@ -10,6 +10,8 @@ struct ProvenVM: Sendable {
   let evidenceFrames: [UInt64]
   /// Its memory by its slots, where the host's kernel tells; else its second-level map is all there is.
   var memory: VMMemory?
+  /// Why it is not, where its kernel has no types and the dump has lost what would tell.
+  var memoryFault: VMMemoryFault?
   /// The memory of its VMM, where the host's kernel does not tell the slots; `nil`: it does, or names none.
   var vmm: Result<ProcessPages, VMMTablesFault>?
   /// Which VM it is, where the host's kernel tells.

@@ -8,6 +8,16 @@ enum KernelReadFault: Error, Equatable, Sendable {
   case damaged(VirtualAddress)
 }
 
+extension KernelReadFault {
+  /// The dump's, not the kernel's: bytes that were there once.
+  var isOfDump: Bool {
+    switch self {
+    case .absent, .damaged: true
+    case .noAddress, .unmapped: false
+    }
+  }
+}
+
 extension KernelReadFault: CustomStringConvertible {
   var description: String {
     switch self {

@@ -42,13 +42,14 @@ struct ProcessPages: Sendable {
   }
 
   /// The frame behind a page.
-  func frame(_ page: UInt64) -> UInt64? {
-    var found: UInt64?
+  func frame(_ page: UInt64) -> UInt64? { if case .frames(let frame) = content(of: page) { frame } else { nil } }
+
+  /// What stands behind a page; `nil`: nothing.
+  func content(of page: UInt64) -> Run.Content? {
+    var found: Run.Content?
     var counts = MapCounts()
     guard page < pageLimit else { return nil }
-    walk(page..<page + 1, &counts) { run in
-      if case .frames(let frame) = run.content { found = frame }
-    }
+    walk(page..<page + 1, &counts) { run in found = run.content }
     return found
   }
 

@@ -88,6 +88,26 @@ import Testing
     }
   }
 
+  /// Slots by shape, where the kernel is not asked: a host of which a part of them is lost is not one that has none.
+  @Test func slotsOfAShapeThatAreLostAreSaid() throws {
+    let host = try Self.host("6.1 symbols types")
+    let whole = try inspect(host, byContent: true)
+    #expect(whole.guests.allSatisfy { $0.slots != nil } && whole.exitStatus == .complete, "\(whole.warnings)")
+    let guest = try #require(host.guest("a"))
+    // The root itself is what proves the VMM; this is the table below it.
+    let hva = try #require(guest.hostVirtual.first).hva
+    let entry = host.memory.load(guest.processTables.root + (hva >> 39 & 0x1ff) * 8)
+    let table = BuiltStructure("pud", of: "a", at: entry & 0x000f_ffff_ffff_f000, size: 4096)
+    let slot = try #require(host.structures("kvm_memory_slot", of: "a").first)
+    for structure in [slot, table] {
+      let manifest = try inspect(host.leavingOut(structure), byContent: true)
+      let lost = manifest.warnings.filter { $0.code == .lost_slots }
+      let kvm = "0x" + String(guest.kvm.virtual, radix: 16)
+      #expect(lost.contains { $0.text.contains(kvm) }, "\(structure.name): \(manifest.warnings)")
+      #expect(manifest.exitStatus == .incomplete && manifest.guests.count == 3)
+    }
+  }
+
   @Test(arguments: ["6.1 symbols types", "7.3 symbols types"])
   func eachStructureAbsentThenDamaged(kernel: String) throws {
     let host = try Self.host(kernel)

@@ -81,6 +81,12 @@ struct HostEvidence: Sendable {
     verdicts[region] ?? .failure(.notJudged(region))
   }
 
+  /// The regions with evidence, by address.
+  var proven: [(region: HPA, proof: VCPUEvidence)] {
+    verdicts.compactMap { region, verdict in (try? verdict.get()).map { (region, $0) } }
+      .sorted { $0.region < $1.region }
+  }
+
   /// The region that a vCPU's `vmcs01` names, whether or not the dump holds it: what tells a caller which vCPUs are
   /// missing.
   func region(of vcpu: VirtualAddress) -> HPA? {

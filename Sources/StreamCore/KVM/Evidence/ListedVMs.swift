@@ -67,6 +67,22 @@ struct ListedVMs: Sendable {
     regionFrames.freeze()
   }
 
+  /// Whether there are vCPUs, and no place in which the types say that they name their region does: then it is the types
+  /// that are wrong, and not one vCPU. A region begins with its revision, of 31 bits, and a clear bit. Source: SDM vol. 3,
+  /// 26.2.
+  func namesNoRegion(in memory: any PhysicalMemory) -> Bool {
+    let vcpus = vms.flatMap(\.vcpus)
+    guard types.vcpu != nil, !vcpus.isEmpty else { return false }
+    return vcpus.allSatisfy { vcpu in
+      guard let region = vcpu.region else {
+        if case .noVMCS = vcpu.fault { return true }
+        return false
+      }
+      guard let head = memory.page(region.frame).page?.u32(0) else { return false }
+      return head == 0 || head >> 31 == 1
+    }
+  }
+
   /// Where the VM-entry MSR-load area of a named region stands: a part of its `vcpu_vmx`, whose address KVM wrote into the
   /// region when it made it. `nil`: the types do not tell. Source: KVM, init_vmcs and prepare_vmcs02_constant_state.
   func entryMSRLoad(of region: HPA, kernel: LinuxKernel) -> HPA? {

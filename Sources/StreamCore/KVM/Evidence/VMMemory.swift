@@ -155,6 +155,8 @@ enum VMMemoryFault: Error, Equatable, Sendable {
   case tooMany(UInt64)
   case noSlot(VirtualAddress)
   case overlap(UInt16, UInt16)
+  /// The dump lacks the VMM's page tables.
+  case noPages
   /// Of the kernel's types.
   case types(TypeFault)
 }
@@ -172,6 +174,7 @@ extension VMMemoryFault: CustomStringConvertible {
     case .tooMany(let count): "it has \(count) memory slots"
     case .noSlot(let place): "what is at \(place) can be no memory slot"
     case .overlap(let one, let other): "its memory slots \(one) and \(other) overlap"
+    case .noPages: "the page tables of its VMM are damaged or not in the dump"
     case .types(let fault): "\(fault)"
     }
   }
