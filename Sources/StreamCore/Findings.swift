@@ -89,7 +89,7 @@ struct Findings: Sendable {
   private mutating func noteLostSlots(of kvm: VirtualAddress, _ fault: VMMemoryFault) {
     warn(
       .lost_slots,
-      "the host kernel's VM at \(kvm): its memory is what EPT maps, which may not be all of it: \(fault)")
+      "the host kernel's VM at \(kvm): its memory is what \(vendor.tables) maps, which may not be all of it: \(fault)")
   }
 
   mutating func note(_ sources: LayoutSources) {

@@ -22,10 +22,8 @@ extension Inspection {
     }
     findings.note(word, scan, of: dump)
     // Agree on a layout: Host. Prove what it reads: KVM.
-    let host = try checkpoint.step {
-      try HostFinder(dump: dump, memory: memory, decoders: decoders, word: word, scan: scan, workers: workers)
-        .run(sources.list)
-    }
+    let finder = HostFinder(dump: dump, memory: memory, decoders: decoders, word: word, scan: scan, workers: workers)
+    let host = try checkpoint.step { try finder.run(sources.list) }
     findings.note(host)
     // Group, map, identify: Guest.
     let storage = options.mapStorage(zeroFrames: word.zeroFrames, scan)
@@ -37,9 +35,8 @@ extension Inspection {
     let guests = try checkpoint.step { try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, workers) }
     findings.note(guests, mapping, claims)
     return Inspection(
-      dump: dump, memory: memory, guests: guests, layout: host.layout, unknownLayout: host.unknown,
-      findings: findings, decoders: decoders,
-      extents: storage.extents, isPlain: options.isPlain, checkpoint: checkpoint)
+      dump: dump, memory: memory, guests: guests, layout: host.layout, unknownLayout: host.unknown, findings: findings,
+      decoders: decoders, extents: storage.extents, isPlain: options.isPlain, checkpoint: checkpoint)
   }
 }
 

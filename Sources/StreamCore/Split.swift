@@ -51,7 +51,7 @@ public struct Split: Sendable {
   /// Those of the guests of which the dump holds at least a page in clear text, the kernel's zero pages apart.
   func stored(of wanted: [Guest]) throws(Failure) -> [Guest] {
     let clear = wanted.filter { !$0.isEncrypted }
-    guard !clear.isEmpty else { throw .allEncrypted(wanted.map(\.name)) }
+    guard wanted.isEmpty || !clear.isEmpty else { throw .allEncrypted(wanted.map(\.name)) }
     let stored = clear.filter { $0.map.heldPages > 0 }
     guard !stored.isEmpty else {
       throw .nothingStored(

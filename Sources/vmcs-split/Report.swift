@@ -86,13 +86,17 @@ struct Report {
     guard !known.isEmpty else { return "" }
     let isJoined = known.contains { $0.pages.join != nil }
     let columns =
-      ["GUEST", "PAGES", isAMD ? "BY NPT" : "BY EPT", "BY SLOTS"] + (isJoined ? ["BY JOIN"] : []) + ["PAGE CACHE", "UNTOUCHED", "ABSENT", "BAD"]
+      ["GUEST", "PAGES", isAMD ? "BY NPT" : "BY EPT", "BY SLOTS"] + (isJoined ? ["BY JOIN"] : [])
+      + ["PAGE CACHE", "UNTOUCHED", "ABSENT", "BAD"]
     var table = Table(columns, rightAligned: Set(columns.indices), keys: 1)
     for guest in known {
       table.add(
         ["\(guest.id)", count(guest.pages.known), count(guest.pages.ept), count(guest.pages.slots)]
           + (isJoined ? [count(guest.pages.join)] : [])
-          + [count(guest.pages.pageCache), count(guest.pages.untouched), "\(guest.absentCount)", "\(guest.badPages.count)"])
+          + [
+            count(guest.pages.pageCache), count(guest.pages.untouched), "\(guest.absentCount)",
+            "\(guest.badPages.count)",
+          ])
     }
     return "\n" + table.text(width: Terminal.outputWidth)
   }

@@ -34,6 +34,7 @@ struct SlotMap: SecondLevelMap {
     isWhole = false
     source = .join
     self.pages = pages
+    privatePages = nil
     self.tables = tables
   }
 

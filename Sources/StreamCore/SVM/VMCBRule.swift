@@ -33,7 +33,7 @@ extension VMCBFault: CustomStringConvertible {
 extension VMCB {
   /// Judges the page by its content. What a guest with encrypted state leaves in the save area counts for nothing.
   func check() throws(VMCBFault) {
-    try require(.vmrunIntercept, .intercepts2) { $0 & 1 == 1 }
+    try require(.vmrunIntercept, .intercepts2) { _ in interceptsVMRUN }
     try require(.asid, .asid) { $0 < 1 << 16 && ($0 != 0 || hasNeverRun) }
     // Bits 5:0 are defined: NP, SEV, SEV-ES, GMET, SSS check, VTE.
     try require(.nestedControl, .nestedControl) { $0 >> 8 == 0 }
@@ -53,6 +53,8 @@ extension VMCB {
 
   /// KVM gives a VMCB its ASID and its nested CR3 before the first run.
   var hasNeverRun: Bool { self[.asid] == 0 && self[.nestedCR3] == 0 && self[.exitCode] == 0 }
+
+  var interceptsVMRUN: Bool { self[.intercepts2] & 1 == 1 }
 
   private func require(_ rule: VMCBRule, _ field: Field, _ holds: (UInt64) -> Bool) throws(VMCBFault) {
     guard holds(self[field]) else { throw VMCBFault(rule: rule, value: self[field]) }

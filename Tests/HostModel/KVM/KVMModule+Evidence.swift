@@ -28,7 +28,9 @@ extension KVMModule {
     space.memory.store(root, at: mmu + 8 + shape.vcpu.rootHPA)
     // The walk length less one, in bits 5:3 of the pointer.
     space.memory.store(eptPointer >> 3 & 7 + 1, at: mmu + 8 + shape.rootLevel, width: 1)
-    space.memory.store(vcpu.state == .running ? 1 : 0, at: place + shape.stateLoaded, width: 1)
+    if !shape.isAMD {
+      space.memory.store(vcpu.state == .running ? 1 : 0, at: place + shape.stateLoaded, width: 1)
+    }
     guard shape.vcpu.hasFPState else { return }
     let state = try space.allocate(2) << 12
     space.memory.store(kernel.virtual(state), at: place + shape.fpstate)

@@ -99,7 +99,7 @@ typealias Status = StreamCore.ExitStatus
     .layout_refused: false, .map_incomplete: true, .map_too_large: true, .no_identity: false, .no_vmcoreinfo: false,
     .no_vmcs: true, .not_counted: false, .not_written: true, .other_vmcoreinfo: false, .unknown_registers: true,
     .unknown_layout: true, .unseen_vm: true,
-    .vmcsinfo: false, .vmx_abort: false, .symbols: false, .ways_differ: false,
+    .vmcsinfo: false, .vmx_abort: false, .symbols: false, .ways_differ: false, .encrypted: true, .unknown_slots: false,
   ]
 
   @Test(arguments: WarningCode.allCases)

@@ -68,8 +68,8 @@ struct ListedVMs: Sendable {
   }
 
   /// Whether there are vCPUs, and no place in which the types say that they name their region does: then it is the types
-  /// that are wrong, and not one vCPU. A region begins with its revision, of 31 bits, and a clear bit. Source: SDM vol. 3,
-  /// 26.2.
+  /// that are wrong, and not one vCPU. A VMCS begins with its revision, of 31 bits, and a clear bit (SDM vol. 3, 26.2); a
+  /// VMCB intercepts VMRUN.
   func namesNoRegion(in memory: any PhysicalMemory) -> Bool {
     let vcpus = vms.flatMap(\.vcpus)
     guard types.vcpu != nil, !vcpus.isEmpty else { return false }
@@ -78,8 +78,9 @@ struct ListedVMs: Sendable {
         if case .noVMCS = vcpu.fault { return true }
         return false
       }
-      guard let head = memory.page(region.frame).page?.u32(0) else { return false }
-      return head == 0 || head >> 31 == 1
+      guard let page = memory.page(region.frame).page else { return false }
+      if types.vendor == .amd { return !VMCB(address: region, page: page).interceptsVMRUN }
+      return page.u32(0) == 0 || page.u32(0) >> 31 == 1
     }
   }
 

@@ -82,7 +82,10 @@ struct ShippedFileTests {
       let memory = RealSymbolFileTests.Torn(memory: host.memory, frames: Set(frames))
       let word = try HostWord(host.info, memory, .init(files: files))
       #expect(word.why == nil && word.head == whole.head, "\(what): \(word.why ?? "")")
-      #expect(word.listed?.types == whole.listed?.types, "\(what)")
+      let (types, expected) = (word.listed?.types, whole.listed?.types)
+      #expect(types?.list == expected?.list && types?.table == expected?.table, "\(what)")
+      #expect(types?.vcpu != nil && types?.vcpu == expected?.vcpu && types?.arch == expected?.arch, "\(what)")
+      #expect(types?.roots == expected?.roots && types?.vmcs02 == expected?.vmcs02, "\(what)")
       #expect(word.listed?.claims.mapValues(\.kvm) == whole.listed?.claims.mapValues(\.kvm), "\(what)")
       let given = files.all.flatMap { file in files.log[file.path].given.keys.map { "\(file.name) \($0)" } }
       #expect(Set(given) == Set(gives), "\(what)")
