@@ -26,7 +26,7 @@ package struct BuiltHost: Sendable {
 
   package var memory: SparseMemory { space.memory }
   /// Offsets in its kernel's structures.
-  package var shape: KVMShape { KVMShape.named(spec.shape) ?? KVMShape.all[0] }
+  package var shape: KVMShape { spec.kvmShape ?? KVMShape.all[0] }
   /// Runs of frames that are RAM.
   package var ram: [Range<UInt64>] { space.ram }
 
