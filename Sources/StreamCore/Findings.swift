@@ -68,7 +68,7 @@ struct Findings: Sendable {
           + "and its -d 8 to -d 31 leave kernel memory out; dump with -d 1 or -d 17, or with a newer makedumpfile")
     }
     guard let listed = word.listed else { return }
-    vendor = listed.types.vendor == .amd ? .amd : .intel
+    vendor = listed.types.vendor ?? .intel
     if let damage = listed.damage { warn(.vm_list, "the host kernel's list of VMs is damaged: \(damage)") }
     for vm in listed.vms {
       switch vm.memory {

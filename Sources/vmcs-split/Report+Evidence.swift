@@ -15,9 +15,9 @@ extension Report {
       "kernel page tables: \(anchor), at \(hex(tables.root.value)); direct map at \(hex(tables.directMap.value))",
       "struct kvm at \(hex(evidence.kvm.address.value)) names \(evidence.kvm.vcpus) vCPUs, stands in vm_list",
     ]
-    let names = isAMD ? ("VMCB", "vmcb01", "vcpu_svm") : ("VMCS", "loaded_vmcs", "vcpu_vmx")
     lines += evidence.vcpus.map { vcpu in
-      "\(names.0) \(hex(vcpu.vmcs.value)): \(names.1) at \(hex(vcpu.namedAt.value)) of \(names.2) \(hex(vcpu.vcpu.value)), "
+      "\(vendor.region) \(hex(vcpu.vmcs.value)): \(vendor.holder) at \(hex(vcpu.namedAt.value)) of \(vendor.vcpu) "
+        + "\(hex(vcpu.vcpu.value)), "
         + "vCPU \(vcpu.index) of it" + (vcpu.checks.isEmpty ? "" : " (\(vcpu.checks.joined(separator: ", ")))")
     }
     if let info = evidence.vmcoreinfo {
@@ -26,7 +26,7 @@ extension Report {
           + "agree")
     }
     lines += (evidence.blocks ?? []).map { block in
-      "memory at GPA \(hex(block.gpa.value)), \(block.bytes >> 10) KiB: \(isAMD ? "NPT" : "EPT") shows it at "
+      "memory at GPA \(hex(block.gpa.value)), \(block.bytes >> 10) KiB: \(vendor.tables) shows it at "
         + "\(hex(block.hva.value)) of the VMM"
     }
     return lines.map { "  \($0)\n" }.joined()

@@ -47,7 +47,7 @@ struct Report {
     Terminal.error("vmcs-split: incomplete: \(parts.joined(separator: "; ")); \(place) says what")
   }
 
-  var isAMD: Bool { manifest.vendor == "AMD" }
+  var vendor: Vendor { manifest.vendor.flatMap(Vendor.init) ?? .intel }
 
   private var inputLine: String {
     let input = manifest.input
@@ -58,7 +58,7 @@ struct Report {
     if let release = input.kernelRelease { parts.append("host kernel \(release)") }
     parts.append("\(input.storedPages) pages")
     if let layout = manifest.layout {
-      parts.append(isAMD ? "AMD processors" : "VMCS layout \(layout.id)")
+      parts.append(vendor == .amd ? "AMD processors" : "VMCS layout \(layout.id)")
     }
     if let unknown = manifest.unknownLayout {
       let ids = unknown.revisionIds.map { hex($0.value) }.joined(separator: ", ")
@@ -86,7 +86,7 @@ struct Report {
     guard !known.isEmpty else { return "" }
     let isJoined = known.contains { $0.pages.join != nil }
     let columns =
-      ["GUEST", "PAGES", isAMD ? "BY NPT" : "BY EPT", "BY SLOTS"] + (isJoined ? ["BY JOIN"] : [])
+      ["GUEST", "PAGES", "BY \(vendor.tables)", "BY SLOTS"] + (isJoined ? ["BY JOIN"] : [])
       + ["PAGE CACHE", "UNTOUCHED", "ABSENT", "BAD"]
     var table = Table(columns, rightAligned: Set(columns.indices), keys: 1)
     for guest in known {
@@ -130,7 +130,7 @@ struct Report {
 
   private var vcpuTable: String {
     var table = Table(
-      ["GUEST", "VCPU", "APIC", isAMD ? "VMCB" : "VMCS", "RIP", "CR3", "EXIT REASON", "MP STATE", "HOST CPU"],
+      ["GUEST", "VCPU", "APIC", vendor.region, "RIP", "CR3", "EXIT REASON", "MP STATE", "HOST CPU"],
       rightAligned: [0, 1, 2], keys: 2)
     for guest in manifest.guests {
       for vcpu in guest.vcpus {

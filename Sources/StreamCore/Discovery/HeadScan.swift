@@ -61,7 +61,7 @@ struct HeadScan: Sendable {
     regions.forEachRun { run in
       for frame in run {
         guard let page = memory.page(frame).page else { continue }
-        revisions[page.u32(0) & 0x7fff_ffff, default: 0] += 1
+        revisions[page.revisionID, default: 0] += 1
       }
     }
   }

@@ -57,7 +57,7 @@ struct RegionSearch: Sendable {
   private mutating func judge(_ frame: UInt64, _ memory: HostMemory) {
     candidates += 1
     guard let page = memory.page(frame).page else { return }
-    let revision = page.u32(0) & 0x7fff_ffff
+    let revision = page.revisionID
     for index in results.indices {
       let layout = results[index].layout
       guard layout.revisionIDs.isEmpty || layout.revisionIDs.contains(revision) else { continue }

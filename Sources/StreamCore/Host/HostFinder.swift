@@ -18,8 +18,9 @@ struct HostFinder {
   /// The host by the first source that leads to a proven region, and why those before it did not. Without any, what its
   /// kernel alone tells.
   func judge(_ sources: [LayoutSource]) throws -> (host: JudgedHost, refused: [String]) {
-    if let host = NamedHost(word, memory: memory)?.amd() {
-      return (host, sources.filter { !$0.isCatalogue }.map { "\($0.title) refused: this host's processors are AMD's" })
+    if word.listed?.types.vendor == .amd, let named = NamedHost(word, memory: memory) {
+      let refused = sources.filter { !$0.isCatalogue }
+      return (named.amd(), refused.map { "\($0.title) refused: this host's processors are AMD's" })
     }
     var trials: [LayoutTrial] = []
     for source in sources {

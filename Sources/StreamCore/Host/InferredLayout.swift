@@ -48,7 +48,7 @@ public struct InferredLayout: Sendable {
     let reader = KernelReader(kernel: named.kernel, types: named.listed.types.all)
     let clues = RegionCopies(reader, named.listed.types).clues(of: named.listed)
     guard !clues.isEmpty else { throw .noRegion }
-    let revisions = Set(clues.map { $0.page.u32(0) & 0x7fff_ffff })
+    let revisions = Set(clues.map { $0.page.revisionID })
     guard revisions.count == 1, let revision = revisions.first else { throw .revisions(revisions.sorted()) }
     inference = LayoutInference(clues)
     guard

@@ -21,4 +21,7 @@ struct JudgedHost: Sendable {
   var rejectedCount: UInt64 = 0
   /// Named VMCBs whose content is none, one line each.
   var faults: [String] = []
+
+  /// By the kernel's types; without them hosts are found by VMCS regions alone.
+  var vendor: Vendor { evidence.types?.vendor ?? .intel }
 }

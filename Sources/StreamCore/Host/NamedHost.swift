@@ -28,9 +28,8 @@ struct NamedHost: Sendable {
       states: KVMVCPUStates(evidence: evidence, regions: facts))
   }
 
-  /// The host of an AMD processor, whose VMCBs are the same on all: read, and judged by their content. `nil`: it is none.
-  func amd() -> JudgedHost? {
-    guard listed.types.vendor == .amd else { return nil }
+  /// The host of an AMD processor, whose VMCBs are the same on all: read, and judged by their content.
+  func amd() -> JudgedHost {
     var host = unread(RegionSearch(results: []))
     for region in facts where listed.claims[region.address]?.isNested == false {
       guard let page = memory.page(region.address.frame).page else { continue }
@@ -51,8 +50,7 @@ struct NamedHost: Sendable {
     var counts: [UInt32: Int] = [:]
     for region in facts {
       guard let page = memory.page(region.address.frame).page else { continue }
-      // Bit 31 marks a shadow VMCS.
-      counts[page.u32(0) & 0x7fff_ffff, default: 0] += 1
+      counts[page.revisionID, default: 0] += 1
     }
     let ordered = counts.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
     return UnknownLayout(revisionIDs: ordered.map(\.key), regions: facts.count, tried: tried)

@@ -36,8 +36,8 @@ struct VMXSigns: Sendable {
         try dump.forEachPage(in: frames, decoder, for: .structures, fault: { part.unread += 1 }) { _, bytes in
           guard let page = Page(bytes) else { return }
           let revision = page.u32(0)
-          if ids.contains(revision & 0x7fff_ffff), RegionJudge.isHeaderOnly(page) {
-            part.headers[revision & 0x7fff_ffff, default: 0] += 1
+          if ids.contains(page.revisionID), RegionJudge.isHeaderOnly(page) {
+            part.headers[page.revisionID, default: 0] += 1
           }
           if part.regions[revision] != nil || part.regions.count < revisionLimit, isRegion(page, memory, kernel) {
             part.regions[revision, default: 0] += 1

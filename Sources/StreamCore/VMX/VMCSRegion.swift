@@ -7,8 +7,7 @@ struct VMCSRegion: Sendable, Equatable {
   /// What is known of its fields beside the layout, where that was inferred; access rights in the form of the SDM.
   var known: [VMCSField: UInt64] = [:]
 
-  /// Bits 30:0 of the first dword.
-  var revisionID: UInt32 { page.u32(0) & 0x7fff_ffff }
+  var revisionID: UInt32 { page.revisionID }
   /// Bit 31 of the first dword: a shadow VMCS, which no processor ever entered.
   var isShadow: Bool { page.u32(0) >> 31 == 1 }
   /// Why a VM exit aborted; 0 when none did. Source: SDM vol. 3, 29.7.
@@ -33,4 +32,9 @@ struct VMCSRegion: Sendable, Equatable {
       selector: UInt16(truncatingIfNeeded: selector), base: base, limit: UInt32(truncatingIfNeeded: limit),
       accessRights: rights)
   }
+}
+
+extension Page {
+  /// Of a page that is a VMCS region: bits 30:0 of its first dword. Bit 31 marks a shadow VMCS.
+  var revisionID: UInt32 { u32(0) & 0x7fff_ffff }
 }

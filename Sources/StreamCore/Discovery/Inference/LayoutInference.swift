@@ -192,7 +192,7 @@ struct LayoutInference: Sendable {
 
   /// The sure fields as a layout.
   func layout(id: String, processor: String) -> Layout? {
-    guard let revision = regions.first.map({ $0.page.u32(0) & 0x7fff_ffff }) else { return nil }
+    guard let revision = regions.first?.page.revisionID else { return nil }
     return try? Layout(
       id: id, processor: processor, revisionIDs: [revision], accessRights: form, places: sure)
   }

@@ -4,36 +4,12 @@
 struct RegionCopies: Sendable {
   private let reader: KernelReader
   private let arch: ArchShape?
-  private let bits: Bits
-
-  /// Bits of `regs_avail` and `regs_dirty`.
-  private struct Bits: Sendable {
-    let rflags: UInt64?
-    let cr0: UInt64?
-    let cr3: UInt64?
-    let cr4: UInt64?
-    let segments: UInt64?
-    static let rsp: UInt64 = 4
-    static let rip: UInt64 = 16
-
-    /// Enumerators were renamed in 7.2. Source: arch/x86/include/asm/kvm_host.h, enum kvm_reg.
-    init(_ types: KernelTypes) {
-      func bit(_ name: String) -> UInt64? {
-        let value = (try? types.enumerator("VCPU_EXREG_" + name)) ?? (try? types.enumerator("VCPU_REG_" + name))
-        return value.flatMap { (17..<64).contains($0) ? UInt64($0) : nil }
-      }
-      rflags = bit("RFLAGS")
-      cr0 = bit("CR0")
-      cr3 = bit("CR3")
-      cr4 = bit("CR4")
-      segments = bit("SEGMENTS")
-    }
-  }
+  private let bits: RegisterBits
 
   init(_ reader: KernelReader, _ types: KVMTypes) {
     self.reader = reader
     arch = types.arch
-    bits = Bits(reader.types)
+    bits = RegisterBits((try? reader.types.enumerators(RegisterBits.names)) ?? [:])
   }
 
   /// The regions that the VMs of the list name and the dump holds, in order of address.
@@ -70,13 +46,13 @@ struct RegionCopies: Sendable {
       dirty & ~available == 0
     else { return }
     // While the guest runs on a processor that did not stop, nothing lazy is what it was.
-    let isOutside = copies.value("kvm_vcpu.mode") == 0 || available >> Bits.rip & 1 == 0
+    let isOutside = copies.value("kvm_vcpu.mode") == 0 || available >> RegisterBits.rip & 1 == 0
     func isValid(_ bit: UInt64?) -> Bool { isOutside && bit.map { available >> $0 & ~(dirty >> $0) & 1 == 1 } ?? false }
-    if isValid(Bits.rsp) { copies.add(.GUEST_RSP, word(4 * 8, copies, size: 8), "arch.regs, RSP available") }
-    if isOutside, available >> Bits.rip & 1 == 1, let rip = word(arch.rip, copies, size: 8) {
+    if isValid(RegisterBits.rsp) { copies.add(.GUEST_RSP, word(4 * 8, copies, size: 8), "arch.regs, RSP available") }
+    if isOutside, available >> RegisterBits.rip & 1 == 1, let rip = word(arch.rip, copies, size: 8) {
       // Dirty: KVM has skipped an instruction, of 15 bytes at most, and writes that back with the next entry.
       copies.known[.GUEST_RIP] = KnownValue(
-        values: [rip], slack: dirty >> Bits.rip & 1 == 1 ? 15 : 0, source: "arch.regs, RIP available")
+        values: [rip], slack: dirty >> RegisterBits.rip & 1 == 1 ? 15 : 0, source: "arch.regs, RIP available")
     }
     // Without protection and paging the fields differ from the copies in what the processor has to have.
     let isPaging = cr0 & 0x8000_0001 == 0x8000_0001

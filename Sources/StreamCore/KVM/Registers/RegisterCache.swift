@@ -22,21 +22,21 @@ struct RegisterCache: Sendable {
     }
   }
 
-  private func isSet(_ bit: Int?, in available: UInt64) -> Bool {
-    bit.map { available >> UInt64($0) & 1 == 1 } ?? false
+  private func isSet(_ bit: UInt64?, in available: UInt64) -> Bool {
+    bit.map { available >> $0 & 1 == 1 } ?? false
   }
 
   /// Adds all of the cache that counts, with the same parameters.
   func add(to state: inout RegisterState, of vcpu: VirtualAddress, available: UInt64) {
-    func isAvailable(_ bit: Int?) -> Bool { isSet(bit, in: available) }
+    func isAvailable(_ bit: UInt64?) -> Bool { isSet(bit, in: available) }
     addControls(to: &state, of: vcpu, available: available)
-    if isAvailable(types.cr3Bit), let cr3 = value(types.cr3, vcpu) { state.registers[.cr3] = Sourced(cr3, .kvm) }
+    if isAvailable(types.bits.cr3), let cr3 = value(types.cr3, vcpu) { state.registers[.cr3] = Sourced(cr3, .kvm) }
     if let pat = value(types.pat, vcpu) { state.registers[.pat] = Sourced(pat, .kvm) }
     guard value(types.isVM86, vcpu) == 0 else { return }
-    if isAvailable(types.flagsBit), let flags = value(types.flags, vcpu) {
+    if isAvailable(types.bits.rflags), let flags = value(types.flags, vcpu) {
       state.registers[.rflags] = Sourced(flags, .kvm)
     }
-    guard isAvailable(types.segmentsBit), let bits = value(types.segmentBits, vcpu) else { return }
+    guard isAvailable(types.bits.segments), let bits = value(types.segmentBits, vcpu) else { return }
     for (register, entry) in types.segments where bits >> UInt64(entry.place * 4) & 0xf == 0xf {
       if let segment = segment(entry, vcpu) { state.segments[register] = Sourced(segment, .kvm) }
     }

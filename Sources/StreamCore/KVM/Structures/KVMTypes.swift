@@ -37,14 +37,6 @@ struct KVMTypes: Sendable, Equatable {
   /// For what is asked where the processor's own structures are not read.
   let all: KernelTypes
 
-  /// By the module that is loaded beside `kvm`.
-  enum Vendor: Sendable {
-    /// `kvm_intel`, `vcpu_vmx`.
-    case intel
-    /// `kvm_amd`, `vcpu_svm`.
-    case amd
-  }
-
   /// The modules that may have these types, and where types can be found without a search. Source: kvm_host.h, vmx.h.
   static let modules = vendorModules + ["kvm"]
   static let vendorModules = ["kvm_intel", "kvm_amd"]

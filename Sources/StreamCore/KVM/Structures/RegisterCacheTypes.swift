@@ -9,7 +9,7 @@ struct RegisterCacheTypes: Sendable {
     let value: Path
     let owned: Path
     /// Of `regs_avail`; `nil` where the types do not name it.
-    let bit: Int?
+    let bit: UInt64?
   }
 
   /// One entry of `segment_cache.seg`, whose first bit in `bitmask` is four times its place.
@@ -21,15 +21,13 @@ struct RegisterCacheTypes: Sendable {
     let rights: Path
   }
 
+  let bits: RegisterBits
   let controls: [Register: Control]
   let cr3: Path
-  let cr3Bit: Int?
   let flags: Path
-  let flagsBit: Int?
   let segments: [SegmentRegister: Segment]
   /// `segment_cache.bitmask`.
   let segmentBits: Path
-  let segmentsBit: Int?
   /// `rmode.vm86_active`: real mode runs as virtual-8086 mode, with segments and flags of KVM's making.
   let isVM86: Path
   /// `arch.pat`: KVM's own, as WRMSR to it exits.
@@ -37,31 +35,20 @@ struct RegisterCacheTypes: Sendable {
   /// Of the last exit; the first that there is.
   let exitReasons: [Path]
 
-  private static let registers = ["CR0", "CR3", "CR4", "RFLAGS", "SEGMENTS"]
-
   /// Reads all types, for the names of the bits.
   init(_ types: KernelTypes) {
     func path(_ text: String) -> Path {
       do throws(TypeFault) { return .success(try types.path(text)) } catch { return .failure(.type(error)) }
     }
-    // VCPU_REG_ since 7.2.
-    let prefixes = ["VCPU_EXREG_", "VCPU_REG_"]
     let sregs = SegmentRegister.allCases.map { ($0, "VCPU_SREG_\($0.rawValue.uppercased())") }
-    let names = Set(prefixes.flatMap { prefix in Self.registers.map { prefix + $0 } } + sregs.map(\.1))
-    let values = (try? types.enumerators(names)) ?? [:]
-    func bit(_ register: String) -> Int? {
-      prefixes.lazy.compactMap { values[$0 + register] }.first.flatMap { (0..<64).contains($0) ? Int($0) : nil }
+    let values = (try? types.enumerators(RegisterBits.names.union(sregs.map(\.1)))) ?? [:]
+    bits = RegisterBits(values)
+    func control(_ name: String, _ bit: UInt64?) -> Control {
+      Control(value: path("kvm_vcpu.arch.\(name)"), owned: path("kvm_vcpu.arch.\(name)_guest_owned_bits"), bit: bit)
     }
-    func control(_ name: String) -> Control {
-      Control(
-        value: path("kvm_vcpu.arch.\(name)"), owned: path("kvm_vcpu.arch.\(name)_guest_owned_bits"),
-        bit: bit(name.uppercased()))
-    }
-    controls = [.cr0: control("cr0"), .cr4: control("cr4")]
+    controls = [.cr0: control("cr0", bits.cr0), .cr4: control("cr4", bits.cr4)]
     cr3 = path("kvm_vcpu.arch.cr3")
-    cr3Bit = bit("CR3")
     flags = path("vcpu_vmx.rflags")
-    flagsBit = bit("RFLAGS")
     var segments: [SegmentRegister: Segment] = [:]
     for (register, name) in sregs {
       guard let place = values[name], (0..<8).contains(place) else { continue }
@@ -72,7 +59,6 @@ struct RegisterCacheTypes: Sendable {
     }
     self.segments = segments
     segmentBits = path("vcpu_vmx.segment_cache.bitmask")
-    segmentsBit = bit("SEGMENTS")
     isVM86 = path("vcpu_vmx.rmode.vm86_active")
     pat = path("kvm_vcpu.arch.pat")
     // A union since 5.10, in `vt` since 6.16.

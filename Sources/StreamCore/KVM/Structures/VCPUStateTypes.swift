@@ -50,7 +50,7 @@ struct VCPUStateTypes: Sendable, Equatable {
   }
 
   /// - Parameter vendor: whose module's types are there.
-  init(_ types: KernelTypes, vendor: KVMTypes.Vendor?) {
+  init(_ types: KernelTypes, vendor: Vendor?) {
     func path(_ text: String) -> Path {
       do throws(TypeFault) { return .success(try types.path(text)) } catch { return .failure(.type(error)) }
     }
