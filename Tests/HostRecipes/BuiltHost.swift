@@ -23,6 +23,8 @@ package struct BuiltHost: Sendable {
   package let mappingStructures: [BuiltStructure]
   /// Regions that nobody runs, in the recipe's order.
   package var forgeries: [BuiltForgery] = []
+  /// Of an AMD host: physical addresses of the processors' own save areas, one a CPU.
+  package var hostSaveAreas: [UInt64] = []
 
   package var memory: SparseMemory { space.memory }
   /// Offsets in its kernel's structures.

@@ -68,6 +68,10 @@ extension HostBuilder {
       guard let frame = backing.frame(gfn) else { continue }
       if let words {
         space.memory.setWords(words, frame: frame)
+      } else if shape.isAMD {
+        // The intercepts of a true VMCB.
+        space.memory.store(0x00ff_00ff_0010_0010, at: frame << 12)
+        space.memory.store(0xbd4c_8027_0006_0042, at: frame << 12 + 8)
       } else {
         space.memory.store(UInt64(layout.revision), at: frame << 12)
       }
@@ -76,6 +80,7 @@ extension HostBuilder {
 
   private mutating func plant(_ forgery: ForgerySpec, at base: UInt64) throws(RecipeMistake) {
     let (guest, vcpu) = try vcpu(forgery.guest, forgery.vcpu, line: forgery.line)
+    if shape.isAMD { return try plantVMCB(forgery, guest, vcpu, at: base) }
     var fields = vcpu.fields
     if let pointer = try tables(forgery, at: base + Place.ept << 12) { fields["EPT_POINTER"] = pointer }
     let place = base + Place.vcpu << 12
@@ -111,6 +116,44 @@ extension HostBuilder {
     forgeries.append(BuiltForgery(region: base, vcpu: forgery.machine == .none ? nil : place))
   }
 
+  /// The same for an AMD host, whose regions have no host state to forge.
+  private mutating func plantVMCB(
+    _ forgery: ForgerySpec, _ guest: BuiltGuest, _ vcpu: BuiltVCPU, at base: UInt64
+  ) throws(RecipeMistake) {
+    var words = space.memory.words(vcpu.vmcs >> 12)
+    if let pointer = try tables(forgery, at: base + Place.ept << 12) { words[0xb0 / 8] = pointer }
+    space.memory.setWords(words, frame: base >> 12)
+    let place = base + Place.vcpu << 12
+    let info = place + shape.vmcb01
+    let region = base | kernel.tables.encryptionBit
+    if forgery.isInRegisters {
+      // RBP and those behind it as `vmcb`, `vmcb01` and `current_vmcb`.
+      let registers = vcpu.vcpuAddress + shape.registers + 40
+      let values = [
+        kernel.virtual(base), kernel.virtual(base), region, 0, 1, kernel.virtual(registers + 8),
+      ]
+      setRegisters(of: vcpu, values, at: registers)
+    }
+    if forgery.machine != .none {
+      copyObject(of: vcpu, to: place)
+      let names: [(UInt64, UInt64)] = [
+        (place + shape.vmcb, kernel.virtual(base)), (info, kernel.virtual(base)), (info + 8, region),
+        (place + shape.currentVMCB, kernel.virtual(info)),
+      ]
+      for (address, value) in names { space.memory.store(value, at: address) }
+      if forgery.machine != .genuine {
+        copyMachine(guest, vcpu: place, at: base, kernel.virtual(base + Place.kvm << 12), kernel.directMap)
+      }
+    }
+    forgeries.append(BuiltForgery(region: base, vcpu: forgery.machine == .none ? nil : place))
+  }
+
+  private mutating func copyObject(of vcpu: BuiltVCPU, to place: UInt64) {
+    for offset in stride(from: 0, to: shape.size, by: 8) {
+      space.memory.store(space.memory.load(vcpu.vcpuAddress + offset), at: place + offset)
+    }
+  }
+
   private mutating func copyFrame(_ from: UInt64, to frame: UInt64) {
     space.memory.setWords(space.memory.words(from), frame: frame)
   }
@@ -125,6 +168,11 @@ extension HostBuilder {
       + [kernel.virtual(vcpu.fields["MSR_BITMAP"] ?? 0), kernel.virtual(place)] + host
     space.memory.store(link, at: list)
     space.memory.store(link, at: list + 8)
+    setRegisters(of: vcpu, values, at: place)
+  }
+
+  /// RBP, RSI, RDI and R8 to R15, as many as there are values, in the vCPU and in what must come out.
+  private mutating func setRegisters(of vcpu: BuiltVCPU, _ values: [UInt64], at place: UInt64) {
     let names = ["rbp", "rsi", "rdi"] + (8...15).map { "r\($0)" }
     for guest in guests.indices {
       for index in guests[guest].vcpus.indices where guests[guest].vcpus[index].vmcs == vcpu.vmcs {
@@ -138,9 +186,7 @@ extension HostBuilder {
   private mutating func copyVCPU(
     _ vcpu: BuiltVCPU, to place: UInt64, region: UInt64, list: UInt64, hostCR3: UInt64, _ virtual: UInt64
   ) {
-    for offset in stride(from: 0, to: shape.size, by: 8) {
-      space.memory.store(space.memory.load(vcpu.vcpuAddress + offset), at: place + offset)
-    }
+    copyObject(of: vcpu, to: place)
     let loaded = place + shape.vmcs01
     let link = loaded + shape.loaded.link
     let words: [(UInt64, UInt64)] = [
@@ -198,8 +244,10 @@ extension HostBuilder {
   /// The forged EPT, its tables one page after another from `base` on.
   /// - Returns: `nil` when the true one is named.
   private mutating func tables(_ forgery: ForgerySpec, at base: UInt64) throws(RecipeMistake) -> UInt64? {
-    let table = { (number: UInt64) in base + number << 12 | EPTBits.table }
-    let leaf = EPTBits.Leaf.memory.rawValue
+    let isNPT = shape.isAMD
+    let bit = kernel.tables.encryptionBit
+    let table = { (number: UInt64) in base + number << 12 | (isNPT ? 0x867 | bit : EPTBits.table) }
+    let leaf = isNPT ? 0xe67 | bit : EPTBits.Leaf.memory.rawValue
     func put(_ entry: UInt64, _ number: UInt64, _ place: UInt64, _ memory: inout SparseMemory) {
       memory.store(entry, at: base + number << 12 + place * 8)
     }
@@ -211,7 +259,7 @@ extension HostBuilder {
     case .guest(let name):
       for number in 0..<3 as Range<UInt64> { put(table(number + 1), number, 0, &space.memory) }
       let (victim, vcpu) = try vcpu(name, 0, line: forgery.line)
-      var frames = [vcpu.vmcs >> 12, (victim.eptPointer & PageTables.addressMask) >> 12]
+      var frames = [vcpu.vmcs >> 12, (victim.eptPointer & kernel.tables.frameMask) >> 12]
       frames += (0...(shape.size >> 12)).map { vcpu.vcpuAddress >> 12 + $0 } + [victim.processTables.root >> 12]
       frames += victim.kvm.frames + victim.ranges.joined().prefix(480).compactMap { victim.backing.frame($0) }
       for (place, frame) in frames.prefix(512).enumerated() {
@@ -229,6 +277,6 @@ extension HostBuilder {
         put(leaf | place << 12, 3, place, &space.memory)
       }
     }
-    return EPTBits.pointer(root: base, levels: 4)
+    return isNPT ? base | bit : EPTBits.pointer(root: base, levels: 4)
   }
 }

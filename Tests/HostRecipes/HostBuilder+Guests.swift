@@ -121,7 +121,7 @@ extension HostBuilder {
     let image = images[index]
     var ept = try EPTTables(
       levels: shape.isAMD ? kernel.tables.levels : image.spec.eptLevels, empty: shape.emptyEPT, isNPT: shape.isAMD,
-      in: &space)
+      encryptionBit: kernel.tables.encryptionBit, in: &space)
     let process = try process(of: image.spec)
     var slots = try mapMemory(index, ept: &ept, process: process)
     for device in image.spec.devices + image.spec.strays {
@@ -150,12 +150,15 @@ extension HostBuilder {
     guest.eptPointer = ept.pointer
     guest.hostVirtual = slots.prefix(image.space.ram.count).map { ($0.gfn, $0.pages, $0.hva) }
     let apicAccess = try space.allocatePage()
+    let shadow = try shadowTables(of: image, backings[index])
     let tscOffset = ~space.random.below(1 << 44)
     for (number, vcpu) in image.spec.vcpus.enumerated() {
       var machine = VMDescription(
         program: image.program, kvm: kvm, process: process, eptPointer: ept.pointer, apicAccess: apicAccess,
         tscOffset: tscOffset)
       machine.nestedControl |= image.spec.encryption
+      machine.shadowPointer = shadow
+      machine.nestedVMCB = image.spec.inner ?? 0
       do {
         guest.vcpus.append(
           try module.makeVCPU(vcpu.description, number: number, of: machine, kernel: &kernel, in: &space))
@@ -175,10 +178,24 @@ extension HostBuilder {
     guests.append(guest)
   }
 
+  /// Tables by which the guest's own guest runs: some of its frames, at addresses of their own.
+  /// - Returns: nested CR3; 0 where it has none.
+  private mutating func shadowTables(
+    of image: RecipeGuestImage, _ backing: RecipeBacking
+  ) throws(RecipeMistake) -> UInt64 {
+    guard image.spec.inner != nil else { return 0 }
+    let tables = try EPTTables(
+      levels: kernel.tables.levels, empty: shape.emptyEPT, isNPT: true, encryptionBit: kernel.tables.encryptionBit,
+      in: &space)
+    let frames = image.space.ram.joined().compactMap { backing.frame($0) }.prefix(64)
+    for (page, frame) in frames.enumerated() { try tables.map(UInt64(page) << 12, to: frame << 12, in: &space) }
+    return tables.pointer
+  }
+
   private mutating func process(of guest: GuestSpec) throws(RecipeMistake) -> PageTables {
     if let owner = try owner(of: guest) { return owner.processTables }
     let root = try space.allocate(spec.hasPTI ? 2 : 1, alignment: spec.hasPTI ? 2 : 1) << 12
-    return PageTables(root: root, levels: kernel.tables.levels)
+    return PageTables(root: root, levels: kernel.tables.levels, encryptionBit: kernel.tables.encryptionBit)
   }
 
   /// The guest whose VMM runs this one, too.
@@ -316,7 +333,7 @@ extension HostBuilder {
   private mutating func kill(_ guest: BuiltGuest) throws(RecipeMistake) {
     for vcpu in guest.vcpus { try module.free(vcpu, kernel: kernel, in: &space) }
     try kernel.unmap(guest.kvm, in: &space)
-    space.memory.setWords(nil, frame: (guest.eptPointer & PageTables.addressMask) >> 12)
+    space.memory.setWords(nil, frame: (guest.eptPointer & kernel.tables.frameMask) >> 12)
     for place in 0..<256 as Range<UInt64> { space.memory.store(0, at: guest.processTables.root + place * 8) }
   }
 

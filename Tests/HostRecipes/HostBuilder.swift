@@ -18,6 +18,8 @@ package struct HostBuilder: Sendable {
   package var mappings: [(memory: UInt64, own: ProcessMappings)] = []
   /// What was forged, in the recipe's order.
   package var forgeries: [BuiltForgery] = []
+  /// Of an AMD host: physical addresses, one a CPU.
+  package var hostSaveAreas: [UInt64] = []
 
   package var layout: VMCSLayout { module.layout }
   package var shape: KVMShape { module.shape }
@@ -60,7 +62,9 @@ package struct HostBuilder: Sendable {
     module.linkLoaded(kernel: kernel, in: &space.memory)
     let ended = guests.filter(\.isDead).compactMap(\.vmm?.leader)
     tasks?.link(kernel: kernel, without: Set(ended), in: &space.memory)
+    hostSaveAreas = try module.writeHostSaveAreas(guests.flatMap(\.vcpus), kernel: kernel, in: &space)
     try plantFakes()
+    try plantInnerVMCBs()
     try plantForgeries()
     if spec.hasSecrets { hideSecrets() }
     for poke in spec.pokes { space.memory.write(poke.bytes, at: poke.address) }
@@ -92,6 +96,23 @@ package struct HostBuilder: Sendable {
     }
   }
 
+  /// What a guest's own hypervisor keeps of its guest: addresses in it are the guest's.
+  private mutating func plantInnerVMCBs() throws(RecipeMistake) {
+    for (index, image) in images.enumerated() {
+      guard let gpa = image.spec.inner else { continue }
+      guard let frame = backings[index].frame(gpa >> 12),
+        let guest = guests.first(where: { $0.name == image.spec.name }),
+        let page = guest.vcpus.lazy.compactMap(\.nestedVMCB).first
+      else { throw RecipeMistake(line: image.spec.line, text: "inner: no such page, or no vCPU that is nested") }
+      var words = space.memory.words(page >> 12)
+      words[0x40 / 8] = gpa + 0x2000
+      words[0x48 / 8] = gpa + 0x3000
+      words[0xb0 / 8] = gpa + 0x1000
+      words[0x608 / 8] = 0xffff_ffff_8100_0040
+      space.memory.setWords(words, frame: frame)
+    }
+  }
+
   private func finish() -> BuiltHost {
     var dropped: [Range<UInt64>] = spec.filtered.map { $0.lowerBound >> 12..<$0.upperBound >> 12 }
     var user: [Range<UInt64>] = []
@@ -114,6 +135,7 @@ package struct HostBuilder: Sendable {
     return BuiltHost(
       spec: spec, space: space, kernel: kernel, module: module, layout: layout, vmxonRegions: module.vmxonRegions,
       vmList: module.vmList, guests: finished, droppedRuns: dropped, userRuns: user,
-      moduleStructures: module.structures, mappingStructures: tasks?.mappingStructures ?? [], forgeries: forgeries)
+      moduleStructures: module.structures, mappingStructures: tasks?.mappingStructures ?? [], forgeries: forgeries,
+      hostSaveAreas: hostSaveAreas)
   }
 }

@@ -15,7 +15,8 @@ import HostModel
 /// Host words: `ram`, `cpus`, `layout`, `kernel` (shape and release), `shape`, `release`, `seed`, `la57`, `pti`,
 /// `directmap`, `unknown-layout REVISION`, `secrets` (every page names its owner), `symbols [content]
 /// [percpu|plain|entry|addresses]` (names in memory and where they are in VMCOREINFO, or by content alone; a form other
-/// than the release's), `types` (BTF), `amd` (processors and KVM's module are AMD's), `builtin` (KVM is part of the kernel's image). A host with symbols or types has
+/// than the release's), `types` (BTF), `amd` (processors and KVM's module are AMD's), `sme BIT` (the host's memory is
+/// encrypted, which entries say by this bit), `builtin` (KVM is part of the kernel's image). A host with symbols or types has
 /// processes, too.
 /// Host lines: `hole RANGE`, `drop RANGE` (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE COUNT`, `no
 /// vmcoreinfo`, `no legacy-hole`, `forge GUEST VCPU …` (in page cache).
@@ -29,12 +30,13 @@ import HostModel
 /// of a guest with `in memfd|private|hugetlbfs|dax`, whose RAM maps a file: `cached RANGE` (only the file has it),
 /// `folios SIZE RANGE` (likewise, in large folios), `cache-swapped RANGE`;
 /// `stray RANGE at HPA` (EPT maps it, no slot has it), `fake
-/// GPA GUEST VCPU`, `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`,
+/// GPA GUEST VCPU`, `inner GPA` (of an AMD host: where the guest has its own guest's VMCB), `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`,
 /// `ept-flood LEVEL TABLES HPA` (tables full of leaves to HPA), `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
 /// Words of a forgery: `maps host|loop|shared|GUEST`, `complete` (vCPU, VM and page tables of its own), `true-vm` (a
 /// vCPU of its own that names the true VM), `own-kernel` (complete, with a kernel's page tables), `in-registers` (no
 /// vCPU of its own: the true one's registers look like a `loaded_vmcs`), `FIELD VALUE`.
-/// vCPU words: `apic`, `vmcs`, `cpu`, `running|halted|stopped|never-run`, `user`, `xapic`.
+/// vCPU words: `apic`, `vmcs`, `cpu`, `running|halted|stopped|never-run`, `user`, `xapic`; on an AMD host `nested` (it had
+/// a guest of its own in it) and `in-own-guest` (it has).
 /// A guest without a `vcpu` line has one; what is not said follows from the seed.
 package struct HostRecipe: Sendable {
   package typealias Mistake = RecipeMistake
@@ -98,6 +100,10 @@ package struct HostRecipe: Sendable {
         spec.shape = try shape(&words)
         spec.release = "\(spec.shape.prefix { $0 != "-" }).0-recipe-amd64"
       case "amd": spec.isAMD = true
+      case "sme":
+        let bit = try words.number("bit")
+        guard (32...51).contains(bit) else { throw words.mistake("sme: bit 32 to 51") }
+        spec.encryptionBit = 1 << bit
       case "shape": spec.shape = try shape(&words)
       case "release": spec.release = try words.word("release")
       case "seed": spec.seed = try words.number("seed")
@@ -197,6 +203,7 @@ package struct HostRecipe: Sendable {
       let gpa = try words.number("GPA")
       spec.guests[last].bends.append((gpa, try words.number("GPA")))
     case "ept-flood": spec.guests[last].eptFloods.append(try eptFlood(&words))
+    case "inner": spec.guests[last].inner = try words.number("GPA")
     case "u64", "fill": spec.guests[last].pokes.append(try poke(verb, &words))
     default: throw words.mistake("'\(verb)' is not understood")
     }
@@ -252,6 +259,10 @@ package struct HostRecipe: Sendable {
       case "user": vcpu.description.isUser = true
       case "xapic": vcpu.description.isXAPIC = true
       default:
+        if let nested = NestedState(rawValue: word) {
+          vcpu.description.nested = nested
+          continue
+        }
         guard let state = VCPUActivity(rawValue: word) else {
           throw words.mistake("vcpu: '\(word)' is not understood")
         }

@@ -8,6 +8,8 @@ package struct HostSpec: Sendable {
   package var layout = "bochs-2.7"
   package var shape = "6.1"
   package var isAMD = false
+  /// Memory encryption of an AMD host: the C-bit, or 0.
+  package var encryptionBit: UInt64 = 0
   package var release = "6.1.0-recipe-amd64"
   package var seed: UInt64 = 1
   package var isLA57 = false
@@ -63,6 +65,8 @@ package struct HostSpec: Sendable {
     var kernel = KernelDescription(release: release, nodeName: "host")
     kernel.version = HostSpec.kernelVersion
     kernel.isLA57 = isLA57
+    kernel.encryptionBit = encryptionBit
+    if isAMD { kernel.takeAMDName() }
     kernel.largestPage = directMapPage
     kernel.cpus = cpus
     kernel.hasLinkedPerCPU = shape == "7.3"
@@ -88,6 +92,8 @@ package struct GuestSpec: Sendable {
   package var isDead = false
   /// On an AMD host, bits of the VMCB's nested control: 2 SEV, 6 SEV-ES.
   package var encryption: UInt64 = 0
+  /// It is a host itself, on AMD, and has its guest's VMCB at this guest-physical address.
+  package var inner: UInt64?
   /// Zero pages of the guest map one frame of the host.
   package var sharesZero = false
   /// What its RAM is a mapping of; `nil`: anonymous memory.

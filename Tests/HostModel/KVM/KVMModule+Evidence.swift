@@ -24,10 +24,11 @@ extension KVMModule {
     space.memory.store(kernel.virtual(thread), at: place + shape.vcpu.pid)
     space.memory.store(kernel.virtual(mmu + 8), at: mmu)
     // INVALID_PAGE: nothing has run yet.
-    let root = vcpu.state == .neverRun ? ~0 : eptPointer & PageTables.addressMask
+    let root = vcpu.state == .neverRun ? ~0 : eptPointer & kernel.tables.frameMask
     space.memory.store(root, at: mmu + 8 + shape.vcpu.rootHPA)
-    // The walk length less one, in bits 5:3 of the pointer.
-    space.memory.store(eptPointer >> 3 & 7 + 1, at: mmu + 8 + shape.rootLevel, width: 1)
+    // The walk length less one, in bits 5:3 of EPT's pointer; NPT has the host's own.
+    let levels = shape.isAMD ? UInt64(kernel.tables.levels) : eptPointer >> 3 & 7 + 1
+    space.memory.store(levels, at: mmu + 8 + shape.rootLevel, width: 1)
     if !shape.isAMD {
       space.memory.store(vcpu.state == .running ? 1 : 0, at: place + shape.stateLoaded, width: 1)
     }

@@ -28,11 +28,9 @@ extension KVMModule {
     let pointers = try pointers(
       of: machine, vcpu: place, state: state, apicID: apicID, isXAPIC: vcpu.isXAPIC, in: &space)
     var fields: [String: UInt64] = [:]
+    var nested: (page: UInt64, isActive: Bool)?
     if shape.isAMD {
-      let image = VMCBImage(
-        cpu, pointers: pointers, nestedControl: machine.nestedControl, number: UInt64(vcpuCount),
-        tscOffset: machine.tscOffset)
-      space.memory.setWords(image.words, frame: vmcs >> 12)
+      nested = try writeVMCBs(of: cpu, at: vmcs, vcpu, machine, pointers, kernel: kernel, in: &space)
     } else {
       fields = VMCSFieldValues.all(
         cpu, controls: controls, host: host, pointers: pointers, vpid: UInt64(vcpuCount), tscOffset: machine.tscOffset)
@@ -43,8 +41,9 @@ extension KVMModule {
     let apic = try apicObject(pointers.virtualAPIC, vcpu: place, kernel: kernel, in: &space)
     writer.apic(apic, in: &space.memory)
     writer.registers(in: &space)
+    if vcpu.nested == .active { space.memory.store(VMCBImage.innerRIP, at: place + shape.registers + 128) }
     if shape.isAMD {
-      writer.vmcb(vmcs, hostCPU: hostCPU, in: &space.memory)
+      writer.vmcb(vmcs, hostCPU: hostCPU, nested: nested, in: &space.memory)
     } else {
       writer.loadedVMCS(
         vmcs: vmcs, hostCPU: hostCPU, host: host, controls: controls, pointers: pointers, in: &space.memory)
@@ -57,7 +56,7 @@ extension KVMModule {
     }
     return BuiltVCPU(
       vmcs: vmcs, apicID: apicID, vcpuID: number, hostCPU: hostCPU, state: state, vcpuAddress: place, fields: fields,
-      registers: cpu.truth, stack: stack, tlsFrame: tls)
+      registers: cpu.truth, stack: stack, tlsFrame: tls, nestedVMCB: nested?.page)
   }
 
   /// What freeing leaves of a vCPU: the region as it was, an emptied `loaded_vmcs`, an unmapped stack.
@@ -65,6 +64,7 @@ extension KVMModule {
   public mutating func free<Space: FrameSpace>(
     _ vcpu: BuiltVCPU, kernel: BuiltKernel, in space: inout Space
   ) throws(Space.Failure) {
+    if shape.isAMD { return try freeSVM(vcpu, kernel: kernel, in: &space) }
     let loaded = vcpu.vcpuAddress + shape.vmcs01
     space.memory.store(0, at: loaded)
     space.memory.store(0xffff_ffff, at: loaded + 16, width: 4)

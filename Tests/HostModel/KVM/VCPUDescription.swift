@@ -22,8 +22,18 @@ public struct VCPUDescription: Sendable {
   /// Stands in a process of the guest.
   public var isUser = false
   public var isXAPIC = false
+  /// On an AMD host: its guest has a guest of its own.
+  public var nested: NestedState?
 
   public init() {}
+}
+
+/// Which of its two guests ran last on a vCPU.
+public enum NestedState: String, Sendable, CaseIterable {
+  /// The outer one.
+  case idle = "nested"
+  /// The inner one.
+  case active = "in-own-guest"
 }
 
 /// What the vCPUs of one VM have in common.
@@ -39,6 +49,9 @@ public struct VMDescription: Sendable {
   public var tscOffset: UInt64
   /// Of an AMD host's VMCBs: 1 nested paging, 2 SEV, 4 SEV-ES.
   public var nestedControl: UInt64 = 1
+  /// Nested CR3 of its own guest, as the processor runs it, and where its own hypervisor has that one's VMCB.
+  public var shadowPointer: UInt64 = 0
+  public var nestedVMCB: UInt64 = 0
 
   public init(
     program: GuestProgram, kvm: BuiltKernel.Mapping, process: PageTables, eptPointer: UInt64, apicAccess: UInt64,
@@ -72,6 +85,8 @@ public struct BuiltVCPU: Sendable {
   public let stack: BuiltKernel.Mapping
   /// The frame to which HOST_FS_BASE leads.
   public let tlsFrame: UInt64?
+  /// Physical address of the VMCB by which the guest's own guest runs.
+  public let nestedVMCB: UInt64?
 
   /// KVM_MP_STATE_*: 0 runnable, 1 uninitialized, 3 halted.
   public var mpState: UInt32 { state == .halted ? 3 : state == .neverRun ? 1 : 0 }

@@ -41,7 +41,7 @@ extension BuiltKernel {
       NUMBER(pgtable_l5_enabled)=\(description.isLA57 ? 1 : 0)
       KERNELOFFSET=\(hex(offset))
       NUMBER(KERNEL_IMAGE_SIZE)=1073741824
-      NUMBER(sme_mask)=0
+      NUMBER(sme_mask)=\(description.encryptionBit)
 
       """ + symbolKeys
   }

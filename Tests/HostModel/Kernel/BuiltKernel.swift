@@ -15,6 +15,8 @@ public struct BuiltKernel: Sendable {
     public static let memorySections: UInt64 = 0xc100
     /// `vmcoreinfo_data`, and `vmcoreinfo_note` behind it.
     public static let vmcoreInfo: UInt64 = 0xd000
+    /// `boot_cpu_data.x86_vendor_id`, 16 bytes, and `x86_model_id` behind it.
+    public static let vendor: UInt64 = 0xe368
   }
 
   /// Memory that the kernel maps page by page: a run of virtual addresses over scattered frames.
@@ -72,7 +74,8 @@ public struct BuiltKernel: Sendable {
     vmallocStart = (isLA57 ? 0xffa0_0000_0000_0000 : 0xffff_c900_0000_0000) + space.random.below(0x800) << 30
     nextVmalloc = vmallocStart
     nextModule = 0xffff_ffff_c000_0000 + space.random.below(1024) << 12
-    tables = PageTables(root: image + Place.swapper, levels: isLA57 ? 5 : 4)
+    tables = PageTables(
+      root: image + Place.swapper, levels: isLA57 ? 5 : 4, encryptionBit: description.encryptionBit)
     memorySections = BuiltKernel.textBase + 0x100_0000 + offset + Place.memorySections
     space.memory.setWords(SparseMemory.zero, frame: tables.root >> 12)
     try tables.map(
@@ -146,12 +149,15 @@ public struct BuiltKernel: Sendable {
     try tables.map(virtual, to: page, flags: PageTables.Flags.kernelData, in: &space)
   }
 
-  /// `sti, hlt, ret` where an idle CPU stands, the entries of system calls, one node, the six names of `init_uts_ns`.
+  /// `sti, hlt, ret` where an idle CPU stands, the entries of system calls, one node, the processor's name, the six names
+  /// of `init_uts_ns`.
   private func writeImage(in space: inout some FrameSpace) {
     space.memory.write([0xfb, 0xf4, 0xc3], at: image + Place.idle)
     space.memory.write([0x0f, 0x01, 0xf8], at: image + Place.systemCall)
     space.memory.write([0xfa], at: image + Place.sysenter)
     space.memory.store(1, at: image + Place.nodeOnlineMap)
+    space.memory.write(description.vendor.utf8, at: image + Place.vendor)
+    space.memory.write(description.model.utf8, at: image + Place.vendor + 16)
     for (place, name) in description.utsname.enumerated() {
       space.memory.write(name.utf8, at: image + Place.utsNamespace + UInt64(place) * 65)
     }

@@ -8,6 +8,11 @@ public struct KernelDescription: Sendable {
   public var version = "#1 SMP PREEMPT_DYNAMIC"
   /// Page tables of five levels.
   public var isLA57 = false
+  /// `sme_me_mask`: memory encryption of an AMD processor; 0 without it.
+  public var encryptionBit: UInt64 = 0
+  /// The processor's vendor as CPUID names it, twelve letters, and its model, which `boot_cpu_data` has side by side.
+  public var vendor = "GenuineIntel"
+  public var model = "Recipe CPU @ 2.00GHz"
   /// Bytes from `_stext` on that the kernel's text maps, a multiple of 2 MiB.
   public var imageSize: UInt64 = 8 << 20
   /// The direct map's largest page, bytes.
@@ -29,6 +34,11 @@ public struct KernelDescription: Sendable {
   public init(release: String, nodeName: String) {
     self.release = release
     self.nodeName = nodeName
+  }
+
+  public mutating func takeAMDName() {
+    vendor = "AuthenticAMD"
+    model = "AMD Recipe Processor"
   }
 
   /// The six names of `init_uts_ns`, which headers of dumps repeat.

@@ -119,7 +119,9 @@ public struct KernelTasks: Sendable {
     let count = (start + UInt64(arguments.count + environment.count) + 0xfff) >> 12
     let frame = try space.allocate(count)
     for number in 0..<count {
-      try PageTables(root: root, levels: kernel.tables.levels).map(
+      try PageTables(
+        root: root, levels: kernel.tables.levels, encryptionBit: kernel.tables.encryptionBit
+      ).map(
         page + number << 12, to: (frame + number) << 12, flags: PageTables.Flags.userData, in: &space)
     }
     space.memory.write(arguments + environment, at: frame << 12 + start)

@@ -17,11 +17,17 @@ public struct PageTables: Sendable {
   /// Physical address of the top-level table.
   public let root: UInt64
   public let levels: Int
+  /// AMD's C-bit, which every entry that leads to RAM carries; 0 without memory encryption.
+  public let encryptionBit: UInt64
 
-  public init(root: UInt64, levels: Int) {
+  public init(root: UInt64, levels: Int, encryptionBit: UInt64 = 0) {
     self.root = root
     self.levels = levels
+    self.encryptionBit = encryptionBit
   }
+
+  /// Bits of an entry that say where it leads.
+  public var frameMask: UInt64 { PageTables.addressMask & ~encryptionBit }
 
   /// Maps one page of 4 KiB, 2 MiB or 1 GiB.
   public func map<Space: FrameSpace>(
@@ -29,7 +35,7 @@ public struct PageTables: Sendable {
   ) throws(Space.Failure) {
     let leafLevel = size == 4096 ? 1 : size == 2 << 20 ? 2 : 3
     let table = try self.table(for: virtual, above: leafLevel, user: flags & 4 != 0, in: &space)
-    let entry = physical | flags | (leafLevel > 1 ? Flags.pageSize : 0)
+    let entry = physical | flags | encryptionBit | (leafLevel > 1 ? Flags.pageSize : 0)
     space.memory.store(entry, at: table + index(virtual, leafLevel) * 8)
   }
 
@@ -77,10 +83,10 @@ public struct PageTables: Sendable {
       let place = table + index(virtual, level) * 8
       var entry = space.memory.load(place)
       if entry == 0 {
-        entry = try space.allocatePage() | (user ? Flags.userTable : Flags.kernelTable)
+        entry = try space.allocatePage() | (user ? Flags.userTable : Flags.kernelTable) | encryptionBit
         space.memory.store(entry, at: place)
       }
-      table = entry & PageTables.addressMask
+      table = entry & frameMask
       level -= 1
     }
     return table

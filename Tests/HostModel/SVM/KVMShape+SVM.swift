@@ -42,14 +42,29 @@ extension KVMShape {
 
 extension VCPUWriter {
   /// `vmcb01`, in use.
-  func vmcb(_ page: UInt64, hostCPU: Int, in memory: inout SparseMemory) {
+  /// - Parameter nested: the VMCB of the guest's own guest, and whether that one is in use.
+  func vmcb(
+    _ page: UInt64, hostCPU: Int, nested: (page: UInt64, isActive: Bool)?, in memory: inout SparseMemory
+  ) {
     memory.store(kernel.virtual(page), at: place + shape.vmcb)
     memory.store(cpu.truth["tsc_aux"], at: place + shape.systemCallAux)
-    guard shape.hasVMCB01 else { return memory.store(page, at: place + shape.vmcb01) }
-    memory.store(kernel.virtual(page), at: place + shape.vmcb01)
-    memory.store(page, at: place + shape.vmcb01 + 8)
-    memory.store(UInt64(hostCPU), at: place + shape.vmcb01 + 16, width: 4)
-    memory.store(1, at: place + shape.vmcb01 + 24)
+    guard shape.hasVMCB01 else {
+      return memory.store(page | kernel.tables.encryptionBit, at: place + shape.vmcb01)
+    }
+    info(page, at: place + shape.vmcb01, hostCPU: hostCPU, in: &memory)
     memory.store(kernel.virtual(place + shape.vmcb01), at: place + shape.currentVMCB)
+    guard let nested else { return }
+    info(nested.page, at: place + shape.svmNested, hostCPU: hostCPU, in: &memory)
+    guard nested.isActive else { return }
+    memory.store(kernel.virtual(nested.page), at: place + shape.vmcb)
+    memory.store(kernel.virtual(place + shape.svmNested), at: place + shape.currentVMCB)
+  }
+
+  /// A `struct kvm_vmcb_info`.
+  private func info(_ page: UInt64, at info: UInt64, hostCPU: Int, in memory: inout SparseMemory) {
+    memory.store(kernel.virtual(page), at: info)
+    memory.store(page | kernel.tables.encryptionBit, at: info + 8)
+    memory.store(UInt64(hostCPU), at: info + 16, width: 4)
+    memory.store(1, at: info + 24)
   }
 }

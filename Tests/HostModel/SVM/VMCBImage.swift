@@ -2,16 +2,27 @@
 struct VMCBImage {
   var words = [UInt64](repeating: 0, count: 512)
 
+  /// Where the guest of a guest stands.
+  static let innerRIP: UInt64 = 0x40_2600
+
   /// - Parameters:
   ///   - nestedControl: 1 nested paging, 2 SEV, 4 SEV-ES.
   ///   - number: of the vCPU on the host, from 1 on.
-  init(_ cpu: GuestCPU, pointers: VMCSPointers, nestedControl: UInt64, number: UInt64, tscOffset: UInt64) {
+  ///   - encryptionBit: of the host, which its addresses carry.
+  init(
+    _ cpu: GuestCPU, pointers: VMCSPointers, nestedControl: UInt64, number: UInt64, tscOffset: UInt64,
+    encryptionBit: UInt64 = 0
+  ) {
     let hasRun = cpu.state != .neverRun
-    // CPUID, HLT, IOIO, MSR; VMRUN and its like; INTR, NMI.
-    store(0x1800_0003, at: 0xc, width: 4)
-    store(0x3fff, at: 0x10, width: 4)
-    store(pointers.vmread, at: 0x40)
-    store(pointers.msrBitmap, at: 0x48)
+    // As found on a real host: CR4; DR0 to DR7; #DB, #UD, #AC, #MC; INTR, NMI, CPUID, HLT, IOIO, MSR and more; VMRUN and
+    // its like. KVM takes CR4 off the list for SEV-ES.
+    store(nestedControl & 4 == 0 ? 0x10_0010 : 0, at: 0, width: 4)
+    store(0xff_00ff, at: 4, width: 4)
+    store(0x6_0042, at: 8, width: 4)
+    store(0xbd4c_8027, at: 0xc, width: 4)
+    store(0x6e7f, at: 0x10, width: 4)
+    store(pointers.vmread | encryptionBit, at: 0x40)
+    store(pointers.msrBitmap | encryptionBit, at: 0x48)
     store(tscOffset, at: 0x50)
     store(hasRun ? number : 0, at: 0x58, width: 4)
     store(cpu.state == .running ? 0x61 : hasRun ? 0x78 : 0, at: 0x70)
@@ -42,6 +53,27 @@ struct VMCBImage {
       store(segment.base, at: place + 8)
     }
     store(UInt64((truth.segments["ss"]?.accessRights ?? 0) >> 5 & 3), at: 0x4cb, width: 1)
+  }
+
+  /// A page in which a processor keeps its own state while a guest runs: the save area of the host's kernel, nothing in
+  /// the control area, and in RAX the VMCB that it ran last. Source: QEMU's processor; AMD APM vol. 2, 15.30.4.
+  static func hostSave(kernel: BuiltKernel, cpu: Int, rip: UInt64, last: UInt64) -> [UInt64] {
+    var image = VMCBImage()
+    let saved: [(Int, UInt64)] = [
+      (0x4d0, 0x1d01), (0x548, 0x6f0), (0x550, kernel.tables.root | kernel.tables.encryptionBit), (0x558, 0x8005_0033),
+      (0x570, 0x46), (0x578, rip), (0x5d8, kernel.perCPUBase(cpu) + 0x3f00), (0x5f8, last), (0x668, 0x7_0406_0007_0406),
+      (0x458, kernel.gsBase(cpu)), (0x468, kernel.gdtBase(cpu)), (0x490, 0x8b_0040), (0x498, kernel.tssBase(cpu)),
+    ]
+    for (offset, value) in saved { image.store(value, at: offset) }
+    return image.words
+  }
+
+  private init() {}
+
+  /// A field of 8 bytes of a finished image.
+  subscript(offset: Int) -> UInt64 {
+    get { words[offset / 8] }
+    set { words[offset / 8] = newValue }
   }
 
   private mutating func store(_ value: UInt64, at offset: Int, width: Int = 8) {

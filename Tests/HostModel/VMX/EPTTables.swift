@@ -31,28 +31,31 @@ public struct EPTTables: Sendable {
   public let empty: UInt64
   /// The tables are NPT's.
   public let isNPT: Bool
+  /// AMD's C-bit, which all that leads to RAM carries; 0 without memory encryption.
+  public let encryptionBit: UInt64
 
   public init<Space: FrameSpace>(
-    levels: Int, empty: UInt64, isNPT: Bool = false, in space: inout Space
+    levels: Int, empty: UInt64, isNPT: Bool = false, encryptionBit: UInt64 = 0, in space: inout Space
   ) throws(Space.Failure) {
     self.levels = levels
     self.empty = empty
     self.isNPT = isNPT
+    self.encryptionBit = encryptionBit
     root = try EPTTables.newTable(empty: empty, in: &space)
   }
 
   /// EPTP, or nested CR3.
-  public var pointer: UInt64 { isNPT ? root : EPTBits.pointer(root: root, levels: levels) }
+  public var pointer: UInt64 { isNPT ? root | encryptionBit : EPTBits.pointer(root: root, levels: levels) }
 
   /// A link to the next table.
-  public var link: UInt64 { isNPT ? 0x867 : EPTBits.table }
+  public var link: UInt64 { isNPT ? 0x867 | encryptionBit : EPTBits.table }
 
   /// NPT's leaves, as found on a real host; a device's is uncached.
   private func bits(_ leaf: EPTBits.Leaf) -> UInt64 {
     guard isNPT else { return leaf.rawValue }
     switch leaf {
-    case .memory: return 0xe67
-    case .readOnly: return 0x865
+    case .memory: return 0xe67 | encryptionBit
+    case .readOnly: return 0x865 | encryptionBit
     case .device: return 0xe7f
     }
   }
@@ -90,7 +93,7 @@ public struct EPTTables: Sendable {
         next = try EPTTables.newTable(empty: empty, in: &space) | link | empty
         space.memory.store(next, at: place)
       }
-      table = next & PageTables.addressMask
+      table = next & PageTables.addressMask & ~encryptionBit
       at -= 1
     }
     space.memory.store(entry, at: table + (gpa >> (12 + 9 * UInt64(level - 1)) & 0x1ff) * 8)
@@ -102,7 +105,7 @@ public struct EPTTables: Sendable {
     for at in stride(from: levels, to: level, by: -1) {
       let next = memory.load(table + (gpa >> (12 + 9 * UInt64(at - 1)) & 0x1ff) * 8)
       guard next & 7 != 0 && next & EPTBits.large == 0 else { return empty }
-      table = next & PageTables.addressMask
+      table = next & PageTables.addressMask & ~encryptionBit
     }
     return memory.load(table + (gpa >> (12 + 9 * UInt64(level - 1)) & 0x1ff) * 8)
   }

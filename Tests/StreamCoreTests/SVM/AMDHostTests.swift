@@ -24,7 +24,7 @@ import Testing
   @Test(arguments: [
     "kernel 6.1", "kernel 6.12", "kernel 7.3", "kernel 5.14", "kernel 5.10 builtin", "kernel 4.18 builtin",
     "kernel 6.1 la57",
-    "kernel 6.1 builtin", "kernel 6.1 pti seed 7",
+    "kernel 6.1 builtin", "kernel 6.1 pti seed 7", "kernel 6.1 sme 47", "kernel 6.12 sme 51", "kernel 7.3 sme 47 la57",
   ])
   func guestsComeOutWhole(words: String) throws {
     let run = try SplitRun(Self.recipe(words))
@@ -45,6 +45,13 @@ import Testing
     for guest in run.host.liveGuests { try run.expectExact(guest) }
   }
 
+  @Test(arguments: ["", "sme 47", "la57 sme 51"]) func pagesOf1GiBComeOut(words: String) throws {
+    let run = try SplitRun(
+      "host ram 0-64M 1G-4G cpus 2 directmap 1G amd symbols types \(words)\nguest a ram 0-1G backing 1G nolinux")
+    for guest in run.host.liveGuests { try run.expectExact(guest) }
+    #expect(run.manifest.guests.count == 1)
+  }
+
   /// What NPT alone maps where the slots are lost is what its leaves of all sizes say.
   @Test(arguments: ["4K", "2M"]) func nestedPageTablesGiveTheMapWhereSlotsAreLost(backing: String) throws {
     let host = try HostRecipe(
@@ -61,9 +68,10 @@ import Testing
   }
 
   /// Encrypted guests are named and not written, and the others are.
-  @Test(arguments: ["sev", "sev-es"]) func encryptedGuestsAreNotPassedOffAsClear(form: String) throws {
+  @Test(arguments: ["sev", "sev-es"], ["", "sme 47", "sme 51"])
+  func encryptedGuestsAreNotPassedOffAsClear(form: String, words: String) throws {
     let run = try SplitRun(
-      Self.recipe("kernel 6.1", guests: "guest c ram 0-4M \(form) linux 6.1.0-c\n  vcpu stopped"))
+      Self.recipe("kernel 6.1 \(words)", guests: "guest c ram 0-4M \(form) linux 6.1.0-c\n  vcpu stopped"))
     for guest in run.host.liveGuests where guest.name != "c" { try run.expectExact(guest) }
     let entry = try run.entry(try #require(run.host.guest("c")))
     #expect(entry.output == nil)
@@ -104,6 +112,16 @@ import Testing
     try run.expectMemory(guest)
     #expect(run.manifest.warnings.contains { $0.code == .no_vmcs && $0.text.contains("named as its VMCB") })
     try run.expectExact(try #require(host.guest("b")))
+  }
+
+  /// The processors' own save areas, and what is left of a guest that is gone, make none.
+  @Test(arguments: [false, true]) func whatOnlyLooksLikeAVMCBMakesNoGuest(scans: Bool) throws {
+    let guests = "guest gone ram 0-1M dead nolinux\n  vcpu stopped"
+    var options = SplitRun.Options()
+    options.scans = scans
+    let run = try SplitRun(Self.recipe("kernel 6.1", guests: guests), options)
+    #expect(run.host.hostSaveAreas.count == 2 && run.manifest.guests.count == 2)
+    for guest in run.host.liveGuests { try run.expectExact(guest) }
   }
 
   @Test func aKernelThatDoesNotTellItsVMsIsNamedWithACure() throws {

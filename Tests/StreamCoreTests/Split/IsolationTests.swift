@@ -1,5 +1,4 @@
 import HostRecipes
-import Foundation
 @testable import StreamCore
 import Testing
 
@@ -18,42 +17,6 @@ import Testing
       + ["guest victim ram 0-4M linux 6.1.0-victim", "  vcpu running", "  vcpu halted"]).joined(separator: "\n")
   }
 
-  @discardableResult
-  private func expectIsolated(
-    _ recipe: String, pagesPerCandidate: UInt64 = 4, scans: Bool = false, _ location: SourceLocation = #_sourceLocation
-  ) throws -> SplitRun {
-    var options = SplitRun.Options(codec: .raw)
-    options.scans = scans
-    let run = try SplitRun(recipe, options)
-    #expect(run.manifest.guests.count == run.host.liveGuests.count, "\(recipe)", sourceLocation: location)
-    for guest in run.host.liveGuests {
-      try run.expectExact(guest, location)
-      let owner = try #require(run.host.guests.firstIndex { $0.name == guest.name })
-      let found = Self.owners(in: try run.bytes(guest))
-      #expect(found.keys.allSatisfy { $0 == owner }, "\(guest.name): \(recipe)", sourceLocation: location)
-      #expect(
-        guest.spec.flood != nil || found.count == 1, "\(guest.name): no secret at all", sourceLocation: location)
-    }
-    // A candidate is read whole to be judged, and again for its evidence; the rest is the host's own tables.
-    let pages = run.manifest.counters["candidates", default: 0] * pagesPerCandidate + 4096
-    #expect(
-      run.manifest.counters["bytes_structures", default: 0] <= pages * 4096, "\(recipe)", sourceLocation: location)
-    return run
-  }
-
-  /// Whose secrets a file holds, at any place, and how many.
-  private static func owners(in bytes: [UInt8]) -> [UInt64: Int] {
-    let data = Data(bytes)
-    let marker = Data(RecipeSecret.marker)
-    var found: [UInt64: Int] = [:]
-    var from = data.startIndex
-    while let place = data.range(of: marker, in: from..<data.endIndex) {
-      found[RecipeReaders.le(bytes, place.upperBound, 8), default: 0] += 1
-      from = place.upperBound
-    }
-    return found
-  }
-
   static let forgeries = [
     "victim 0", "victim 0 maps host", "evil 0 maps victim", "evil 0 maps host", "victim 0 maps loop",
     "victim 0 maps shared", "victim 0 maps host HOST_CR3 0", "victim 0 maps host HOST_RSP 0",
@@ -65,7 +28,7 @@ import Testing
   /// In the attacker's own memory, and outside of every map: in the host's page cache.
   @Test(arguments: forgeries)
   func aForgeryMakesNoGuest(words: String) throws {
-    let run = try expectIsolated(recipe(cache: ["forge \(words)"], evil: ["forge 0x400000 \(words)"]))
+    let run = try SplitRun.expectIsolated(recipe(cache: ["forge \(words)"], evil: ["forge 0x400000 \(words)"]))
     // All were looked at: what keeps them out is that nothing of the host names them, or names them no more.
     let defunct = Set(run.manifest.defunct.map(\.vmcs.value))
     for forgery in run.host.forgeries where !defunct.contains(forgery.region) {
@@ -82,13 +45,13 @@ import Testing
     let host = recipe(
       "secrets kernel \(kernel) symbols types", cache: Self.forgeries.map { "forge \($0)" }, evil: evil,
       evilRAM: "0-8M")
-    try expectIsolated(host, scans: scans)
+    try SplitRun.expectIsolated(host, scans: scans)
   }
 
   @Test(arguments: ["victim 0 maps host", "victim 0 complete maps host", "victim 0 true-vm maps host"])
   func withoutVMCOREINFOForgeriesMakeNoGuestEither(words: String) throws {
     let evil = ["forge 0x400000 \(words)"]
-    try expectIsolated(recipe(cache: ["no vmcoreinfo", "forge \(words)"], evil: evil))
+    try SplitRun.expectIsolated(recipe(cache: ["no vmcoreinfo", "forge \(words)"], evil: evil))
   }
 
   /// A whole kernel of an attacker's making cannot be told from the host's then: nothing is split.
@@ -105,24 +68,25 @@ import Testing
 
   @Test(arguments: ["4.18", "5.14"], ["victim 0 complete maps host", "evil 0 true-vm maps victim"])
   func olderKernelsArePutThroughTheSame(kernel: String, words: String) throws {
-    try expectIsolated(recipe("secrets kernel \(kernel)", cache: ["forge \(words)"], evil: ["forge 0x400000 \(words)"]))
+    try SplitRun.expectIsolated(
+      recipe("secrets kernel \(kernel)", cache: ["forge \(words)"], evil: ["forge 0x400000 \(words)"]))
   }
 
   @Test func aGuestFullOfHeadsCostsOneReadAPage() throws {
-    let run = try expectIsolated(recipe(evil: ["heads"], evilRAM: "0-8M"))
+    let run = try SplitRun.expectIsolated(recipe(evil: ["heads"], evilRAM: "0-8M"))
     #expect(run.manifest.counters["candidates", default: 0] > 1500)
   }
 
   @Test(arguments: ["victim", "evil"])
   func aGuestFullOfCopiesOfATrueRegionHidesNone(whose: String) throws {
-    let run = try expectIsolated(recipe(evil: ["copies \(whose) 0"], evilRAM: "0-8M"))
+    let run = try SplitRun.expectIsolated(recipe(evil: ["copies \(whose) 0"], evilRAM: "0-8M"))
     #expect(run.manifest.counters["candidates", default: 0] > 1500)
   }
 
   @Test(arguments: ["6.1", "4.18"])
   func manyCompleteFakesCostNoMoreThanTheirPages(kernel: String) throws {
     let evil = (0..<48).map { "forge \(0x40_0000 + $0 << 17) victim 0 complete maps host" }
-    try expectIsolated(
+    try SplitRun.expectIsolated(
       recipe("secrets kernel \(kernel)", evil: evil, evilRAM: "0-10M"), pagesPerCandidate: ForgerySpec.frames)
   }
 
@@ -131,11 +95,11 @@ import Testing
   @Test(arguments: ["4.18", "5.14", "6.1", "6.12"])
   func registersThatLookLikeALoadedVMCSProveNothing(kernel: String) throws {
     let forge = "forge evil 0 in-registers maps host"
-    try expectIsolated(recipe("secrets kernel \(kernel)", cache: [forge]))
+    try SplitRun.expectIsolated(recipe("secrets kernel \(kernel)", cache: [forge]))
     let alone = "\n\(forge)\nguest evil ram 0-4M linux 6.1.0-e"
     #expect(throws: Failure.self) { try SplitRun("host ram 64M secrets kernel \(kernel)" + alone) }
     let words = kernel == "4.18" ? "symbols types builtin" : "symbols types"
-    let run = try expectIsolated("host ram 64M secrets kernel \(kernel) \(words)" + alone)
+    let run = try SplitRun.expectIsolated("host ram 64M secrets kernel \(kernel) \(words)" + alone)
     let evil = try #require(run.host.guests.first)
     #expect(try run.entry(evil).vcpus.map { $0.vmcs?.value } == evil.vcpus.map(\.vmcs))
   }
@@ -152,8 +116,8 @@ import Testing
   }
 
   @Test func loopsAndSharedTablesInATrueMapAreReadOnceAndRefused() throws {
-    let plain = try expectIsolated(recipe())
-    let bent = try expectIsolated(
+    let plain = try SplitRun.expectIsolated(recipe())
+    let bent = try SplitRun.expectIsolated(
       recipe().replacing(
         "victim ram 0-4M linux 6.1.0-victim",
         with: "victim ram 0-4M backing 4K linux 6.1.0-victim\n  ept-loop 0x40000000\n  ept-share 0x40200000 0x200000"))
