@@ -40,7 +40,7 @@ struct Findings: Sendable {
     counters["scan_pages"] = scan.pagesScanned
     counters["scan_workers"] = UInt64(scan.workers)
     counters["scan_bad_pages"] = scan.badPages
-    counters["candidates"] = scan.regions.count
+    counters["candidates"] = scan.regions.count + scan.vmcbs.count
     if scan.badPages > 0 {
       warn(
         .bad_pages,
@@ -97,6 +97,7 @@ struct Findings: Sendable {
   }
 
   mutating func note(_ host: FoundHost) {
+    vendor = host.vendor
     unseen = host.unseen
     for vm in host.vms { if let fault = vm.memoryFault { noteLostSlots(of: vm.kvm, fault) } }
     for (kvm, why) in host.unreadable { warn(.lost_vm, "the host kernel lists a VM at \(kvm): \(why)") }

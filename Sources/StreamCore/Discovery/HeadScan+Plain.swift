@@ -16,6 +16,7 @@ extension HeadScan {
           if test.isRegion(head) {
             found.regions.append((frame, UInt32(truncatingIfNeeded: head.low) & 0x7fff_ffff))
           }
+          if test.isVMCB(head), !test.isRegion(head) { found.vmcbs.append(frame) }
           if test.isVMCoreInfo(head) { found.vmcoreinfo.append(frame) }
           found.scanned += 1
         }
@@ -25,6 +26,7 @@ extension HeadScan {
     scan.faults = nil
     scan.badPages = dump.summary.storedPages - scan.pagesScanned
     scan.regions.freeze()
+    scan.vmcbs.freeze()
     scan.vmcoreinfo.freeze()
     return scan
   }

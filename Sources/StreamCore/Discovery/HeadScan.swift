@@ -1,10 +1,12 @@
 import Synchronization
 
-/// One pass over the heads of all stored pages: which frames could begin a VMCS region, and which could begin a guest
-/// kernel's VMCOREINFO. Only marks are kept, one bit a frame: a guest can fill its RAM with heads.
+/// One pass over the heads of all stored pages: which frames could begin a VMCS region or a VMCB, and which could begin a
+/// guest kernel's VMCOREINFO. Only marks are kept, one bit a frame: a guest can fill its RAM with heads.
 struct HeadScan: Sendable {
   /// Frames whose first dword is a revision id in question and whose second can be an abort indicator.
   var regions = FrameBitmap()
+  /// Frames that begin as a VMCB of KVM does.
+  var vmcbs = FrameBitmap()
   /// Frames that begin as a VMCOREINFO note, or as its text, does.
   var vmcoreinfo = FrameBitmap()
   /// How many of the regions' frames have each revision id (bits 30:0).
@@ -50,6 +52,7 @@ struct HeadScan: Sendable {
     return whole.withLock { scan in
       scan.workers = used
       scan.regions.freeze()
+      scan.vmcbs.freeze()
       scan.vmcoreinfo.freeze()
       return scan
     }
@@ -73,6 +76,7 @@ struct HeadScan: Sendable {
       regions.insert(frame)
       revisions[revision, default: 0] += 1
     }
+    for frame in found.vmcbs { vmcbs.insert(frame) }
     for frame in found.vmcoreinfo { vmcoreinfo.insert(frame) }
     pagesScanned += found.scanned
     badPages += found.bad

@@ -15,7 +15,7 @@ struct HeadTest: Sendable {
     self.heads = heads
     filter = heads.keys.reduce(0) { $0 | 1 << UInt64($1 & 63) }
     var bytes: [UInt64] = [0, 0, 0, 0]
-    for byte in heads.keys.map({ UInt8(truncatingIfNeeded: $0) }) + VMCoreInfo.firstBytes {
+    for byte in heads.keys.map({ UInt8(truncatingIfNeeded: $0) }) + VMCoreInfo.firstBytes + VMCB.firstBytes {
       bytes[Int(byte >> 6)] |= 1 << UInt64(byte & 63)
     }
     firstBytes = (bytes[0], bytes[1], bytes[2], bytes[3])
@@ -43,6 +43,9 @@ struct HeadTest: Sendable {
     guard let zeros = heads[id] else { return false }
     return head.high & zeros == 0
   }
+
+  @inline(__always)
+  func isVMCB(_ head: PageHead) -> Bool { VMCB.canBegin(with: head.low, head.high) }
 
   @inline(__always)
   func isVMCoreInfo(_ head: PageHead) -> Bool { VMCoreInfo.canBegin(with: head.low, head.high) }

@@ -3,6 +3,7 @@ final class StretchScanner {
   /// What one stretch holds.
   struct Found: Sendable {
     var regions: [(frame: UInt64, revision: UInt32)] = []
+    var vmcbs: [UInt64] = []
     var vmcoreinfo: [UInt64] = []
     var scanned: UInt64 = 0
     var bad: UInt64 = 0
@@ -13,6 +14,7 @@ final class StretchScanner {
       switch look {
       case .dull: break
       case .region(let revision): regions.append((frame, revision))
+      case .vmcb: vmcbs.append(frame)
       case .vmcoreinfo: vmcoreinfo.append(frame)
       case .bad: bad += 1
       }
@@ -37,6 +39,7 @@ final class StretchScanner {
   fileprivate enum Look {
     case dull
     case region(revision: UInt32)
+    case vmcb
     case vmcoreinfo
     case bad
   }
@@ -149,6 +152,7 @@ final class StretchScanner {
     if StoredSizeLimit.allowsRegion(page), test.isRegion(head) {
       return .region(revision: UInt32(truncatingIfNeeded: head.low) & 0x7fff_ffff)
     }
+    if StoredSizeLimit.allowsRegion(page), test.isVMCB(head) { return .vmcb }
     return test.isVMCoreInfo(head) ? .vmcoreinfo : .dull
   }
 

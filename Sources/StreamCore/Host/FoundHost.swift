@@ -37,7 +37,7 @@ extension JudgedHost {
       if case .dead(let reason) = fault {
         host.defunct.append((address, reason))
       } else {
-        host.nearMisses.append("\(address): \(layout?.layout.id ?? ""): no host evidence: \(fault)")
+        host.nearMisses.append("\(address): \(layout?.layout.id ?? vendor.region): no host evidence: \(fault)")
       }
     }
     for vcpu in host.vms.flatMap(\.vcpus) {

@@ -19,8 +19,13 @@ struct HostFinder {
   /// kernel alone tells.
   func judge(_ sources: [LayoutSource]) throws -> (host: JudgedHost, refused: [String]) {
     if word.listed?.types.vendor == .amd, let named = NamedHost(word, memory: memory) {
-      let refused = sources.filter { !$0.isCatalogue }
-      return (named.amd(), refused.map { "\($0.title) refused: this host's processors are AMD's" })
+      return (try withLeftovers(named), refusals(sources))
+    }
+    if word.listed?.types.vendor == nil, scan.vmcbs.count > 0, let kernel = try? word.kernel?.get(),
+      kernel.processorVendor()?.hasSVM == true
+    {
+      guard let host = try amdByContent(kernel) else { throw try withoutGuests([], sources) }
+      return (host, refusals(sources))
     }
     var trials: [LayoutTrial] = []
     for source in sources {
@@ -42,6 +47,11 @@ struct HostFinder {
     }
     host.unknown = unknown
     return (host, trials.compactMap(\.refusal))
+  }
+
+  /// Layouts of VMCSs that were given for an AMD host.
+  private func refusals(_ sources: [LayoutSource]) -> [String] {
+    sources.filter { !$0.isCatalogue }.map { "\($0.title) refused: this host's processors are AMD's" }
   }
 
   private func trial(_ source: LayoutSource) throws -> LayoutTrial {
@@ -88,7 +98,7 @@ struct HostFinder {
   }
 
   /// The first of each kind by address: forged regions must not crowd out what is left of dead guests.
-  private static func reported(_ rejected: [(HPA, EvidenceFault)]) -> [(HPA, EvidenceFault)] {
+  static func reported(_ rejected: [(HPA, EvidenceFault)]) -> [(HPA, EvidenceFault)] {
     let dead = rejected.filter { $0.1.isDeath }.prefix(64)
     let others = rejected.filter { !$0.1.isDeath }.prefix(64)
     return (dead + others).sorted { $0.0 < $1.0 }

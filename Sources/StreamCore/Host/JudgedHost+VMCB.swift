@@ -3,7 +3,7 @@ extension JudgedHost {
   private static let cachingBits: UInt64 = 0x6000_0000
 
   /// A vCPU by its VMCB.
-  func vcpu(_ vmcb: VMCB, _ proof: VCPUEvidence, _ cache: RegisterCache?) -> VCPU {
+  func vcpu(_ vmcb: VMCB, _ proof: VCPUEvidence) -> VCPU {
     var vcpu = VCPU(region: proof.region, tableIndex: proof.index)
     vcpu.kvm = states.state(of: proof.region)
     vcpu.exitReason = Sourced(SVMExit(rawValue: vmcb[.exitCode]).description, .vmcb)
@@ -20,12 +20,10 @@ extension JudgedHost {
     }
     vcpu.registers = vcpu.kvm.map { registers.merged(with: $0, isCR3Guests: true) } ?? registers
     guard let copy = vcpu.kvm?.registers else { return vcpu }
-    var own = RegisterState()
-    cache?.addControls(to: &own, of: proof.vcpu, available: copy.available)
     // The processor's CR4 has the host's MCE, and its CR0 lacks CD and NW; TS and MP the guest writes without an exit.
     // Source: KVM, svm_set_cr0 and svm_set_cr4.
-    vcpu.registers.registers[.cr4] = own.registers[.cr4] ?? vcpu.registers.registers[.cr4]
-    if let cr0 = own[.cr0], let hardware = vcpu.registers[.cr0], cr0 & Self.cachingBits != 0 {
+    if let cr4 = copy.cr4 { vcpu.registers.registers[.cr4] = Sourced(cr4, .kvm) }
+    if let cr0 = copy.cr0, let hardware = vcpu.registers[.cr0], cr0 & Self.cachingBits != 0 {
       vcpu.registers.registers[.cr0] = Sourced(hardware | cr0 & Self.cachingBits, .derived)
     }
     return vcpu

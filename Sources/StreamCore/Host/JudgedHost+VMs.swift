@@ -13,7 +13,7 @@ extension JudgedHost {
       proofs[proof.vcpu] = proof
     }
     var cache: RegisterCache?
-    if proofs.values.contains(where: { regionAt[$0.region] == nil }) {
+    if proofs.values.contains(where: { regionAt[$0.region] == nil && vmcbs[$0.region] == nil }) {
       cache = evidence.types.map { RegisterCache($0.all, kernel) }
     }
     return evidence.kvms.compactMap { kvm in
@@ -30,7 +30,7 @@ extension JudgedHost {
         if let region = address.flatMap({ regionAt[$0] }) {
           vcpu = self.vcpu(region, index: pointer.index, loadsEFER)
         } else if let proof, let vmcb = vmcbs[proof.region] {
-          vcpu = self.vcpu(vmcb, proof, cache)
+          vcpu = self.vcpu(vmcb, proof)
         } else if let proof {
           vcpu = self.vcpu(proof, cache)
         } else {
@@ -47,17 +47,21 @@ extension JudgedHost {
         vcpu.thread = told[kvm.address]?.identity?.threads[pointer.index]
         return vcpu
       }
+      var frames = Set(own.flatMap(\.frames))
       var vmm: Result<ProcessPages, VMMTablesFault>?
       var fault: VMMemoryFault?
       if listed == nil {
-        let tables = vmmTables(of: vcpus.compactMap { $0.region.flatMap { regionAt[$0] } })
+        let tables =
+          vendor == .amd
+          ? vmmTables(of: kvm) : vmmTables(of: vcpus.compactMap { $0.region.flatMap { regionAt[$0] } })
+        if let root = try? tables.get().root { frames.insert(root.frame) }
         if usesShapes, let pages = try? tables.get() {
           do throws(VMMemoryFault) { memory = try shapedMemory(of: kvm, vcpus, pages) } catch { fault = error }
         }
         vmm = memory == nil ? tables : nil
       }
       return ProvenVM(
-        kvm: kvm.address, vcpus: vcpus, evidence: claim(own, kvm), evidenceFrames: Set(own.flatMap(\.frames)).sorted(),
+        kvm: kvm.address, vcpus: vcpus, evidence: claim(own, kvm), evidenceFrames: frames.sorted(),
         memory: memory, memoryFault: fault, vmm: vmm, identity: told[kvm.address]?.identity)
     }
   }
@@ -71,10 +75,22 @@ extension JudgedHost {
     guard roots.count == 1 else { return .failure(.several(HPA(rawValue: root), HPA(rawValue: roots[1]))) }
     let half = kernel.kernelHalf(ofCR3: root)
     guard half == .same else { return .failure(.foreign(HPA(rawValue: root), half)) }
-    return .success(
-      ProcessPages(
-        memory: kernel.memory, root: HPA(rawValue: root), levels: kernel.levels, frameMask: kernel.frameMask,
-        swapTypes: SwapTypes { [levels = kernel.levels] in SwapLayout(nil, levels: levels) }, mappings: .none))
+    return .success(processPages(HPA(rawValue: root)))
+  }
+
+  /// The same of an AMD host, whose VMCBs have no host state: by the place in `struct kvm` from which page tables of this
+  /// kernel's processes are reached.
+  private func vmmTables(of kvm: KVMObject) -> Result<ProcessPages, VMMTablesFault> {
+    let roots = kvm.processTables(kernel)
+    guard let root = roots.first else { return .failure(.notNamed) }
+    guard roots.count == 1 else { return .failure(.several(root, roots[1])) }
+    return .success(processPages(root))
+  }
+
+  private func processPages(_ root: HPA) -> ProcessPages {
+    ProcessPages(
+      memory: kernel.memory, root: root, levels: kernel.levels, frameMask: kernel.frameMask,
+      swapTypes: SwapTypes { [levels = kernel.levels] in SwapLayout(nil, levels: levels) }, mappings: .none)
   }
 
   /// The memory of a VM whose kernel has no types.
@@ -146,8 +162,7 @@ extension JudgedHost {
         .init(
           vmcs: .init(proof.region.rawValue), namedAt: .init(proof.loadedVMCS.rawValue),
           vcpu: .init(proof.vcpu.rawValue), index: proof.index,
-          // The checks are those of a `loaded_vmcs`.
-          checks: vendor == .intel ? proof.checks.map(\.rawValue).sorted() : [])
+          checks: proof.checks.map(\.rawValue).sorted())
       })
   }
 }

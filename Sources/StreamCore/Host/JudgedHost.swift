@@ -22,6 +22,6 @@ struct JudgedHost: Sendable {
   /// Named VMCBs whose content is none, one line each.
   var faults: [String] = []
 
-  /// By the kernel's types; without them hosts are found by VMCS regions alone.
-  var vendor: Vendor { evidence.types?.vendor ?? .intel }
+  /// By the kernel's types, or by its own word on the processor.
+  var vendor = Vendor.intel
 }

@@ -17,15 +17,18 @@ struct NamedHost: Sendable {
     self.listed = listed
     self.kernel = kernel
     self.memory = memory
-    facts = listed.claims.keys.sorted().map(RegionFacts.init(address:))
+    let vendor = listed.types.vendor ?? .intel
+    facts = listed.claims.keys.sorted().map { RegionFacts(address: $0, vendor: vendor) }
     evidence = HostEvidence(listed, shape, kernel: kernel, regions: facts)
   }
 
   /// The regions, unread.
   func unread(_ search: RegionSearch) -> JudgedHost {
-    JudgedHost(
+    var host = JudgedHost(
       layout: nil, search: search, kernel: kernel, evidence: evidence, facts: facts,
       states: KVMVCPUStates(evidence: evidence, regions: facts))
+    host.vendor = listed.types.vendor ?? .intel
+    return host
   }
 
   /// The host of an AMD processor, whose VMCBs are the same on all: read, and judged by their content.

@@ -20,7 +20,7 @@ struct ProvenVM: Sendable {
 
 /// Why the page tables of a VMM are not known by its vCPUs' host state.
 enum VMMTablesFault: Error, Equatable, Sendable {
-  /// No region holds HOST_CR3, or its layout has no place for it.
+  /// No region holds HOST_CR3, or its layout has no place for it; or nothing in an AMD host's `struct kvm` leads there.
   case notNamed
   case several(HPA, HPA)
   case foreign(HPA, KernelHalf)
@@ -29,8 +29,8 @@ enum VMMTablesFault: Error, Equatable, Sendable {
 extension VMMTablesFault: CustomStringConvertible {
   var description: String {
     switch self {
-    case .notNamed: "no VMCS of it names them"
-    case .several(let one, let other): "its vCPUs name two, at \(one) and \(other)"
+    case .notNamed: "nothing of it names them"
+    case .several(let one, let other): "it names two, at \(one) and \(other)"
     case .foreign(let table, let half): "those at \(table) are none of this kernel's: \(half)"
     }
   }

@@ -22,7 +22,7 @@ import Testing
     #expect(proof.kvm.rawValue == kvm)
     #expect(proof.vcpu.rawValue == directMap + 0x80_0380)
     #expect(proof.index == 0 && proof.isActive == true && proof.cpu == 1)
-    #expect(proof.checks == Set(LoadedVMCSCheck.allCases))
+    #expect(proof.checks == RegionHolderCheck.loadedVMCS)
     // Region, HOST_CR3's table, kernel stack, vcpu_vmx (two pages), struct kvm (two pages), the xarray's node.
     #expect(Set(proof.frames).isSuperset(of: [0x4000, 0x101, 0x5000, 0x800, 0x801, 0x3000, 0x3001, 0x900]))
     #expect(evidence.kvms.map(\.address.rawValue) == [kvm])

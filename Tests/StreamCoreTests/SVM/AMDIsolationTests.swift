@@ -35,6 +35,35 @@ import Testing
     try SplitRun.expectIsolated(Self.recipe("symbols types", evil: [flood]), pages: 1 << 15, scans: scans)
   }
 
+  /// Pages beyond the candidates: each is read once for what names a VMCB.
+  @Test(arguments: ["kernel 6.1", "kernel 7.3", "kernel 6.1 sme 47"])
+  func aForgeryMakesNoGuestByContent(words: String) throws {
+    let (cache, evil) = Self.forged
+    let run = try SplitRun.expectIsolated(
+      Self.recipe(words, cache: cache, evil: evil), pages: 1 << 15, isByContent: true)
+    // All were looked at: what keeps them out is that no vCPU of the host's names them.
+    for forgery in run.host.forgeries {
+      let address = "0x" + String(forgery.region, radix: 16) + ":"
+      #expect(run.inspection.nearMisses.contains { $0.hasPrefix(address) && $0.contains("no host evidence") })
+    }
+  }
+
+  @Test(arguments: ["heads", "copies victim 0", "copies evil 0"])
+  func aGuestFullOfThemHidesNoneByContent(flood: String) throws {
+    let run = try SplitRun.expectIsolated(Self.recipe("", evil: [flood]), pages: 1 << 15, isByContent: true)
+    #expect(run.manifest.counters["candidates", default: 0] > 1000)
+  }
+
+  /// A guest chooses its registers, and the host keeps them in the very `vcpu_svm` that proves it. With no other tenant to
+  /// outvote it, nothing is believed.
+  @Test(arguments: ["kernel 6.1", "kernel 6.12", "kernel 7.3"])
+  func registersThatLookLikeVmcb01ProveNothingByContent(words: String) throws {
+    let forge = "forge evil 0 in-registers maps host"
+    try SplitRun.expectIsolated(Self.recipe(words, cache: [forge]), pages: 1 << 15, isByContent: true)
+    let alone = "host ram 64M amd secrets \(words)\n\(forge)\nguest evil ram 0-4M linux 6.1.0-e"
+    #expect(throws: Failure.self) { try SplitRun(alone) }
+  }
+
   @Test func registersThatLookLikeVmcb01ProveNothing() throws {
     let run = try SplitRun.expectIsolated(
       Self.recipe("symbols types", cache: ["forge evil 0 in-registers maps host"]))

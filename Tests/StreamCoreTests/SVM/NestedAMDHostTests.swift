@@ -37,6 +37,19 @@ import Testing
     try Self.expectOwnRegisters(run)
   }
 
+  @Test(arguments: ["nested", "in-own-guest"], ["kernel 6.1", "kernel 7.3 la57", "kernel 6.1 sme 47"])
+  func byContentTheyAreTheSame(state: String, words: String) throws {
+    var options = SplitRun.Options()
+    options.isByContent = true
+    let run = try SplitRun(Self.recipe(state, words), options)
+    try expectGuests(run)
+    if state == "nested" {
+      try run.expectExact(try #require(run.host.guest("outer")))
+    } else {
+      try Self.expectOwnRegisters(run)
+    }
+  }
+
   private func expectGuests(_ run: SplitRun) throws {
     #expect(run.manifest.guests.count == 2)
     let outer = try #require(run.host.guest("outer"))

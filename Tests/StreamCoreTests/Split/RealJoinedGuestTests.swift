@@ -13,7 +13,7 @@ struct RealJoinedGuestTests {
     return try Inspection.run(path: path, options)
   }
 
-  @Test(arguments: ["haswell", "mini", "new7"], ["host.lzo.kdump", "vmcore.elf"])
+  @Test(arguments: ["haswell", "mini", "new7", "amd"], ["host.lzo.kdump", "vmcore.elf"])
   func `all but the firmware is there, on the same frames`(host: String, file: String) throws {
     let joined = try guests(host, file, isJoined: true)
     let whole = try guests(host, file, isJoined: false)

@@ -31,10 +31,10 @@ extension EvidenceFault: CustomStringConvertible {
     case .noField(let name): "the layout lacks \(name)"
     case .hostCR3(let value, let half): "HOST_CR3 \(hex(value)) is no table of this kernel: \(half)"
     case .hostRSPUnmapped(let value): "HOST_RSP \(hex(value)) is not mapped by the kernel"
-    case .noLoadedVMCS(let region): "no loaded_vmcs names \(region)"
-    case .noVCPU(let pointer): "the loaded_vmcs at \(pointer) belongs to no vCPU that a VM names"
+    case .noLoadedVMCS(let region): "no loaded_vmcs or vmcb01 names \(region)"
+    case .noVCPU(let pointer): "the place at \(pointer) that names it belongs to no vCPU that a VM names"
     case .notVMCS01(let pointer, let expected):
-      "the loaded_vmcs at \(pointer) is not where the host's vCPUs have vmcs01, at \(expected)"
+      "the place at \(pointer) that names it is not where the host's vCPUs have their own, at \(expected)"
     case .kvm(let fault): fault.description
     case .notInTable(let vcpu, let kvm): "the VM at \(kvm) does not name the vCPU at \(vcpu)"
     case .otherMSRLoad(let value, let expected):

@@ -41,7 +41,7 @@ extension EvidenceJudge {
   private func frames(of region: RegionFacts, _ proof: VCPUProof) -> [UInt64] {
     var frames: Set<UInt64> = [region.address.frame]
     frames.formUnion(proof.kvm.frames)
-    frames.formUnion(proof.start >> 12...(proof.pointer &+ LoadedVMCS.reach) >> 12)
+    frames.formUnion(proof.start >> 12...(proof.pointer &+ RegionHolder.reach) >> 12)
     if let cr3 = region.hostCR3 { frames.insert((cr3 & kernel.frameMask) >> 12) }
     if let stack = region.hostRSP.flatMap({ kernel.translate(VirtualAddress(rawValue: $0)) }) {
       frames.insert(stack.frame)
@@ -62,8 +62,19 @@ extension EvidenceJudge {
     }
   }
 
+  /// Freeing a `vcpu_svm` clears nothing in it: what tells is that the VM that it names is gone. Source:
+  /// arch/x86/kvm/svm/svm.c, svm_vcpu_free.
+  private func death(ofVMCB region: RegionFacts, _ finder: inout VCPUFinder) -> DeathReason? {
+    guard let holder = strayPointer(of: region.address), let shape, holder.address >= shape.startToPointer,
+      let named = kernel.memory.u64(holder.address - shape.startToPointer), kernel.isPointer(named),
+      case .failure(.unmapped(let address)) = finder.kvm(at: named)
+    else { return nil }
+    return .kvmUnmapped(address)
+  }
+
   /// Signs of a vCPU that is gone, on a region that no convincing pointer leads to. Source: Documentation/vmcs.md §9.
   private func death(of region: RegionFacts, _ finder: inout VCPUFinder) -> DeathReason? {
+    if region.vendor == .amd { return death(ofVMCB: region, &finder) }
     guard strayPointer(of: region.address) == nil, finder.pointers(of: region).isEmpty else { return nil }
     if let load = region.entryMSRLoad, let shape, let distance = shape.pointerToMSRLoad, load & 7 == 0,
       load > distance + shape.startToPointer

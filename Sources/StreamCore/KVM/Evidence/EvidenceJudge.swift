@@ -15,7 +15,7 @@ struct EvidenceJudge {
   /// The list of VMs that the host's VMs stand in.
   private(set) var list: KernelList?
   /// Convincing pointers whose vCPU could not be proven, for the fault's sake.
-  private var stray: [HPA: LoadedVMCS] = [:]
+  private var stray: [HPA: RegionHolder] = [:]
   private var starts: [UInt64] = []
 
   init(_ finder: VCPUFinder, regions: [RegionFacts], search: (any PointerSearch)?) throws {
@@ -37,8 +37,12 @@ struct EvidenceJudge {
   }
 
   /// By the kernel's own list, with the kernel's own types: nothing is voted on, and no other region counts.
-  init(_ listed: ListedVMs, _ shape: VCPUShape, kernel: LinuxKernel, regions: [RegionFacts]) {
+  /// - Parameter stray: places that name other regions.
+  init(
+    _ listed: ListedVMs, _ shape: VCPUShape, kernel: LinuxKernel, regions: [RegionFacts], stray: [HPA: RegionHolder]
+  ) {
     self.kernel = kernel
+    self.stray = stray
     self.shape = shape
     finder = VCPUFinder(kernel: kernel, listed: listed)
     list = listed.vmList.list
@@ -50,8 +54,8 @@ struct EvidenceJudge {
         case .success(let object) = finder.kvm(at: claim.kvm.rawValue)
       else { continue }
       let pointer = start &+ (claim.isNested ? listed.types.vmcs02 ?? 0 : shape.startToPointer)
-      let bytes = PhysicalBytes(kernel.memory, from: pointer & ~7, count: LoadedVMCS.reach)
-      let loaded = LoadedVMCS(at: pointer, of: region, bytes: bytes, kernel: kernel)
+      let bytes = PhysicalBytes(kernel.memory, from: pointer & ~7, count: RegionHolder.reach)
+      let loaded = RegionHolder(at: pointer, of: region, bytes: bytes, kernel: kernel)
       proofs[region.address] = VCPUProof(
         start: start, pointer: pointer, loaded: loaded, kvm: object, index: claim.vcpu.pointer.index)
       if claim.isNested { nested.insert(region.address) }
@@ -69,7 +73,7 @@ struct EvidenceJudge {
     for (region, pointers) in open where proofs[region.address] == nil { stray[region.address] = pointers.first }
   }
 
-  private mutating func prove(_ open: [(RegionFacts, [LoadedVMCS])]) {
+  private mutating func prove(_ open: [(RegionFacts, [RegionHolder])]) {
     for space in [VCPUFinder.Space.vmalloc, .any] where proofs.isEmpty {
       for (region, pointers) in open {
         settle(region, pointers) { $0.prove($1, distances: VCPUShape.guesses, in: space) }
@@ -89,7 +93,7 @@ struct EvidenceJudge {
   }
 
   private mutating func settle(
-    _ region: RegionFacts, _ pointers: [LoadedVMCS], by prove: (inout VCPUFinder, LoadedVMCS) -> VCPUProof?
+    _ region: RegionFacts, _ pointers: [RegionHolder], by prove: (inout VCPUFinder, RegionHolder) -> VCPUProof?
   ) {
     for loaded in pointers where proofs[region.address] == nil { proofs[region.address] = prove(&finder, loaded) }
   }
@@ -120,13 +124,13 @@ struct EvidenceJudge {
       for range in hits(region) {
         let from = range.lowerBound & ~7
         let bytes = PhysicalBytes(
-          kernel.memory, from: from, count: range.upperBound &- range.lowerBound &+ LoadedVMCS.reach)
+          kernel.memory, from: from, count: range.upperBound &- range.lowerBound &+ RegionHolder.reach)
         let found = stride(from: from, to: max(from, range.upperBound), by: 8).first { bytes.u64($0) == value }
         guard let found, let start = starts.last(where: { $0 <= found }), found - start < VCPUShape.startReach,
           found > start + shape.startToPointer
         else { continue }
-        let loaded = LoadedVMCS(at: found, of: region, bytes: bytes, kernel: kernel)
-        guard loaded.isConvincing, let proof = finder.prove(loaded, start: start, in: .any) else { continue }
+        let loaded = RegionHolder(at: found, of: region, bytes: bytes, kernel: kernel)
+        guard loaded.isConvincingNested, let proof = finder.prove(loaded, start: start, in: .any) else { continue }
         proofs[region.address] = proof
         nested.insert(region.address)
         break
@@ -139,7 +143,7 @@ struct EvidenceJudge {
     let own = proofs.filter { !nested.contains($0.key) }
     var votes: [UInt64: [UInt64: Int]] = [:]
     for proof in own.values {
-      let strength = proof.loaded.passed.intersection(LoadedVMCS.strong).count
+      let strength = proof.loaded.passed.intersection(RegionHolder.strong).count
       votes[proof.startToPointer, default: [:]][proof.start] = strength
     }
     guard let winner = Self.pointerPlace(votes) else { return }
@@ -166,9 +170,9 @@ struct EvidenceJudge {
     }
     for other in proofs where nested.contains(other.key) {
       guard let own = agreed.values.first(where: { $0.start == other.value.start }) else { continue }
-      let bytes = PhysicalBytes(kernel.memory, from: own.pointer, count: LoadedVMCS.reach)
+      let bytes = PhysicalBytes(kernel.memory, from: own.pointer, count: RegionHolder.reach)
       let value = kernel.directMapped(HPA(rawValue: other.value.pointer))
-      let distance = stride(from: UInt64(24), to: LoadedVMCS.reach, by: 8).first {
+      let distance = stride(from: UInt64(24), to: RegionHolder.reach, by: 8).first {
         bytes.u64(own.pointer + $0) == value
       }
       if let distance { votes[distance, default: 0] += 1 }
@@ -194,5 +198,5 @@ struct EvidenceJudge {
   }
 
   /// The pointer that looked like a `loaded_vmcs`, for a region without a proven vCPU.
-  func strayPointer(of region: HPA) -> LoadedVMCS? { stray[region] }
+  func strayPointer(of region: HPA) -> RegionHolder? { stray[region] }
 }

@@ -37,8 +37,11 @@ struct EvidenceSieve {
   }
 
   /// - Parameter region: one that has a pointer.
-  mutating func passes(_ region: RegionFacts, _ stage: Stage) -> Bool {
-    for loaded in finder.pointers(of: region) {
+  mutating func passes(_ region: RegionFacts, _ stage: Stage) -> Bool { passes(finder.pointers(of: region), stage) }
+
+  /// - Parameter holders: places that name one region.
+  mutating func passes(_ holders: [RegionHolder], _ stage: Stage) -> Bool {
+    for loaded in holders {
       switch stage {
       case .known:
         if finder.prove(loaded, distances: VCPUShape.guesses, in: .vmalloc) != nil { return true }

@@ -1,9 +1,11 @@
-// The proof that a region is a vCPU's of this host. Its checks, in the order in which they run:
+// The proof that a region is a vCPU's of this host. Its checks, in the order in which they run; a VMCB has no host state,
+// so that 1 and 2 are not asked of it:
 //
 //  1. RegionFacts+HostFields   the table that HOST_CR3 names has the kernel's half, by the kernel's own tables
 //  2. RegionFacts+HostFields   the kernel's own tables map HOST_RSP
-//  3. LoadedVMCS               a place near the region's MSR-load area (else one that a PointerScan finds) holds the
-//                              region's address and has the looks of a loaded_vmcs
+//  3. RegionHolder             a place near the region's MSR-load area (else one that a PointerScan finds; of a VMCB one
+//                              that a VMCBPairScan finds) holds the region's address and has the looks of a loaded_vmcs, or of
+//                              a vmcb01
 //  4. KVMObject                what may be the vcpu_vmx around it begins with the address of what may be a struct kvm
 //  5. VMList, KernelList       that VM stands in a list that closes and passes a head in the kernel image or a module
 //  6. VCPUTable                the VM's own table of vCPUs names that vcpu_vmx
@@ -65,8 +67,12 @@ struct HostEvidence: Sendable {
   }
 
   /// By the kernel's own list of VMs: a region counts if a vCPU of one of them names it.
-  init(_ listed: ListedVMs, _ shape: VCPUShape, kernel: LinuxKernel, regions: [RegionFacts]) {
-    let judge = EvidenceJudge(listed, shape, kernel: kernel, regions: regions)
+  /// - Parameter stray: places that name others of the regions, which may be what is left of vCPUs that are gone.
+  init(
+    _ listed: ListedVMs, _ shape: VCPUShape, kernel: LinuxKernel, regions: [RegionFacts],
+    stray: [HPA: RegionHolder] = [:]
+  ) {
+    let judge = EvidenceJudge(listed, shape, kernel: kernel, regions: regions, stray: stray)
     var finder = judge.finder
     self.kernel = kernel
     self.shape = shape

@@ -41,7 +41,7 @@ extension LinuxKernel {
   static func directMapBase(byPointersOf region: RegionFacts, memory: any PhysicalMemory) -> UInt64? {
     guard let load = region.entryMSRLoad, load >= VCPUShape.pointerReach, load & 7 == 0 else { return nil }
     let bytes = PhysicalBytes(
-      memory, from: load - VCPUShape.pointerReach, count: VCPUShape.pointerReach + LoadedVMCS.reach)
+      memory, from: load - VCPUShape.pointerReach, count: VCPUShape.pointerReach + RegionHolder.reach)
     for place in stride(from: load - 8, through: bytes.start, by: -8) {
       guard let value = bytes.u64(place) else { continue }
       let base = value &- region.address.rawValue
@@ -49,7 +49,7 @@ extension LinuxKernel {
         continue
       }
       let own = base &+ place
-      if stride(from: UInt64(24), to: LoadedVMCS.reach, by: 8).contains(where: { bytes.u64(place + $0) == own }) {
+      if stride(from: UInt64(24), to: RegionHolder.reach, by: 8).contains(where: { bytes.u64(place + $0) == own }) {
         return base
       }
     }

@@ -1,6 +1,8 @@
 extension RegionFacts {
   /// The first check: HOST_CR3 has the kernel's half, and the kernel's own tables map HOST_RSP.
   func hostFieldFault(_ kernel: LinuxKernel) -> EvidenceFault? {
+    // A VMCB has none.
+    if vendor == .amd { return nil }
     guard let hostCR3 else { return .noField("HOST_CR3") }
     guard let hostRSP else { return .noField("HOST_RSP") }
     let half = kernel.kernelHalf(ofCR3: hostCR3)

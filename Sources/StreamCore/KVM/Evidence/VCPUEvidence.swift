@@ -7,7 +7,7 @@ struct VCPUEvidence: Sendable, Equatable {
   let vcpu: VirtualAddress
   /// Where the `loaded_vmcs` stands that holds the region's address.
   let loadedVMCS: HPA
-  let checks: Set<LoadedVMCSCheck>
+  let checks: Set<RegionHolderCheck>
   /// The `struct kvm` that the vCPU names and that names the vCPU.
   let kvm: VirtualAddress
   /// Index of the vCPU in that VM's table.

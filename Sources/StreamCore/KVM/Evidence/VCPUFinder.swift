@@ -56,23 +56,23 @@ struct VCPUFinder {
 
   /// Places before the region's MSR-load area that hold its direct-map address and look like a `loaded_vmcs`, nearest
   /// first.
-  func pointers(of region: RegionFacts) -> [LoadedVMCS] {
+  func pointers(of region: RegionFacts) -> [RegionHolder] {
     guard let load = region.entryMSRLoad, load >= VCPUShape.pointerReach, load & 7 == 0 else { return [] }
     let bytes = PhysicalBytes(
-      kernel.memory, from: load - VCPUShape.pointerReach, count: VCPUShape.pointerReach + LoadedVMCS.reach)
+      kernel.memory, from: load - VCPUShape.pointerReach, count: VCPUShape.pointerReach + RegionHolder.reach)
     let value = kernel.directMapped(region.address)
     return stride(from: load - 8, through: bytes.start, by: -8).compactMap { place in
       guard bytes.u64(place) == value else { return nil }
-      let loaded = LoadedVMCS(at: place, of: region, bytes: bytes, kernel: kernel)
+      let loaded = RegionHolder(at: place, of: region, bytes: bytes, kernel: kernel)
       return loaded.isConvincing ? loaded : nil
     }
   }
 
   /// A place at a physical address, where it is convincing.
-  func pointer(at place: UInt64, of region: RegionFacts) -> LoadedVMCS? {
-    let bytes = PhysicalBytes(kernel.memory, from: place & ~7, count: LoadedVMCS.reach)
+  func pointer(at place: UInt64, of region: RegionFacts) -> RegionHolder? {
+    let bytes = PhysicalBytes(kernel.memory, from: place & ~7, count: RegionHolder.reach)
     guard bytes.u64(place) == kernel.directMapped(region.address) else { return nil }
-    let loaded = LoadedVMCS(at: place, of: region, bytes: bytes, kernel: kernel)
+    let loaded = RegionHolder(at: place, of: region, bytes: bytes, kernel: kernel)
     return loaded.isConvincing ? loaded : nil
   }
 
@@ -80,7 +80,7 @@ struct VCPUFinder {
   enum Space { case vmalloc, any }
 
   /// The vCPU that `loaded` stands in, by the distances to try.
-  mutating func prove(_ loaded: LoadedVMCS, distances: [UInt64], in space: Space) -> VCPUProof? {
+  mutating func prove(_ loaded: RegionHolder, distances: [UInt64], in space: Space) -> VCPUProof? {
     for distance in distances where loaded.address >= distance {
       if let proof = prove(loaded, start: loaded.address - distance, in: space) { return proof }
     }
@@ -88,7 +88,7 @@ struct VCPUFinder {
   }
 
   /// The vCPU that `loaded` stands in, wherever it begins.
-  mutating func proveAnywhere(_ loaded: LoadedVMCS, in space: Space) -> VCPUProof? {
+  mutating func proveAnywhere(_ loaded: RegionHolder, in space: Space) -> VCPUProof? {
     guard loaded.address >= VCPUShape.startReach else { return nil }
     let bytes = PhysicalBytes(
       kernel.memory, from: (loaded.address - VCPUShape.startReach) & ~0xf, count: VCPUShape.startReach)
@@ -119,7 +119,7 @@ struct VCPUFinder {
   }
 
   /// The vCPU that begins at `start`, if the VM it names has it.
-  mutating func prove(_ loaded: LoadedVMCS, start: UInt64, in space: Space) -> VCPUProof? {
+  mutating func prove(_ loaded: RegionHolder, start: UInt64, in space: Space) -> VCPUProof? {
     guard start & 7 == 0, let address = kernel.memory.u64(start), isCandidate(address, space) else { return nil }
     if let members, !members.contains(address) {
       lookForRival(VirtualAddress(rawValue: address))

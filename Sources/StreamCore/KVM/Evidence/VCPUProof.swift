@@ -3,7 +3,7 @@ struct VCPUProof: Sendable, Equatable {
   /// Physical address of `kvm_vcpu`, which is that of `vcpu_vmx`.
   let start: UInt64
   let pointer: UInt64
-  let loaded: LoadedVMCS
+  let loaded: RegionHolder
   let kvm: KVMObject
   /// Index in the VM's table.
   let index: Int

@@ -5,8 +5,9 @@ struct ArchVote {
   let shape: VCPUShape
 
   func run() -> ArchShape? {
-    guard let regs = regsPlace() else { return nil }
-    var arch = ArchShape(regs: regs)
+    let isAMD = objects.contains { $0.own.vendor == .amd }
+    guard var arch = isAMD ? savedPlace() : regsPlace().map({ ArchShape(regs: $0) }) else { return nil }
+    let regs = arch.regs
     arch.efer = eferPlace(regs)
     if let (apic, lapicRegs) = apicPlace(regs) {
       arch.apicBase = apic - 8
@@ -38,6 +39,44 @@ struct ArchVote {
       }
     }
     return Self.single(votes)
+  }
+
+  /// `arch.regs` by what KVM copies from the VMCB at each exit: RAX and RSP, and RIP, which may since have moved on by an
+  /// instruction, of 15 bytes at most; and by the words behind them, in the two forms that there have been.
+  private func savedPlace() -> ArchShape? {
+    var votes: [UInt64: Int] = [:]
+    for object in objects {
+      guard let saved = object.active?.saved, let rsp = object.active?.guestRSP, rsp | saved.rip != 0 else { continue }
+      for place in stride(from: 0, to: shape.startToPointer, by: 8) {
+        let regs = object.start + place
+        guard object.bytes.u64(regs) == saved.rax, object.bytes.u64(regs + 4 * 8) == rsp,
+          let rip = object.bytes.u64(regs + 128), rip &- saved.rip <= 15
+        else { continue }
+        for (form, arch) in Self.forms(regs: place).enumerated() where holds(arch, object) {
+          votes[place << 1 | UInt64(form), default: 0] += 1
+        }
+      }
+    }
+    return Self.single(votes).map { Self.forms(regs: $0 >> 1)[Int($0 & 1)] }
+  }
+
+  /// Up to 7.1, and since 7.2, where the words of bits are as long as the registers.
+  private static func forms(regs: UInt64) -> [ArchShape] {
+    var new = ArchShape(regs: regs)
+    new.wordSize = 8
+    new.dirty += 4
+    new.cr0 += 8
+    new.cr2 += 8
+    new.cr3 += 8
+    return [ArchShape(regs: regs), new]
+  }
+
+  private func holds(_ arch: ArchShape, _ object: VCPUObject) -> Bool {
+    // CR0.ET, which is always 1.
+    guard let cr0 = object.bytes.u64(object.start + arch.regs + arch.cr0), cr0 >> 32 == 0, cr0 & 0x10 != 0,
+      let active = object.active
+    else { return false }
+    return KVMRegisters(in: object.bytes, start: object.start, arch, region: active) != nil
   }
 
   /// `efer`: known bits only, and LMA as the entry controls have it, on every vCPU; one with LMA must be among them.
@@ -79,16 +118,29 @@ struct ArchVote {
 
   /// - Parameter place: of the pointer, from the start of the vCPU's object.
   private func lapicRegs(of object: VCPUObject, at place: UInt64) -> UInt64? {
-    guard let page = object.own.virtualAPIC, page != 0, let pointer = object.bytes.u64(object.start &+ place),
-      kernel.isPointer(pointer), let lapic = kernel.physical(ofDirectMap: pointer)
+    guard let pointer = object.bytes.u64(object.start &+ place), kernel.isPointer(pointer),
+      object.own.vendor == .amd || object.own.virtualAPIC ?? 0 != 0,
+      let lapic = kernel.physical(ofDirectMap: pointer)
     else { return nil }
-    let value = kernel.directMapped(HPA(rawValue: page))
     let bytes = PhysicalBytes(kernel.memory, from: lapic.rawValue, count: ArchShape.lapicSize)
     let offsets = stride(from: UInt64(0), to: ArchShape.lapicSize, by: 8)
     guard offsets.contains(where: { bytes.u64(lapic.rawValue + $0) == object.evidence.vcpu.rawValue }) else {
       return nil
     }
-    return offsets.first { bytes.u64(lapic.rawValue + $0) == value }
+    if let page = object.own.virtualAPIC {
+      let value = kernel.directMapped(HPA(rawValue: page))
+      return offsets.first { bytes.u64(lapic.rawValue + $0) == value }
+    }
+    let places = offsets.filter { bytes.u64(lapic.rawValue + $0).map(isAPICPage) ?? false }
+    return places.count == 1 ? places[0] : nil
+  }
+
+  /// Whether a page holds the registers of a local APIC, by its version as KVM sets it. Source: arch/x86/kvm/lapic.c,
+  /// APIC_VERSION and KVM_APIC_LVT_NUM.
+  private func isAPICPage(_ value: UInt64) -> Bool {
+    guard let place = kernel.page(named: value), let page = kernel.memory.page(place.frame).page else { return false }
+    let version = page.u32(0x30)
+    return version & 0xff00_ffff == 0x14 && (4...6).contains(version >> 16)
   }
 
   /// Whether 32 and 36 hold the host CPU and the id: the CPU is the one of `loaded_vmcs` on every vCPU that is loaded,
@@ -116,8 +168,7 @@ struct ArchVote {
         guard let state = object.bytes.u32(object.start + arch.regs + place).flatMap(MPState.init(rawValue:)) else {
           return false
         }
-        // HLT is exit reason 12. Source: SDM vol. 3, appendix C.
-        if state == .HALTED, object.active?.basicExitReason == 12 { halted = true }
+        if state == .HALTED, object.active?.isHalt == true { halted = true }
       }
       return halted || isKnown && place == apic + 60
     }

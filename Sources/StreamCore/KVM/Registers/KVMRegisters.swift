@@ -9,6 +9,9 @@ struct KVMRegisters: Sendable, Equatable {
   let dirty: UInt64
   let cr2: UInt64
   let cr3: UInt64
+  /// `nil` where the guest writes bits of it without an exit: then the processor's is newer.
+  let cr0: UInt64?
+  let cr4: UInt64?
   /// `nil` where its place is not confirmed.
   let efer: UInt64?
 
@@ -37,6 +40,11 @@ struct KVMRegisters: Sendable, Equatable {
     self.dirty = dirty
     self.cr2 = cr2
     self.cr3 = cr3
+    let whole = { (offset: UInt64) -> UInt64? in
+      bytes.u64(regs &+ offset &+ ArchShape.owned) == 0 ? bytes.u64(regs &+ offset) : nil
+    }
+    self.cr0 = whole(arch.cr0)
+    cr4 = whole(arch.cr0 &+ ArchShape.cr4)
     efer = arch.efer.flatMap { bytes.u64(regs &+ $0) }
   }
 }

@@ -11,6 +11,9 @@ struct ArchShape: Equatable, Sendable {
   var cr0: UInt64 = 144
   var cr2: UInt64 = 160
   var cr3: UInt64 = 168
+  /// From CR0 to the bits of it that the guest owns, to CR4 and to its: these neighbours have kept their order, too.
+  static let owned: UInt64 = 8
+  static let cr4: UInt64 = 32
   /// Bytes of `regs_avail` and of `regs_dirty`: 4, or 8 since 7.2.
   var wordSize: UInt64 = 4
   /// From `arch.regs` to `arch.efer`.

@@ -1,7 +1,8 @@
-/// What the search through the host kernel takes from a VMCS region. A field that the layout lacks is `nil`, and what
-/// would need it is not checked.
+/// What the search through the host kernel takes from a region, a VMCS or a VMCB. A field that the layout lacks, and all
+/// host state of a VMCB, is `nil`, and what would need it is not checked.
 struct RegionFacts: Sendable, Equatable {
   var address: HPA
+  private(set) var vendor = Vendor.intel
   /// A layout read it; else only its address is known.
   private(set) var isRead = false
   var hostCR3: UInt64?
@@ -16,6 +17,8 @@ struct RegionFacts: Sendable, Equatable {
   var cr0Mask: UInt64?
   var cr4Mask: UInt64?
   var guestRSP: UInt64?
+  /// Of a VMCB.
+  private(set) var saved: Saved?
   /// The control words in the order of `loaded_vmcs.controls_shadow`.
   var entryControls: UInt64?
   var exitControls: UInt64?
@@ -24,7 +27,29 @@ struct RegionFacts: Sendable, Equatable {
   var secondaryControls: UInt64?
   var exitReason: UInt64?
 
-  init(address: HPA) { self.address = address }
+  /// What an exit saves in a VMCB and KVM copies into the vCPU.
+  struct Saved: Sendable, Equatable {
+    let rax: UInt64
+    let rip: UInt64
+    let cr2: UInt64
+    let efer: UInt64
+  }
+
+  init(address: HPA, vendor: Vendor = .intel) {
+    self.address = address
+    self.vendor = vendor
+  }
+
+  /// Only what is there in the clear.
+  init(_ vmcb: VMCB) {
+    address = vmcb.address
+    vendor = .amd
+    isRead = true
+    exitReason = vmcb[.exitCode]
+    guard vmcb.encryption != .stateToo else { return }
+    guestRSP = vmcb[.rsp]
+    saved = Saved(rax: vmcb[.rax], rip: vmcb[.rip], cr2: vmcb[.cr2], efer: vmcb[.efer])
+  }
 
   init(_ region: VMCSRegion) {
     address = region.address
@@ -48,11 +73,11 @@ struct RegionFacts: Sendable, Equatable {
     exitReason = region[.VM_EXIT_REASON]
   }
 
-  /// Entry control 9: the guest is in IA-32e mode.
-  var isLongMode: Bool? { entryControls.map { $0 >> 9 & 1 == 1 } }
+  /// The guest is in long mode: EFER.LMA, or entry control 9.
+  var isLongMode: Bool? { saved.map { $0.efer >> 10 & 1 == 1 } ?? entryControls.map { $0 >> 9 & 1 == 1 } }
 
-  /// Basic exit reason (bits 15:0). Source: SDM vol. 3, appendix C.
-  var basicExitReason: UInt64? { exitReason.map { $0 & 0xffff } }
+  /// The vCPU left its guest by HLT. Source: SDM vol. 3, appendix C (bits 15:0); svm.h, SVM_EXIT_HLT.
+  var isHalt: Bool { vendor == .amd ? exitReason == 0x78 : exitReason.map { $0 & 0xffff } == 12 }
 
   /// The five control words as `controls_shadow` holds them, or `nil` when one is not known.
   var controlWords: [UInt32]? {

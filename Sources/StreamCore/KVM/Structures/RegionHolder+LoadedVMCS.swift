@@ -1,31 +1,12 @@
-/// A place that holds a region's direct-map address, judged as a `struct loaded_vmcs`.
-struct LoadedVMCS: Sendable, Equatable {
-  /// Physical address of the `vmcs` pointer, which is the structure's first member.
-  let address: UInt64
-  let passed: Set<LoadedVMCSCheck>
-  /// The host CPU that this VMCS is loaded on; -1: on none.
-  let cpu: Int32?
-  /// Bytes from here to `vcpu_vmx.loaded_vmcs`, where that names this place.
-  let selfDistance: UInt64?
-
-  static let strong: Set<LoadedVMCSCheck> = [.on_cpu_link, .msr_bitmap, .host_state, .controls_shadow, .loaded_vmcs]
-
+extension RegionHolder {
+  /// Judges a place as a `struct loaded_vmcs`.
+  ///
   /// `shadow_vmcs`, `cpu` and `launched` must be plausible, two of the strong checks must hold, and one of these must
   /// be another kernel structure that points here: the list of the CPU's VMCSs or `vcpu_vmx.loaded_vmcs`, which kernels
-  /// of any age since `loaded_vmcs` came (3.1) have. Without that a guest could set up its forged region so that the
-  /// rest fits the words behind a register which it sets itself: KERNEL_GS_BASE stands 24 bytes before `vmcs01`.
-  var isConvincing: Bool {
-    passed.isSuperset(of: [.shadow_vmcs, .cpu, .launched]) && passed.intersection(Self.strong).count >= 2
-      && !passed.isDisjoint(with: [.on_cpu_link, .loaded_vmcs])
-  }
-
-  /// CPUs of a Linux host at most: NR_CPUS is 8192.
-  static let cpuLimit: Int32 = 8192
-  /// Bytes of the structure and of what follows it that are looked at; 6.1's has 160.
-  static let reach: UInt64 = 256
-
-  init(at address: UInt64, of region: RegionFacts, bytes: PhysicalBytes, kernel: LinuxKernel) {
-    var passed: Set<LoadedVMCSCheck> = []
+  /// of any age since `loaded_vmcs` came (3.1) have. KERNEL_GS_BASE, which a guest sets itself, stands 24 bytes before
+  /// `vmcs01`.
+  init(loadedVMCSAt address: UInt64, of region: RegionFacts, bytes: PhysicalBytes, kernel: LinuxKernel) {
+    var passed: Set<RegionHolderCheck> = []
     let word = { (distance: UInt64) in bytes.u64(address &+ distance) }
     // 4.9 put shadow_vmcs before cpu; kernels before have cpu and launched at once behind vmcs.
     let old = word(16).map(kernel.isPointer) ?? false
@@ -69,11 +50,14 @@ struct LoadedVMCS: Sendable, Equatable {
       passed.insert(.controls_shadow)
     }
     let own = kernel.directMapped(HPA(rawValue: address))
-    selfDistance = stride(from: UInt64(24), to: Self.reach, by: 8).first { word($0) == own }
+    let selfDistance = stride(from: UInt64(24), to: Self.reach, by: 8).first { word($0) == own }
     if selfDistance != nil { passed.insert(.loaded_vmcs) }
-    self.address = address
-    self.passed = passed
-    self.cpu = passed.contains(.cpu) ? cpu : nil
+    let isConvincing =
+      passed.isSuperset(of: [.shadow_vmcs, .cpu, .launched]) && passed.intersection(Self.strong).count >= 2
+      && !passed.isDisjoint(with: [.on_cpu_link, .loaded_vmcs])
+    self.init(
+      at: address, passed, cpu: cpu, selfDistance: selfDistance, isConvincing: isConvincing,
+      isConvincingNested: isConvincing)
   }
 
   /// Whether a value is the direct-map address of a shadow VMCS: header bit 31 set.

@@ -1,0 +1,98 @@
+import HostRecipes
+@testable import StreamCore
+import Testing
+
+/// AMD hosts whose kernel is not asked, or does not tell: VMCBs by their content and by the one list of VMs.
+@Suite struct AMDByContentTests {
+  private static var options: SplitRun.Options {
+    var options = SplitRun.Options()
+    options.isByContent = true
+    return options
+  }
+
+  private static func recipe(_ words: String, guests: String = "") -> String {
+    """
+    host ram 128M cpus 2 amd \(words)
+    guest a ram 0-4M 4G-4G+1M backing 4K shuffled linux 6.1.0-a
+      vcpu apic 1 halted
+      vcpu apic 0 stopped
+      vcpu apic 2 running user
+      hva-only 4G-4G+64K
+    guest b ram 0-4M backing 2M linux 6.12.0-b
+      vcpu stopped
+      vcpu never-run
+    \(guests)
+    """
+  }
+
+  @Test(arguments: [
+    "kernel 6.1", "kernel 6.12", "kernel 7.3", "kernel 5.14", "kernel 6.1 la57", "kernel 6.1 sme 47",
+    "kernel 6.12 sme 51",
+    "kernel 6.1 symbols types", "kernel 7.3 symbols types la57",
+  ])
+  func guestsComeOutWhole(words: String) throws {
+    let run = try SplitRun(Self.recipe(words), Self.options)
+    let manifest = run.manifest
+    #expect(manifest.vendor == "AMD" && manifest.layout?.id == "amd-vmcb" && manifest.discovery?.way == "content")
+    #expect(manifest.guests.count == 2, "\(manifest.warnings)")
+    for guest in run.host.liveGuests { try run.expectExact(guest) }
+  }
+
+  /// The plain way sees what the fast one does.
+  @Test func onePageAfterTheOtherGivesTheSame() throws {
+    let host = try HostRecipe(Self.recipe("kernel 6.1")).build()
+    let fast = try SplitRun(host, Self.options)
+    var options = Self.options
+    options.isPlain = true
+    #expect(try SplitRun(host, options).files() == fast.files())
+  }
+
+  /// Without slots and shapes, NPT and what the VMM's page tables show between.
+  @Test(arguments: ["kernel 6.1", "kernel 7.3", "kernel 6.1 sme 47"])
+  func withoutSlotsNPTIsJoined(words: String) throws {
+    var options = Self.options
+    options.usesShapes = false
+    let run = try SplitRun(Self.recipe(words), options)
+    for guest in run.host.liveGuests { try run.expectExact(guest) }
+    #expect(run.manifest.warnings.count { $0.code == .unknown_slots } == 2)
+    #expect(run.manifest.guests.allSatisfy { $0.slots == nil })
+  }
+
+  /// An encrypted guest's VMCB begins in another way where its state is encrypted, too: its VM leads to it.
+  @Test(arguments: ["sev", "sev-es"]) func encryptedGuestsAreNotPassedOffAsClear(form: String) throws {
+    let guests = "guest c ram 0-4M \(form) linux 6.1.0-c\n  vcpu stopped"
+    let run = try SplitRun(Self.recipe("kernel 6.1 sme 47", guests: guests), Self.options)
+    let encrypted = try #require(run.host.guest("c"))
+    for guest in run.host.liveGuests where guest.name != "c" { try run.expectExact(guest) }
+    let entry = try run.entry(encrypted)
+    #expect(entry.output == nil && entry.vcpus.map { $0.vmcs?.value } == encrypted.vcpus.map(\.vmcs))
+    #expect(entry.vcpus[0].registers["rax"] == nil || form == "sev")
+    #expect(run.manifest.warnings.contains { $0.code == .encrypted })
+  }
+
+  /// Whose processor it is, the kernel's image says; where memory that the image gave up says something else, nothing
+  /// counts.
+  @Test func aKernelThatNamesTwoVendorsIsNotBelieved() throws {
+    var host = try HostRecipe(Self.recipe("kernel 6.1")).build()
+    host.space.memory.write("GenuineIntel".utf8, at: host.kernel.image + 0x7_0010)
+    host.space.memory.write("Forged CPU".utf8, at: host.kernel.image + 0x7_0020)
+    let error = try #require(throws: Failure.self) { _ = try SplitRun(host, Self.options) }
+    guard case .unsupportedHost(let what, _) = error else {
+      Issue.record("\(error)")
+      return
+    }
+    #expect(what.contains("AMD host"))
+  }
+
+  /// Of VMCBs on a host with Intel's processors nothing is believed.
+  @Test func anIntelHostsGuestsHaveNoVMCB() throws {
+    let recipe = "host ram 64M\nguest a ram 0-4M linux 6.1.0-a\n  vcpu stopped"
+    var host = try HostRecipe(recipe).build()
+    let other = try HostRecipe(recipe.replacing("64M", with: "64M amd")).build()
+    let gfn = try #require(host.guests[0].ranges.first).upperBound - 1
+    let frame = try #require(host.guests[0].backing.frame(gfn))
+    host.space.memory.setWords(other.memory.words(other.guests[0].vcpus[0].vmcs >> 12), frame: frame)
+    let run = try SplitRun(host, Self.options)
+    #expect(run.manifest.vendor == "Intel" && run.manifest.guests.count == 1)
+  }
+}
