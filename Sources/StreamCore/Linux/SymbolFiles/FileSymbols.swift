@@ -72,4 +72,6 @@ struct FilledSymbols: SymbolSource {
   }
 
   func fault(of name: String) -> KernelReadFault? { own?.fault(of: name) }
+
+  func symbol(before address: VirtualAddress) -> NearestSymbol? { own?.symbol(before: address) }
 }
