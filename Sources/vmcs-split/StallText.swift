@@ -14,15 +14,12 @@ struct StallText {
     if !options.quiet {
       for warning in report.warnings { Terminal.error("warning: \(warning.text)") }
     }
-    if !report.isWhole { Terminal.error("vmcs-split: incomplete: \(missing); --json says what") }
+    if !report.missing.isEmpty {
+      Terminal.error("vmcs-split: incomplete: \(report.missing.joined(separator: "; ")); --json says what")
+    }
     if options.json { return Terminal.document(String(decoding: try report.json(), as: UTF8.self)) }
     Terminal.out(instantLine + "\n" + suspectLines + "\n" + vcpuTable + cpuTable)
     if options.verbose > 0 { Terminal.out(threadTable + details) }
-  }
-
-  private var missing: String {
-    let unknown = report.unknown.sorted { $0.key < $1.key }.map { "\($0.key) is not known: \($0.value)" }
-    return unknown.isEmpty ? "threads of some vCPUs are not known" : unknown.joined(separator: "; ")
   }
 
   private var instantLine: String {
@@ -97,14 +94,25 @@ struct StallText {
 
   private var cpuTable: String {
     var table = Table(["CPU", "RUNS", "PID", "POLICY", "FOR", "QUEUE"], rightAligned: [0, 2, 4, 5])
-    for cpu in report.cpus {
+    let cpus = options.verbose > 0 ? report.cpus : report.cpus.filter(isAsked)
+    for cpu in cpus {
       let current = cpu.current
       table.add([
         "\(cpu.cpu)", cpu.isIdle ? "idle" : name(current?.comm), current.map { "\($0.tid)" } ?? "-",
         cpu.isIdle ? "-" : current?.policy ?? "-", since(current) ?? "-", cpu.running.map { "\($0.value)" } ?? "-",
       ])
     }
-    return report.cpus.isEmpty ? "" : "\n" + table.text(width: Terminal.outputWidth)
+    return cpus.isEmpty ? "" : "\n" + table.text(width: Terminal.outputWidth)
+  }
+
+  /// The panicking CPU, and those that vCPUs wait for.
+  private func isAsked(_ cpu: StallReport.CPU) -> Bool {
+    cpu.cpu == report.instant?.cpu
+      || report.guests.contains { guest in
+        guest.vcpus.contains {
+          $0.thread?.cpu?.value == UInt64(cpu.cpu) && ["runnable", "throttled"].contains($0.conclusion.verdict)
+        }
+      }
   }
 
   /// How long a CPU had run what it runs.

@@ -19,7 +19,7 @@ struct VCPUsCommand: ParsableCommand {
         path: try Inspection.single(of: common.dumps), try common.inspection(.list, workers, progress))
       let report = try inspection.stalls()
       try StallText(report, common).printAll()
-      return report.isWhole ? inspection.manifest().exitStatus : .incomplete
+      return report.exitStatus
     }
   }
 }

@@ -82,7 +82,7 @@ struct StallJudge {
   private static func frozen(_ facts: ThreadFacts, _ freeze: TaskLimits.Freeze) -> Conclusion {
     Conclusion(
       verdict: .frozen, isSuspect: facts.absence.map { $0 >= limit } ?? true, duration: facts.absence,
-      text: "frozen by control group \(freeze.group ?? "(not known)"), has not run\(lasting(facts.absence))",
+      text: "frozen by control group \(TaskNames.group(freeze.group)), has not run\(lasting(facts.absence))",
       by: [freeze.source] + absenceSources(facts))
   }
 
@@ -116,10 +116,10 @@ struct StallJudge {
     let duration = facts.queued ?? facts.absence
     let by = facts.queued == nil ? absenceSources(facts) : facts.task.lastQueued.map { [$0.source] } ?? []
     if let quota = facts.limits.throttling {
-      let group = quota.group ?? "(not known)"
       return Conclusion(
         verdict: .throttled, isSuspect: isLong(duration), duration: duration,
-        text: "throttled\(cpu(facts)) by the quota of control group \(group)\(Quotas.text(quota)), waits"
+        text:
+          "throttled\(cpu(facts)) by the quota of control group \(TaskNames.group(quota.group))\(Quotas.text(quota)), waits"
           + lasting(duration),
         by: ["cfs_rq.throttled", quota.quota.source] + by)
     }
@@ -138,7 +138,7 @@ struct StallJudge {
   private static func behind(_ facts: ThreadFacts) -> String {
     guard let queue = facts.queue else { return "" }
     if queue.isIdle { return ", and that CPU is idle" }
-    guard let current = queue.current else { return "" }
+    guard let current = queue.current, current.address != facts.task.address else { return "" }
     return " behind \(TaskNames.text(current))"
   }
 
@@ -204,6 +204,8 @@ enum TaskNames {
   }
 
   static func text(_ comm: String?, _ tid: UInt64) -> String { "\(name(comm)) (pid \(tid))" }
+
+  static func group(_ path: String?) -> String { path.map { HostileText.escaped($0) } ?? "(not known)" }
 
   /// Tenants choose their names.
   private static func name(_ comm: String?) -> String { comm.map { HostileText.escaped($0) } ?? "a thread" }

@@ -5,7 +5,7 @@ extension StallReport {
   init(_ manifest: Manifest, _ word: HostWord, _ guests: [StreamCore.Guest]) {
     tool = manifest.tool
     input = Input(files: manifest.input.files, kernelRelease: manifest.input.kernelRelease)
-    warnings = manifest.warnings
+    warnings = manifest.warnings.filter { Self.concerned.contains($0.code) }
     guard let kernel = word.described, let listed = word.listed else {
       unknown["scheduler"] = word.why ?? "the host's kernel does not describe itself"
       self.guests = guests.map(Self.unread)

@@ -183,8 +183,21 @@ public struct StallReport: Encodable, Sendable {
   /// The document as UTF-8, keys sorted, ended by a line feed. Nothing in it moves a terminal's cursor.
   public func json() throws -> [UInt8] { try Manifest.text(of: self) }
 
-  /// The scheduler's part of every vCPU is known.
-  public var isWhole: Bool {
-    unknown.isEmpty && guests.allSatisfy { $0.vcpus.allSatisfy { $0.conclusion.verdict != "unknown" } }
+  /// Warnings that bear on who ran: what guests lose of their memory and registers does not.
+  static let concerned: Set<WarningCode> = [
+    .bad_pages, .by_content, .damaged_input, .incomplete, .input, .lost_kernel_pages, .lost_vm, .no_vcpu,
+    .no_vmcoreinfo, .symbols, .unseen_vm, .vm_list, .ways_differ,
+  ]
+
+  /// What keeps the answer from being whole, one line each.
+  public var missing: [String] {
+    var lines = unknown.sorted { $0.key < $1.key }.map { "the \($0.key) is not known: \($0.value)" }
+    let lost = guests.flatMap(\.vcpus).count { $0.conclusion.verdict == StallJudge.Verdict.unknown.rawValue }
+    if lost > 0, unknown.isEmpty { lines.append("the threads of \(lost) vCPUs are not known") }
+    let codes = Set(warnings.filter(\.code.isLoss).map(\.code.rawValue)).sorted()
+    if !codes.isEmpty { lines.append("warnings of loss: \(codes.joined(separator: ", "))") }
+    return lines
   }
+
+  public var exitStatus: ExitStatus { missing.isEmpty ? .complete : .incomplete }
 }

@@ -54,7 +54,7 @@ struct RealStallTests {
     let healthy = try vcpu("guest3", report)
     #expect(!healthy.conclusion.isSuspect && healthy.conclusion.verdict == "runnable")
     #expect(report.cpus.map(\.ranOn).map { ($0 ?? 0) > 1_900_000_000 } == [false, true])
-    #expect(report.isWhole)
+    #expect(report.missing == [] && report.exitStatus == .complete)
   }
 
   /// Run delays and counts of the threads that did not run any more.
@@ -96,6 +96,25 @@ struct RealStallTests {
     #expect(host != "stalled" || away.count == 3)
   }
 
+  /// Addresses of code back to the names of functions, the kernel's and its modules'.
+  @Test(arguments: ["haswell", "new7", "amd"])
+  func codeIsNamedByItsAddress(host: String) throws {
+    let options = Inspection.Options(.list, workers: Workers(count: 2))
+    let inspection = try Inspection.run(path: path(host, "host.lzo.kdump"), options)
+    let kernel = try #require(inspection.word.described)
+    let bounds = kernel.symbols.addresses(of: ["_stext", "_etext"])
+    let text = try #require(bounds["_stext"]).rawValue..<#require(bounds["_etext"]).rawValue
+    for name in ["schedule", "do_exit", "wake_up_process", "vfs_read"] {
+      let address = try kernel.symbol(name)
+      #expect(kernel.function(at: address &+ 9, text: text) == NearestSymbol(name: name, offset: 9))
+    }
+    for name in ["kvm_vcpu_block", "kvm_put_kvm"] {
+      let address = try kernel.symbol(name, of: "kvm")
+      #expect(kernel.function(at: address &+ 9, text: text) == NearestSymbol(name: "\(name) [kvm]", offset: 9))
+    }
+    #expect(kernel.function(at: VirtualAddress(rawValue: 0xffff_8880_0000_1000), text: text) == nil)
+  }
+
   // MARK: Healthy hosts
 
   /// Nobody is accused; a vCPU of a VM that was stopped is paused, the busy one is on a CPU.
@@ -131,13 +150,13 @@ struct RealStallTests {
   /// The dump lacks pages of the kernel: what is left accuses nobody, and what is lost is said.
   @Test func holesInTheKernelAccuseNobody() throws {
     let report = try report("new7", "host-d31.lzo.kdump")
-    #expect(report.suspects.isEmpty && !report.isWhole)
+    #expect(report.suspects.isEmpty && report.exitStatus == .incomplete)
   }
 
   /// A kernel without types: the exit and the CPU by what content led to.
   @Test func aHostWithoutTypesTellsWhatItsStructuresTell() throws {
     let report = try report("mini", "host.lzo.kdump")
-    #expect(report.suspects.isEmpty && !report.isWhole && report.instant == nil)
+    #expect(report.suspects.isEmpty && report.exitStatus == .incomplete && report.instant == nil)
     #expect(report.unknown["scheduler"] == "the kernel describes no types")
     let vcpus = report.guests.flatMap(\.vcpus)
     #expect(vcpus.count == 4)

@@ -89,7 +89,7 @@ import Testing
     let cpu = try #require(report.cpus.last)
     #expect(cpu.ranOn == 2 * Self.second && cpu.running?.value == 2 && cpu.current?.comm == "hog")
     #expect(cpu.waiting.map(\.tid) == [303])
-    #expect(report.isWhole)
+    #expect(report.missing == [] && report.exitStatus == .complete)
   }
 
   /// CPU 1 runs on while the host is being stopped: what waits there meanwhile has not waited.
@@ -369,11 +369,38 @@ import Testing
     #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || HostileText.escaped(String($0)) == String($0) })
   }
 
+  /// Where the kernel's tables do not lead, the stack is scanned, and that is said.
+  @Test func aStackThatCannotBeUnwoundIsScanned() throws {
+    var host = try Self.host()
+    host.set(host.thread("web")) {
+      $0.state = 2
+      $0.lastStart = 70 * Self.second
+    }
+    host.sleep("web", in: ["folio_wait_bit_common", "do_syscall_64"])
+    for word in 0..<6 { host.store(0, at: host.host.kernel.image + BuiltKernel.DataPlace.orcRules + UInt64(word) * 8) }
+    let channel = try #require(try vcpu(report(host)).thread?.waitChannel)
+    #expect(channel.way == "scanned" && channel.function == "folio_wait_bit_common")
+  }
+
+  @Test func hostileGroupsAreEscaped() throws {
+    var host = try ScheduledHost(Self.recipe().replacing("/machine/web", with: "/a%1b[2Jb"))
+    host.panic(on: 0)
+    host.run(try host.add("sh", pid: 7), on: 0, at: 100 * Self.second)
+    host.set(host.thread("web")) {
+      $0.state = 1
+      $0.isFrozen = true
+      $0.lastStart = 78 * Self.second
+    }
+    host.freeze(host.thread("web"))
+    let text = try #require(try report(host).suspects.first?.text)
+    #expect(text == #"vCPU 0 of web: frozen by control group /a\x1b[2Jb, has not run for 22.0 s"#)
+  }
+
   /// Without types there is no scheduler to ask: the rest is told, and what is not known.
   @Test func withoutTypesTheRestIsUnknown() throws {
     let host = try HostRecipe("host ram 64M kernel 6.1 symbols\nguest web ram 0-2M nolinux\n  vcpu halted").build()
     let report = try report(host)
-    #expect(report.unknown["scheduler"] == "the kernel describes no types" && !report.isWhole)
+    #expect(report.unknown["scheduler"] == "the kernel describes no types" && report.exitStatus == .incomplete)
     #expect(report.suspects.isEmpty && report.instant == nil)
     let vcpu = try vcpu(report)
     #expect(vcpu.conclusion.verdict == "unknown" && vcpu.exitReason != nil && vcpu.unknown["thread"] != nil)
