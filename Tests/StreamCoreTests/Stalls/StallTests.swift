@@ -351,6 +351,24 @@ import Testing
     }
   }
 
+  /// The program's exit status, and its line where the answer is not whole.
+  @Test func theToolSaysWhetherItsAnswerIsWhole() throws {
+    let directory = try RecipeDirectory()
+    let tool = try BuiltTool()
+    let whole = try directory.write(try Self.host().host.kdump(.lzo, level: 31), as: "whole")
+    let outcome = try tool.run(["vcpus", whole], in: directory)
+    #expect(outcome.status == 0 && outcome.messages.isEmpty)
+    let recipe = "host ram 64M kernel 6.1 symbols\nguest web ram 0-2M nolinux\n  vcpu halted"
+    let silent = try directory.write(try HostRecipe(recipe).build().kdump(.lzo), as: "silent")
+    for words in [["vcpus", silent], ["vcpus", "--json", "-q", silent]] {
+      let outcome = try tool.run(words, in: directory)
+      #expect(outcome.status == 1)
+      #expect(
+        outcome.messages
+          == "vmcs-split: incomplete: the scheduler is not known: the kernel describes no types; --json says what\n")
+    }
+  }
+
   /// A tenant's names are escaped, in the document and in sentences.
   @Test func hostileNamesMoveNoCursor() throws {
     var host = try Self.host()
