@@ -166,6 +166,7 @@ struct StallText {
     for quota in vcpu.thread?.quotas ?? [] {
       var line = "quota of \(HostileText.escaped(quota.group ?? "-")): \(stamp(quota.quota.value)) s"
       if let period = quota.period { line += " in each \(stamp(period.value)) s" }
+      if let left = quota.runtime?.value, left <= quota.quota.value { line += ", \(stamp(left)) s left" }
       if let periods = quota.periods?.value, let throttled = quota.throttledPeriods?.value {
         line += ", throttled in \(throttled) of \(periods) periods"
       }

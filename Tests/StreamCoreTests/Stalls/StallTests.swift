@@ -38,10 +38,12 @@ import Testing
     return host
   }
 
-  private func report(_ host: BuiltHost) throws -> StallReport {
+  private func report(_ host: BuiltHost, _ files: GivenFiles? = nil) throws -> StallReport {
     let directory = try RecipeDirectory()
     let path = try directory.write(host.kdump(.lzo), as: "host.dump")
-    let inspection = try Inspection.run(path: path, Inspection.Options(.list, workers: Workers(count: 2)))
+    var options = Inspection.Options(.list, workers: Workers(count: 2))
+    if let files { options.symbols = try files.open() }
+    let inspection = try Inspection.run(path: path, options)
     let report = try inspection.stalls()
     let faults = try StallSchema.schema().faults(in: Data(try report.json()))
     #expect(faults == [])
@@ -266,6 +268,20 @@ import Testing
       stuck.suspects.map(\.text)
         == ["thread qemu-system-x86 (pid 300) of web: blocked (D) for 40.0 s in folio_wait_bit_common"])
     #expect(try vcpu(stuck).conclusion.verdict == "sleeping")
+  }
+
+  /// A dump without names has those of the kernel's file.
+  @Test(arguments: ["6.1", "7.3"])
+  func functionsHaveTheNamesOfAGivenFile(kernel: String) throws {
+    var host = try ScheduledHost(Self.recipe(kernel).replacing("symbols types", with: "types"))
+    host.run(try host.add("sh", pid: 7), on: 0, at: 100 * Self.second)
+    host.panic(on: 0)
+    host.set(host.thread("web")) { $0.sleeps(since: 50 * Self.second) }
+    host.sleep("web", in: ["futex_wait_queue", "do_syscall_64"])
+    let report = try report(host.host, try GivenFiles(of: host.host))
+    let channel = try #require(try vcpu(report).thread?.waitChannel)
+    #expect(channel.stack == ["__schedule", "schedule", "futex_wait_queue", "do_syscall_64"])
+    #expect(channel.function == "futex_wait_queue")
   }
 
   /// Since 6.12 a task that sleeps can stay in its queue (`sched_delayed`).
