@@ -13,6 +13,8 @@ public struct Inspection: Sendable {
   /// The extents of the guests' maps, for one who writes them.
   let extents: ExtentStore?
   let isPlain: Bool
+  /// What the host's kernel says of itself.
+  let word: HostWord
   let checkpoint: Checkpoint
 
   /// What the inspection is for, which says how much of the guests' maps is kept.
@@ -133,6 +135,12 @@ public struct Inspection: Sendable {
 
   /// Candidates that content or evidence kept out, one line each.
   public var nearMisses: [String] { findings.nearMisses }
+
+  /// What each vCPU did when the host stopped.
+  public func stalls() throws -> StallReport {
+    let manifest = manifest()
+    return try Failure.from(dump) { try checkpoint.step { StallReport(manifest, word, guests) } }
+  }
 
   /// Pages of one guest's memory, one after the other from the one that holds `address`.
   /// - Parameters:

@@ -36,7 +36,7 @@ extension Inspection {
     findings.note(guests, mapping, claims)
     return Inspection(
       dump: dump, memory: memory, guests: guests, layout: host.layout, unknownLayout: host.unknown, findings: findings,
-      decoders: decoders, extents: storage.extents, isPlain: options.isPlain, checkpoint: checkpoint)
+      decoders: decoders, extents: storage.extents, isPlain: options.isPlain, word: word, checkpoint: checkpoint)
   }
 }
 

@@ -7,6 +7,8 @@ struct HostWord: Sendable {
   private(set) var head: VirtualAddress?
   /// The VMs of its list, where its types are known, too.
   private(set) var listed: ListedVMs?
+  /// The kernel with its symbols and types, where it has them.
+  private(set) var described: DescribedKernel?
   /// Frames of the kernel's zero pages, where its symbols tell.
   private(set) var zeroFrames = FrameBitmap()
   /// Why its VMs, or their regions, have to be found by content; `nil`: they need not.
@@ -69,7 +71,7 @@ struct HostWord: Sendable {
 
   /// Of all rooms, so that one pass over the kernel's names finds them.
   private static let symbols = DescribedKernel.memorySymbols.union(FilePages.symbols).union(UserReturnMSRs.symbols)
-    .union(["vm_list", "init_task"])
+    .union(HostScheduler.symbols).union(["vm_list", "init_task"])
 
   private mutating func ask(_ info: VMCoreInfo, _ file: KernelFile?, _ files: SymbolFiles) throws {
     guard let own = try kernel?.get() else { return }
@@ -77,6 +79,7 @@ struct HostWord: Sendable {
       own, info, modules: KVMTypes.modules,
       expecting: Self.symbols, leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 }, file: file)
     try described.add(files, info)
+    self.described = described
     zeroFrames = described.zeroFrames
     let head: VirtualAddress
     do throws(KernelSymbolFault) { head = try described.symbol("vm_list", of: "kvm") } catch {

@@ -264,10 +264,13 @@ public struct Manifest: Encodable, Sendable {
   }
 
   /// The document as UTF-8, keys sorted, ended by a line feed. Nothing in it moves a terminal's cursor.
-  public func json() throws -> [UInt8] {
+  public func json() throws -> [UInt8] { try Self.text(of: self) }
+
+  /// A document in the form of a manifest.
+  static func text(of document: some Encodable) throws -> [UInt8] {
     let encoder = Self.encoder
     encoder.keyEncodingStrategy = .convertToSnakeCase
-    return Array(HostileText.escaped(json: String(decoding: try encoder.encode(self), as: UTF8.self)).utf8) + [0x0a]
+    return Array(HostileText.escaped(json: String(decoding: try encoder.encode(document), as: UTF8.self)).utf8) + [0x0a]
   }
 
   /// A document whose keys are as they shall be, in the same form.

@@ -12,6 +12,17 @@ extension BuiltKernel {
     public static let hugeZeroPFN: UInt64 = 0x10_2058
     /// `vmemmap_base`.
     public static let vmemmapBase: UInt64 = 0x10_2060
+    /// `nr_cpu_ids`, `panic_cpu`, `crashing_cpu`; `freezer_cgrp_subsys`.
+    public static let cpuCount: UInt64 = 0x10_2068
+    public static let panicCPU: UInt64 = 0x10_206c
+    public static let crashingCPU: UInt64 = 0x10_2070
+    public static let freezer: UInt64 = 0x10_2080
+    /// Functions in which tasks wait, so many bytes apart; the scheduler's own first.
+    public static let functions: UInt64 = 0xf_a000
+    public static let functionStep: UInt64 = 0x100
+    /// ORC tables: places, then rules.
+    public static let orcPlaces: UInt64 = 0x10_3000
+    public static let orcRules: UInt64 = 0x10_3800
     /// The image's notes, and `linux_banner`.
     static let notes: UInt64 = 0x10_2800
     static let banner: UInt64 = 0x10_2a00
@@ -65,6 +76,7 @@ extension BuiltKernel {
       space.memory.store(stext + head, at: image + head)
       space.memory.store(stext + head, at: image + head + 8)
     }
+    writeScheduler(own, in: &space)
     space.memory.write(block: own.types, at: image + DataPlace.types)
     space.memory.write(BuiltKernel.note(buildID()), at: image + DataPlace.notes)
     space.memory.write(banner, at: image + DataPlace.banner)
@@ -127,7 +139,7 @@ extension BuiltKernel {
       ("D", "zero_pfn", DataPlace.zeroPFN), ("D", "huge_zero_pfn", DataPlace.hugeZeroPFN),
       ("B", "empty_zero_page", DataPlace.zeroPage),
     ]
-    var all = places.map { KernelSymbol($0, $1, stext + $2) }
+    var all = (places + schedulerSymbols).map { KernelSymbol($0, $1, stext + $2) }
     for (index, name) in (own.shape.memoryFunctions + own.shape.hugePageFunctions).enumerated() {
       all.append(KernelSymbol("T", name, stext + 0xf_9000 + UInt64(index) * 64))
     }
@@ -145,6 +157,7 @@ extension BuiltKernel {
   func perCPUSymbols(_ own: KernelSelfDescription) -> [KernelSymbol] {
     let type: Character = description.hasLinkedPerCPU ? "D" : "A"
     var names: [(String, UInt64)] = [("fixed_percpu_data", 0), ("__per_cpu_start", 0), ("cpu_info", 0x2000)]
+    names.append(("runqueues", KernelShape.perCPUQueue))
     if own.isKVMBuiltIn {
       names += [("current_vmcs", KVMModule.PerCPU.currentVMCS), ("loaded_vmcss_on_cpu", KVMModule.PerCPU.loaded)]
     }
