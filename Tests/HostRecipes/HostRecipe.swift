@@ -34,6 +34,7 @@ import HostModel
 /// Words of a forgery: `maps host|loop|shared|GUEST`, `complete` (vCPU, VM and page tables of its own), `true-vm` (a
 /// vCPU of its own that names the true VM), `own-kernel` (complete, with a kernel's page tables), `in-registers` (no
 /// vCPU of its own: the true one's registers look like a `loaded_vmcs`), `FIELD VALUE`.
+/// Of the host or a guest: `log NANOSECONDS TEXT` (a record of its kernel's log, "%20" for a space).
 /// vCPU words: `apic`, `vmcs`, `cpu`, `running|halted|stopped|never-run`, `user`, `xapic`.
 /// A guest without a `vcpu` line has one; what is not said follows from the seed.
 package struct HostRecipe: Sendable {
@@ -74,6 +75,7 @@ package struct HostRecipe: Sendable {
           line: words.line, first: first, firstGPA: firstGPA, second: second, secondGPA: try words.number("GPA")))
     case "u64", "fill": spec.pokes.append(try poke(verb, &words))
     case "forge": spec.forgeries.append(try forgery(at: nil, &words))
+    case "log": try spec.log.take(&words)
     case "no":
       switch try words.word("what") {
       case "vmcoreinfo": spec.hasVMCoreInfo = false
@@ -160,6 +162,7 @@ package struct HostRecipe: Sendable {
     if try spec.guests[last].process.take(verb, &words) { return }
     switch verb {
     case "vcpu": spec.guests[last].vcpus.append(try vcpuWords(&words))
+    case "log": try spec.guests[last].log.take(&words)
     case "folios":
       let size = try words.number("size")
       guard size > 4096, size & (size - 1) == 0 else { throw words.mistake("folios: a power of two above 4K") }

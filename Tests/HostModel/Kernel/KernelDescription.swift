@@ -23,6 +23,8 @@ public struct KernelDescription: Sendable {
   public var hasVMCoreInfoPointers = false
   /// VMCOREINFO has the build id, since 5.9.
   public var hasBuildIDKey = true
+  /// What it has logged.
+  public var log: PrintkRing?
   /// Names and types in memory, and the structures that they tell of.
   public var selfDescription: KernelSelfDescription?
 
