@@ -147,6 +147,46 @@ public struct Inspection: Sendable {
     }
   }
 
+  /// The logs of the host and of guests, record by record by the host's clock.
+  /// - Parameters:
+  ///   - wanted: guests, as for `log`; none: all.
+  ///   - began: told before the first record whose logs there are.
+  /// - Returns: what is missing, one line each: logs that cannot be read, or whose clocks are not known, too.
+  public func mergedLogs(
+    _ wanted: [String], began: ([LogSource]) -> Void, _ body: ([MergedRecord]) throws -> Bool
+  ) throws -> [String] {
+    try Failure.from(dump) {
+      let meant = try wanted.map { try guest(named: $0).id }
+      let asked = guests.filter { meant.isEmpty || meant.contains($0.id) }
+      let host: KernelLog
+      do { host = try checkpoint.step { try KernelLog(of: dump.vmcoreinfo, memory) } } catch let fault as KernelLogFault
+      {
+        throw Failure.noLog(of: "the host", why: "\(fault)")
+      }
+      var logs: [(name: String, log: KernelLog, clock: GuestClock?)] = [("host", host, nil)]
+      var sources: [LogSource] = []
+      var missing: [String] = []
+      for guest in asked {
+        do {
+          let log = try checkpoint.step { try guest.log() }
+          let clock = try guest.state.clock.get()
+          logs.append((guest.name, log, clock))
+          sources.append(LogSource(name: guest.name, note: clock.note))
+        } catch let fault as KernelLogFault {
+          missing.append("\(guest.name): its kernel log cannot be read: \(fault)")
+        } catch let fault as GuestClockFault {
+          missing.append("\(guest.name): its log is left out: \(fault)")
+        }
+      }
+      began(sources)
+      var merged = try checkpoint.step { MergedLogs(logs) }
+      while true {
+        let records = try checkpoint.step { merged.next(256) }
+        guard !records.isEmpty, try body(records) else { return missing + merged.losses }
+      }
+    }
+  }
+
   private static func read(
     of name: String, _ checkpoint: Checkpoint, _ body: ([LogRecord]) throws -> Bool, _ open: () throws -> KernelLog
   ) throws -> [String] {

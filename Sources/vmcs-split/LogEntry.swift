@@ -3,6 +3,10 @@ import StreamCore
 
 /// A record of a log as `log --json` prints it.
 struct LogEntry: Encodable {
+  /// "host", or a guest's name; of several logs alone, as `hostTime`.
+  private(set) var source: String?
+  /// Nanoseconds by the host's clock.
+  private(set) var hostTime: UInt64?
   /// Nanoseconds by its kernel's own clock.
   let time: UInt64
   let sequence: UInt64?
@@ -22,6 +26,12 @@ struct LogEntry: Encodable {
     let isText = String(validating: record.text, as: UTF8.self) != nil
     textBytes =
       isText ? nil : record.text.map { String(UInt16($0) | 0x100, radix: 16).dropFirst() }.joined()
+  }
+
+  init(_ record: MergedRecord) {
+    self.init(record.record)
+    source = record.source
+    hostTime = record.hostTime
   }
 
   static var encoder: JSONEncoder {

@@ -9,16 +9,22 @@ final class LogOutput {
   init(isJSON: Bool) { self.isJSON = isJSON }
 
   /// - Returns: `false` when standard output takes no more.
-  func write(_ records: [LogRecord]) -> Bool {
-    if isJSON { return Terminal.bytes(Array(records.map(json).joined().utf8)) }
-    if isTerminal { return Terminal.bytes(Array(records.map { LogText.printable($0) }.joined().utf8)) }
-    return Terminal.bytes(records.flatMap { LogText.bytes($0) })
+  func write(_ records: [LogRecord]) -> Bool { write(records.map { ($0, nil, LogEntry($0)) }) }
+
+  /// Records of several logs, each with its log's name and its time by the host's clock.
+  func write(_ records: [MergedRecord]) -> Bool { write(records.map { ($0.record, $0.prefix, LogEntry($0)) }) }
+
+  private func write(_ records: [(record: LogRecord, prefix: String?, entry: LogEntry)]) -> Bool {
+    if isJSON { return Terminal.bytes(Array(records.map { json($0.entry) }.joined().utf8)) }
+    if isTerminal {
+      return Terminal.bytes(Array(records.map { LogText.printable($0.record, prefix: $0.prefix) }.joined().utf8))
+    }
+    return Terminal.bytes(records.flatMap { LogText.bytes($0.record, prefix: $0.prefix) })
   }
 
-  private func json(_ record: LogRecord) -> String {
+  private func json(_ entry: LogEntry) -> String {
     count += 1
     // One record a line.
-    let entry = LogEntry(record)
     let text = (try? LogEntry.encoder.encode(entry)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     return (count == 1 ? "{\n\"records\": [\n" : ",\n") + HostileText.escaped(json: text)
   }

@@ -34,6 +34,7 @@ package struct HostSpec: Sendable {
   package var hasTypes = false
   package var isKVMBuiltIn = false
   package var log = LogSpec()
+  package var clock: ClockDescription?
 
   /// What the host's kernel says of itself, if anything.
   package var selfDescription: KernelSelfDescription? {
@@ -71,6 +72,7 @@ package struct HostSpec: Sendable {
     kernel.selfDescription = selfDescription
     kernel.hasVMCoreInfoPointers = selfDescription != nil
     kernel.log = log.ring
+    kernel.clock = clock
     return kernel
   }
 }
@@ -116,6 +118,7 @@ package struct GuestSpec: Sendable {
   /// Its kernel's image leads to its VMCOREINFO, as guests of hosts that describe themselves have it.
   package var hasVMCoreInfoPointers = false
   package var log = LogSpec()
+  package var clock: VMClockDescription?
 
   /// Its kernel, if it is a Linux; one CPU's.
   package var kernel: KernelDescription? {
