@@ -27,6 +27,8 @@ public enum Failure: Error, Sendable, Equatable {
   case badSymbols(path: String, why: String)
   /// A page that was asked for and cannot be had, and why.
   case badAddress(guest: String, address: GPA, why: String)
+  /// The log of a kernel that was asked for and cannot be had, and why.
+  case noLog(of: String, why: String)
   /// Several dumps, each whole.
   case severalDumps(count: Int)
   case cannotCreate(SystemError)
@@ -51,7 +53,7 @@ public enum Failure: Error, Sendable, Equatable {
     case .noGuest(_, let unread): unread.isEmpty ? .noGuest : .unusableInput
     case .ofDump(let failure, _): failure.exitStatus(signal: signal)
     case .noSuchGuest, .ambiguousGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .severalDumps: .wrongUsage
-    case .badAddress: .incomplete
+    case .badAddress, .noLog: .incomplete
     case .cannotCreate, .exists, .outputIsInput, .otherInput, .directoryInUse: .cannotCreate
     case .io, .output: .ioFailed
     case .cancelled: .interrupted(signal: signal)

@@ -4,6 +4,7 @@ struct Findings: Sendable {
   private(set) var defunct: [Manifest.Defunct] = []
   private(set) var nearMisses: [String] = []
   private(set) var counters: [String: UInt64] = [:]
+  private(set) var host: Manifest.Host?
   /// Whose processors the host has.
   private(set) var vendor = Vendor.intel
 
@@ -52,6 +53,7 @@ struct Findings: Sendable {
 
   mutating func note(_ word: HostWord, _ scan: HeadScan, of dump: any HostDump) {
     note(scan, of: dump)
+    host = word.entry(dump.vmcoreinfo)
     discovery = .init(
       way: word.listed == nil ? "content" : scan.isOfAllPages ? "both" : "kernel",
       why: word.why ?? word.listed?.gap, files: word.usedFiles)

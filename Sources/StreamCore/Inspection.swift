@@ -126,6 +126,82 @@ public struct Inspection: Sendable {
     try run(path: path, options).layoutUsed ?? inferredLayout(path: path, options).layout
   }
 
+  /// The host kernel's log, some records at a time; no guest is looked for.
+  /// - Parameter body: takes records; `false`: no more are wanted.
+  /// - Returns: what of the log could not be read, one line each.
+  public static func hostLog(
+    path: String, _ options: Options, _ body: ([LogRecord]) throws -> Bool
+  ) throws -> [String] {
+    let source = ByteSource(try open(path, mapped: !options.isPlain))
+    let checkpoint = Checkpoint(source, options.workers)
+    let dump = try Failure.from { try checkpoint.step { try options.open(source) } }
+    return try Failure.from(dump) {
+      let memory = HostMemory(dump, decoders: options.decoders, cachedPages: options.memory.cachedPages)
+      return try read(of: "the host", checkpoint, body) { try KernelLog(of: dump.vmcoreinfo, memory) }
+    }
+  }
+
+  /// The log of the kernel that ran in a guest, likewise.
+  public func log(of wanted: String, _ body: ([LogRecord]) throws -> Bool) throws -> [String] {
+    try Failure.from(dump) {
+      let guest = try self.guest(named: wanted)
+      return try Self.read(of: guest.name, checkpoint, body) { try guest.log() }
+    }
+  }
+
+  /// The logs of the host and of guests, record by record by the host's clock.
+  /// - Parameters:
+  ///   - wanted: guests, as for `log`; none: all.
+  ///   - began: told before the first record whose logs there are.
+  /// - Returns: what is missing, one line each: logs that cannot be read, or whose clocks are not known, too.
+  public func mergedLogs(
+    _ wanted: [String], began: ([LogSource]) -> Void, _ body: ([MergedRecord]) throws -> Bool
+  ) throws -> [String] {
+    try Failure.from(dump) {
+      let meant = try wanted.map { try guest(named: $0).id }
+      let asked = guests.filter { meant.isEmpty || meant.contains($0.id) }
+      let host: KernelLog
+      do { host = try checkpoint.step { try KernelLog(of: dump.vmcoreinfo, memory) } } catch let fault as KernelLogFault
+      {
+        throw Failure.noLog(of: "the host", why: "\(fault)")
+      }
+      var logs: [(name: String, log: KernelLog, clock: GuestClock?)] = [("host", host, nil)]
+      var sources: [LogSource] = []
+      var missing: [String] = []
+      for guest in asked {
+        do {
+          let log = try checkpoint.step { try guest.log() }
+          let clock = try guest.state.clock.get()
+          logs.append((guest.name, log, clock))
+          sources.append(LogSource(name: guest.name, note: clock.note))
+        } catch let fault as KernelLogFault {
+          missing.append("\(guest.name): its kernel log cannot be read: \(fault)")
+        } catch let fault as GuestClockFault {
+          missing.append("\(guest.name): its log is left out: \(fault)")
+        }
+      }
+      began(sources)
+      var merged = try checkpoint.step { MergedLogs(logs) }
+      while true {
+        let records = try checkpoint.step { merged.next(256) }
+        guard !records.isEmpty, try body(records) else { return missing + merged.losses }
+      }
+    }
+  }
+
+  private static func read(
+    of name: String, _ checkpoint: Checkpoint, _ body: ([LogRecord]) throws -> Bool, _ open: () throws -> KernelLog
+  ) throws -> [String] {
+    var log: KernelLog
+    do { log = try checkpoint.step(open) } catch let fault as KernelLogFault {
+      throw Failure.noLog(of: name, why: "\(fault)")
+    }
+    while true {
+      let records = try checkpoint.step { log.next(256) }
+      guard !records.isEmpty, try body(records) else { return log.losses }
+    }
+  }
+
   private static func open(_ path: String, mapped: Bool) throws(Failure) -> InputFile {
     do throws(SystemError) { return try InputFile(path: path, mapped: mapped) } catch { throw .input(.system(error)) }
   }

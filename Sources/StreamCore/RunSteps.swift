@@ -32,7 +32,9 @@ extension Inspection {
         .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)
     }
     let claims = try checkpoint.step { try mapping.settle(workers) }
-    let guests = try checkpoint.step { try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, workers) }
+    let guests = try checkpoint.step {
+      try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, by: word.clock, workers)
+    }
     findings.note(guests, mapping, claims)
     return Inspection(
       dump: dump, memory: memory, guests: guests, layout: host.layout, unknownLayout: host.unknown, findings: findings,

@@ -62,7 +62,8 @@ extension JudgedHost {
       }
       return ProvenVM(
         kvm: kvm.address, vcpus: vcpus, evidence: claim(own, kvm), evidenceFrames: frames.sorted(),
-        memory: memory, memoryFault: fault, vmm: vmm, identity: told[kvm.address]?.identity)
+        memory: memory, memoryFault: fault, vmm: vmm, identity: told[kvm.address]?.identity,
+        clock: told[kvm.address]?.clock)
     }
   }
 

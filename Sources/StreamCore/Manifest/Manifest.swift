@@ -12,6 +12,7 @@ public struct Manifest: Encodable, Sendable {
   public var schema = Manifest.schemaName
   public var tool: Tool
   public var input: Input
+  public var host: Host?
   /// Whose processors the host has: "Intel" or "AMD".
   public var vendor: String?
   public var layout: LayoutUsed?
@@ -101,6 +102,9 @@ public struct Manifest: Encodable, Sendable {
     public var vcpus: [VCPU]
     /// Which VM it is; left out where the host's kernel does not tell its VMs.
     public var vm: VM?
+    /// How it was at the crash; left out where nothing is known.
+    public var state: State?
+    public var clock: Clock?
     public var ram: [Range]
     /// Memory slots of the user's, ROM among them; left out where the host's kernel does not tell them.
     public var slots: [Slot]?

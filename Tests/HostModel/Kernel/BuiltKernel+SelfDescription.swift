@@ -23,6 +23,10 @@ extension BuiltKernel {
     /// ORC tables: places, then rules.
     public static let orcPlaces: UInt64 = 0x10_3000
     public static let orcRules: UInt64 = 0x10_3800
+    /// `tsc_khz`, `__sched_clock_offset`, `__sched_clock_stable` and `kvm_sched_clock_offset`, 8 bytes each.
+    static let clock: UInt64 = 0x10_2100
+    /// `cyc2ns`, in each CPU's area.
+    static let cyclesInArea: UInt64 = 0x3000
     /// The image's notes, and `linux_banner`.
     static let notes: UInt64 = 0x10_2800
     static let banner: UInt64 = 0x10_2a00
@@ -72,6 +76,7 @@ extension BuiltKernel {
     space.memory.store((image + DataPlace.zeroPage) >> 12, at: image + DataPlace.zeroPFN)
     // No huge one was made yet.
     space.memory.store(~0, at: image + DataPlace.hugeZeroPFN)
+    if let clock = description.clock { write(clock, in: &space) }
     for head in [DataPlace.modules, DataPlace.moduleTypes] {
       space.memory.store(stext + head, at: image + head)
       space.memory.store(stext + head, at: image + head + 8)
@@ -106,6 +111,17 @@ extension BuiltKernel {
       "SYMBOL(kallsyms_\(table.name))=\(String(stext + DataPlace.symbols + table.bytes.lowerBound, radix: 16))\n"
     }
     return keys.joined()
+  }
+
+  private func write(_ clock: ClockDescription, in space: inout some FrameSpace) {
+    for (index, word) in [clock.ticks, clock.stableOffset, 1, 0].enumerated() {
+      space.memory.store(word, at: image + DataPlace.clock + UInt64(index) * 8)
+    }
+    for area in perCPU {
+      for (index, word) in clock.image.enumerated() {
+        space.memory.store(word, at: area + DataPlace.cyclesInArea + UInt64(index) * 8)
+      }
+    }
   }
 
   private func symbols(
@@ -143,6 +159,10 @@ extension BuiltKernel {
     for (index, name) in (own.shape.memoryFunctions + own.shape.hugePageFunctions).enumerated() {
       all.append(KernelSymbol("T", name, stext + 0xf_9000 + UInt64(index) * 64))
     }
+    if description.clock != nil {
+      let names = ["tsc_khz", "__sched_clock_offset", "__sched_clock_stable", "kvm_sched_clock_offset"]
+      all += names.enumerated().map { KernelSymbol("D", $1, stext + DataPlace.clock + UInt64($0) * 8) }
+    }
     if !own.types.isEmpty {
       all.append(KernelSymbol("R", "__start_BTF", stext + DataPlace.types))
       all.append(KernelSymbol("R", "__stop_BTF", stext + DataPlace.types + UInt64(own.types.count)))
@@ -161,6 +181,7 @@ extension BuiltKernel {
     if own.isKVMBuiltIn {
       names += [("current_vmcs", KVMModule.PerCPU.currentVMCS), ("loaded_vmcss_on_cpu", KVMModule.PerCPU.loaded)]
     }
+    if description.clock != nil { names.append(("cyc2ns", DataPlace.cyclesInArea)) }
     return names.map { KernelSymbol(type, $0, perCPUSymbol($1)) }
   }
 }
