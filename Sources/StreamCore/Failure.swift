@@ -27,7 +27,7 @@ public enum Failure: Error, Sendable, Equatable {
   case badSymbols(path: String, why: String)
   /// A page that was asked for and cannot be had, and why.
   case badAddress(guest: String, address: GPA, why: String)
-  /// Several dumps, each whole.
+  /// Several files that are no parts of one split set.
   case severalDumps(count: Int)
   case cannotCreate(SystemError)
   case exists(path: String)
@@ -64,6 +64,7 @@ extension Failure {
   public init?(_ error: any Error) {
     switch error {
     case let error as Failure: self = error
+    case HostDumpError.severalDumps(let count): self = .severalDumps(count: count)
     case let error as HostDumpError: self = .input(error)
     case let error as HostWithoutGuests: self.init(error)
     case let error as LayoutInputError: self.init(error)
