@@ -29,7 +29,7 @@ public enum Failure: Error, Sendable, Equatable {
   case badAddress(guest: String, address: GPA, why: String)
   /// The log of a kernel that was asked for and cannot be had, and why.
   case noLog(of: String, why: String)
-  /// Several dumps, each whole.
+  /// Several files that are no parts of one split set.
   case severalDumps(count: Int)
   case cannotCreate(SystemError)
   case exists(path: String)
@@ -66,6 +66,7 @@ extension Failure {
   public init?(_ error: any Error) {
     switch error {
     case let error as Failure: self = error
+    case HostDumpError.severalDumps(let count): self = .severalDumps(count: count)
     case let error as HostDumpError: self = .input(error)
     case let error as HostWithoutGuests: self.init(error)
     case let error as LayoutInputError: self.init(error)

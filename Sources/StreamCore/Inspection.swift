@@ -48,9 +48,11 @@ public struct Inspection: Sendable {
     public var isPlain = false
     /// For what the host's dump lacks of its kernel's symbols and types.
     public var symbols = SymbolFiles.none
+    /// For inputs that cannot be read in place.
+    public var spooling = Spooling()
     var decoders = DecoderPool()
     /// Tests look over its shoulder.
-    var open: @Sendable (ByteSource) throws(HostDumpError) -> any HostDump = openHostDump
+    var open: @Sendable (ByteSource) throws(HostDumpError) -> any HostDump = openWholeInput
 
     public init(
       _ purpose: Purpose, memory: MemoryBudget = MemoryBudget(), layout: Layout? = nil, vmcsinfo: VMCSInfo? = nil,
@@ -89,26 +91,33 @@ public struct Inspection: Sendable {
     }
   }
 
-  /// The one dump of several arguments.
-  /// - Throws: `Failure`: the fault of a part of a split set, or that there are several dumps.
+  /// The one dump of several arguments, for what takes no split set.
+  /// - Throws: `Failure`: that there are several.
   public static func single(of paths: [String]) throws -> String {
-    if paths.count == 1 { return paths[0] }
-    for path in paths { _ = try Failure.from { try openHostDump(ByteSource(try open(path, mapped: true))) } }
-    throw Failure.severalDumps(count: paths.count)
+    guard paths.count == 1 else { throw Failure.severalDumps(count: paths.count) }
+    return paths[0]
   }
 
   /// Opens a dump and finds its guests.
   /// - Throws: `Failure`; anything else is a defect.
-  public static func run(path: String, _ options: Options) throws -> Inspection {
-    let file = try open(path, mapped: !options.isPlain)
-    return try Failure.from { try run(ByteSource(file), options) }
+  public static func run(path: String, _ options: Options) throws -> Inspection { try run(paths: [path], options) }
+
+  /// - Parameter paths: of a dump, or of the parts of a split set in any order; at least one.
+  public static func run(paths: [String], _ options: Options) throws -> Inspection {
+    try Failure.from { try run(try source(paths, options), options) }
+  }
+
+  private static func source(_ paths: [String], _ options: Options) throws -> ByteSource {
+    let files = try paths.map { try open($0, options) }
+    guard let first = files.first else { throw Failure.severalDumps(count: 0) }
+    return ByteSource(first, Array(files.dropFirst()))
   }
 
   /// Infers the layout of a host's regions from what its kernel knows of them, whether or not one is known.
   public static func inferredLayout(path: String, _ options: Options) throws -> InferredLayout {
-    let source = ByteSource(try open(path, mapped: !options.isPlain))
-    let checkpoint = Checkpoint(source, options.workers, options.symbols.sources)
-    return try Failure.from {
+    try Failure.from {
+      let source = ByteSource(try open(path, options))
+      let checkpoint = Checkpoint(source, options.workers, options.symbols.sources)
       let dump = try checkpoint.step { try options.open(source) }
       let memory = HostMemory(dump, decoders: options.decoders, cachedPages: options.memory.cachedPages)
       return try checkpoint.step {
@@ -130,9 +139,9 @@ public struct Inspection: Sendable {
   /// - Parameter body: takes records; `false`: no more are wanted.
   /// - Returns: what of the log could not be read, one line each.
   public static func hostLog(
-    path: String, _ options: Options, _ body: ([LogRecord]) throws -> Bool
+    paths: [String], _ options: Options, _ body: ([LogRecord]) throws -> Bool
   ) throws -> [String] {
-    let source = ByteSource(try open(path, mapped: !options.isPlain))
+    let source = try Failure.from { try source(paths, options) }
     let checkpoint = Checkpoint(source, options.workers)
     let dump = try Failure.from { try checkpoint.step { try options.open(source) } }
     return try Failure.from(dump) {
@@ -202,8 +211,10 @@ public struct Inspection: Sendable {
     }
   }
 
-  private static func open(_ path: String, mapped: Bool) throws(Failure) -> InputFile {
-    do throws(SystemError) { return try InputFile(path: path, mapped: mapped) } catch { throw .input(.system(error)) }
+  private static func open(_ path: String, _ options: Options) throws -> InputFile {
+    try Unwrapper(
+      spooling: options.spooling, cancellation: options.workers.cancellation, progress: options.progress
+    ).open(path, mapped: !options.isPlain)
   }
 
   /// The VMCS layout that the host's regions are read by; `nil`: none that is known.

@@ -5,7 +5,8 @@ extension Inspection {
     var manifest = Manifest(
       tool: .init(name: "vmcs-split", version: toolVersion),
       input: .init(
-        files: [.init(name: Self.name(of: dump.input.path), size: dump.input.file.size)], format: summary.format,
+        files: dump.input.source.given.map { .init(name: Self.name(of: $0.path), size: $0.size) },
+        format: summary.format,
         headerVersion: summary.headerVersion, codecs: [(summary.codec ?? .raw).name], dumpLevel: summary.dumpLevel,
         kernelRelease: dump.vmcoreinfo?.osrelease, frames: summary.frames, storedPages: summary.storedPages))
     manifest.host = findings.host

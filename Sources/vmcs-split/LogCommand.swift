@@ -27,19 +27,18 @@ struct LogCommand: ParsableCommand {
 
   func run() throws {
     try runCommand(common) { workers, progress in
-      let path = try Inspection.single(of: common.dumps)
       let options = try common.inspection(.list, workers, progress)
       let output = LogOutput(isJSON: common.json)
       if merge {
-        let inspection = try Inspection.run(path: path, options)
+        let inspection = try Inspection.run(paths: common.dumps, options)
         return try end(output, try inspection.mergedLogs(guest, began: say) { output.write($0) })
       }
       let losses: [String]
       if let guest = guest.first {
-        let inspection = try Inspection.run(path: path, options)
+        let inspection = try Inspection.run(paths: common.dumps, options)
         losses = try inspection.log(of: guest) { output.write($0) }
       } else {
-        losses = try Inspection.hostLog(path: path, options) { output.write($0) }
+        losses = try Inspection.hostLog(paths: common.dumps, options) { output.write($0) }
       }
       return try end(output, losses.map { "\(guest.first ?? "the host"): its log is not whole: \($0)" })
     }

@@ -53,8 +53,9 @@ struct SplitCommand: ParsableCommand {
         throw ExitCode(ExitStatus.wrongUsage.code)
       }
       try Split.probe(directory: output)
-      let options = try common.inspection(.split, workers, progress)
-      let inspection = try Inspection.run(path: try Inspection.single(of: common.dumps), options)
+      var options = try common.inspection(.split, workers, progress)
+      options.spooling.directory = output
+      let inspection = try Inspection.run(paths: common.dumps, options)
       let split = Split(
         inspection: inspection, directory: output, guests: guest, format: format,
         codec: PageCodec.allCases.first { $0.name == compress }, verifies: verify, force: force,

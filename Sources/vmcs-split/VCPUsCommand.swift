@@ -16,7 +16,7 @@ struct VCPUsCommand: ParsableCommand {
     ProcessMemory.useOneArena()
     try runCommand(common) { workers, progress in
       let inspection = try Inspection.run(
-        path: try Inspection.single(of: common.dumps), try common.inspection(.list, workers, progress))
+        paths: common.dumps, try common.inspection(.list, workers, progress))
       let report = try inspection.stalls()
       try StallText(report, common).printAll()
       return report.exitStatus

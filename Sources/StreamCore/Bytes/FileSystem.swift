@@ -26,6 +26,13 @@ enum FileSystem {
     try checkDirectories(PathText.parent(of: path) ?? ".")
   }
 
+  /// Links are followed.
+  static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    // Safe: the bytes end in NUL and outlive the call, which fills the struct.
+    return unsafe stat(PathText.terminated(path), &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
   /// Names in a directory, at most `limit`, in no order, without "." and ".."; `nil` when the path is no directory.
   static func names(in path: String, limit: Int) throws(SystemError) -> [String]? {
     guard let directory = unsafe opendir(PathText.terminated(path)) else {

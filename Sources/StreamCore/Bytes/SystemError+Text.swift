@@ -12,7 +12,7 @@ extension SystemError: CustomStringConvertible {
   public var remedy: String? {
     switch code {
     case EISDIR: "name a file in it"
-    case ESPIPE: "a pipe cannot be read at any place: write it to a regular file first"
+    case ESPIPE: "nothing comes through this pipe: give a file, or a pipe that someone writes a dump into"
     case ENOTBLK: "what is needed is a regular file or a block device"
     default: nil
     }

@@ -21,7 +21,7 @@ struct RealLogTests {
 
   private static func hostLog(_ path: String) throws -> [UInt8] {
     var text: [UInt8] = []
-    let losses = try Inspection.hostLog(path: path, Inspection.Options(.list, workers: Workers(count: 2))) {
+    let losses = try Inspection.hostLog(paths: [path], Inspection.Options(.list, workers: Workers(count: 2))) {
       for record in $0 { text += LogText.bytes(record) }
       return true
     }
