@@ -27,11 +27,12 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
     .target(name: "CLinux", cSettings: [.define("VMCS_SPLIT_COMMIT", to: "\"\(commit)\"")]),
     .target(name: "CProcess", dependencies: ["CLinux"]),
     .target(
       name: "StreamCore",
-      dependencies: ["CLzo2", "CSnappy", "CZlib", "CDeflate", "CZstd", "CLinux"],
+      dependencies: ["CLzo2", "CSnappy", "CZlib", "CDeflate", "CZstd", "CNettle", "CLinux"],
       exclude: ["VMX/Layouts/sources"],
       swiftSettings: strict),
     .executableTarget(
