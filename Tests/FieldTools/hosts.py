@@ -2,7 +2,7 @@
 out. Those of a host whose kernel tells memory slots are all pages of the guest's RAM and ROM, and so are those of mini, by
 slots of a known shape."""
 
-SAMPLE = {"0x113d000": ("guest1", 7305)}
+SAMPLE = {"0x2a05000": ("guest1", 8138)}
 DUMPS = {
     "amd": {"0x2dad000": ("guest1", 16448), "0x2c10000": ("guest2", 24640), "0x326e000": ("guest3", 16448)},
     "haswell": {"0x1cb3a000": ("guest1", 16448), "0x2a6f000": ("guest2", 24640), "0x1ca35000": ("guest3", 16448)},

@@ -9,19 +9,27 @@ enum DirectMap {
   static func base(mapping known: UInt64, tables: X86PageTables, root: Page, levels: Int) -> UInt64? {
     var search = Search(known: known, tables: tables)
     search.table(root, level: levels, base: ~0 << (levels == 5 ? 57 : 48), indexes: 256..<512)
-    // Physical 0 is always mapped; an ioremap of a large device that looks like the direct map would not have it.
-    return search.found.first { tables.translate(VirtualAddress(rawValue: $0)) == 0 } ?? search.found.first
+    return search.base ?? search.first
   }
 
   private struct Search {
     let known: UInt64
     let tables: X86PageTables
-    var found: [UInt64] = []
-    var left = DirectMap.entryLimit
+    /// The first that maps physical 0, as the direct map always does; an ioremap of a large device that looks like it
+    /// would not.
+    private(set) var base: UInt64?
+    private(set) var first: UInt64?
+    private var left = DirectMap.entryLimit
 
-    /// Goes down to the third level (1 GiB an entry), in ascending order of virtual addresses.
+    init(known: UInt64, tables: X86PageTables) {
+      self.known = known
+      self.tables = tables
+    }
+
+    /// Goes down to the third level (1 GiB an entry), in ascending order of virtual addresses, until the base is found:
+    /// behind the direct map stand the tables of all of vmalloc's area.
     mutating func table(_ page: Page, level: Int, base: UInt64, indexes: Range<Int>) {
-      for index in indexes where page.entry(index) & 1 == 1 && left > 0 {
+      for index in indexes where page.entry(index) & 1 == 1 && left > 0 && self.base == nil {
         left -= 1
         let start = base | UInt64(index) << (12 + 9 * UInt64(level - 1))
         if level == 3 {
@@ -38,7 +46,8 @@ enum DirectMap {
       let address = start | known & (1 << 30 - 1)
       let base = address &- known
       guard address < VirtualAddress.kernelTextBase, base >> 63 == 1, leads(entry, from: address) else { return }
-      found.append(base)
+      first = first ?? base
+      if tables.translate(VirtualAddress(rawValue: base)) == 0 { self.base = base }
     }
 
     private func leads(_ entry: UInt64, from address: UInt64) -> Bool {

@@ -21,8 +21,18 @@ struct FPUState: Sendable, Equatable {
   private static let avx: UInt64 = 1 << 2
   /// XCOMP_BV bit 63: the area is compacted.
   private static let compacted: UInt64 = 1 << 63
+  private static let pkru: UInt64 = 1 << 9
   private static let initialFCW: UInt16 = 0x37f
   private static let initialMXCSR: UInt32 = 0x1f80
+
+  /// The components that an area of a guest can have, where nothing says it: those that the guest can use, and what the
+  /// host saves besides. Source: arch/x86/kvm/x86.c of 5.10, kvm_save_current_fpu, which saves all that the host has.
+  /// - Parameters:
+  ///   - supported: XCR0 that the guest can set.
+  ///   - form: XCOMP_BV of the area.
+  static func features(supported: UInt64, form: UInt64) -> UInt64 {
+    supported | x87 | sse | pkru | (form & compacted == 0 ? 0 : form & ~compacted)
+  }
 
   /// - Parameters:
   ///   - area: the first bytes of an XSAVE or FXSAVE area, `areaSize` or all that it has.

@@ -31,15 +31,22 @@ extension KVMModule {
     if !shape.isAMD {
       space.memory.store(vcpu.state == .running ? 1 : 0, at: place + shape.stateLoaded, width: 1)
     }
-    guard shape.vcpu.hasFPState else { return }
+    guard shape.vcpu.hasFPState || shape.vcpu.hasPlainFPU else { return }
     let state = try space.allocate(2) << 12
     space.memory.store(kernel.virtual(state), at: place + shape.fpstate)
-    space.memory.store(7, at: place + shape.fpuPlace)
-    space.memory.store(0x340_0000_0340, at: state)
-    space.memory.store(7, at: state + 8)
-    space.memory.store(7, at: state + 16)
-    // is_valloc, is_guest; in_use: whose thread is in KVM_RUN.
-    space.memory.store(vcpu.state == .stopped || vcpu.state == .neverRun ? 3 : 0xb, at: state + 32, width: 4)
+    let isInRun = vcpu.state == .running || vcpu.state == .halted
+    if shape.vcpu.hasPlainFPU {
+      space.memory.store(7, at: place + shape.supportedXCR0)
+      // A task, and MUTEX_FLAG_WAITERS.
+      space.memory.store(isInRun ? kernel.virtual(thread) | 1 : 1, at: place + shape.vcpu.mutex)
+    } else {
+      space.memory.store(7, at: place + shape.fpuPlace)
+      space.memory.store(0x340_0000_0340, at: state)
+      space.memory.store(7, at: state + 8)
+      space.memory.store(7, at: state + 16)
+      // is_valloc, is_guest; in_use: whose thread is in KVM_RUN.
+      space.memory.store(isInRun ? 0xb : 3, at: state + 32, width: 4)
+    }
     let area = state + 64
     space.memory.store(0x37f, at: area, width: 2)
     space.memory.store(0x1f80, at: area + 24, width: 4)

@@ -48,14 +48,15 @@ extension KVMShape {
       registers: 320, apicBaseGap: 232,
       kvm: KVMForm(
         mm: 72, vcpus: 96, isXArray: false, online: 2400, created: 2404, list: 2416, statsID: 6048, memslots: 80),
-      vcpu: VCPUForm(isRootPair: false, hasFPState: false)),
+      vcpu: VCPUForm(isRootPair: false, hasFPState: false, hasPlainFPU: true)),
     KVMShape(
       name: "5.10", debugRegisters: 5000, xcr0: 4000, rflags: 10_040, returnMSRs: 10_048, kernelGSBase: 10_232,
       vmcs01: 10_256, loadedVMCS: 10_408, autoload: 10_432, segmentCache: 11_056, size: 12_608, userspacePID: 187_576,
       kvmPages: 46, emptyEPT: 0, registers: 560, apicBaseGap: 232,
       kvm: KVMForm(
         mm: 40, vcpus: 64, isXArray: false, online: 2368, created: 2372, list: 2384, memslots: 48),
-      vcpu: VCPUForm(pid: 144, mmu: 368, rootHPA: 56, isRootPair: false, hasFPState: false)),
+      vcpu: VCPUForm(
+        pid: 144, mmu: 368, rootHPA: 56, isRootPair: false, hasFPState: false, hasPlainFPU: true)),
     KVMShape(
       name: "4.18", debugRegisters: 5000, xcr0: 4000, rflags: 9944, returnMSRs: 9952, kernelGSBase: 9984,
       vmcs01: 10_024, loadedVMCS: 10_112, autoload: 10_144, segmentCache: 10_800, size: 12_800, userspacePID: 6000,

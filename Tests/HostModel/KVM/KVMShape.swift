@@ -88,6 +88,10 @@ public struct KVMShape: Sendable {
     /// `arch.guest_fpu` leads to a `struct fpstate`, since 5.16, from so many bytes before `xcr0`.
     public var hasFPState = true
     public var fpuSize: UInt64 = 40
+    /// `arch.guest_fpu` is a pointer to a `struct fpu`, 5.0 to 5.15, right before `xcr0`.
+    public var hasPlainFPU = false
+    /// `kvm_vcpu.mutex`, of which only what describes an older FPU tells.
+    public var mutex: UInt64 { pid - 48 }
   }
 
   // struct vcpu_vmx: the same in all of them, or a fixed way behind `arch.regs`.
@@ -112,7 +116,9 @@ public struct KVMShape: Sendable {
   public var xss: UInt64 { maskSize == 8 ? xcr0 + 16 : registers + 344 }
   /// `arch.switch_db_regs`.
   public var debugSwitch: UInt64 { debugRegisters - 8 }
-  /// `arch.guest_fpu.fpstate`.
+  /// `arch.guest_supported_xcr0`, told beside a `struct fpu`.
+  var supportedXCR0: UInt64 { xcr0 + 8 }
+  /// `arch.guest_fpu.fpstate`, or `guest_fpu` itself.
   public var fpstate: UInt64 { xcr0 - 8 }
 
   /// `arch.pat`; where it stands is assumed.

@@ -3,7 +3,7 @@ extension KVMShape {
   /// Source: include/linux/kvm_host.h and arch/x86/include/asm/kvm_host.h of the release.
   public var structures: [KernelStructure] {
     [machine, memslots, slot, vcpuStructure, arch, mmu] + (vcpu.isRootPair ? [KVMShape.rootInfo] : [])
-      + (vcpu.hasFPState ? fpu : [])
+      + (vcpu.hasFPState ? fpu : vcpu.hasPlainFPU ? plainFPU : [])
   }
 
   /// The registers that KVM caches, by their bits in `regs_avail`, and segment registers as it numbers them.
@@ -92,6 +92,7 @@ extension KVMShape {
       ("kvm", 0, .pointer(to: "kvm")), ("cpu", KVMShape.cpu, .sint), ("vcpu_id", KVMShape.vcpuID, .sint),
     ]
     if kvm.isXArray { members.append(("vcpu_idx", KVMShape.vcpuIndex, .sint)) }
+    if vcpu.hasPlainFPU { members.append(("mutex", vcpu.mutex, .structure("mutex"))) }
     members += [
       ("pid", vcpu.pid, .pointer(to: "pid")), ("arch", registers, .structure("kvm_vcpu_arch")),
     ]
@@ -112,6 +113,9 @@ extension KVMShape {
       ("root_mmu", registers + vcpu.mmu + 8, .structure("kvm_mmu")),
     ]
     if vcpu.hasFPState { members.append(("guest_fpu", fpuPlace, .structure("fpu_guest"))) }
+    if vcpu.hasPlainFPU {
+      members += [("guest_fpu", fpstate, .pointer(to: "fpu")), ("guest_supported_xcr0", supportedXCR0, .u64)]
+    }
     members += [
       ("xcr0", xcr0, .u64), ("ia32_xss", xss, .u64), ("switch_db_regs", debugSwitch, .uint),
       ("db", debugRegisters, .array(.ulong, 4)), ("dr6", debugRegisters + 32, .ulong),
@@ -143,6 +147,20 @@ extension KVMShape {
     "kvm_mmu_root_info", size: 16,
     [("pgd", 0, .typedef("gpa_t", .u64)), ("hpa", 8, .typedef("hpa_t", .u64))])
 
+  /// Source: arch/x86/include/asm/fpu/types.h and include/linux/mutex.h of 5.10.
+  private var plainFPU: [KernelStructure] {
+    [
+      KernelStructure(
+        "fpu", size: 4160,
+        [("last_cpu", 0, .uint), ("avx512_timestamp", 8, .ulong), ("state", 64, .structure("fpregs_state"))]),
+      KernelStructure(
+        "mutex", size: 32, [("owner", 0, .typedef("atomic_long_t", .anonymous(KVMShape.atomic)))]),
+    ] + KVMShape.fpuArea
+  }
+
+  private static let atomic = KernelStructure(
+    "", size: 8, [("counter", 0, .typedef("s64", .int("long long int", size: 8, isSigned: true)))])
+
   /// Source: arch/x86/include/asm/fpu/types.h.
   private var fpu: [KernelStructure] {
     [
@@ -158,19 +176,22 @@ extension KVMShape {
           + ["is_valloc", "is_guest", "is_confidential", "in_use"].enumerated().map {
             KernelMember($1, 32, .uint, bits: 1, at: UInt32($0))
           }),
-      KernelStructure(
-        "fpregs_state", size: 4096, [("xsave", 0, .structure("xregs_state")), ("__padding", 0, .array(.u8, 4096))],
-        isUnion: true),
-      KernelStructure(
-        "xregs_state", size: 576,
-        [("i387", 0, .structure("fxregs_state")), ("header", 512, .structure("xstate_header"))]),
-      KernelStructure(
-        "fxregs_state", size: 512,
-        [
-          ("cwd", 0, .u16), ("swd", 2, .u16), ("twd", 4, .u16), ("mxcsr", 24, .u32), ("st_space", 32, .array(.u32, 32)),
-          ("xmm_space", 160, .array(.u32, 64)),
-        ]),
-      KernelStructure("xstate_header", size: 64, [("xfeatures", 0, .u64), ("xcomp_bv", 8, .u64)]),
-    ]
+    ] + KVMShape.fpuArea
   }
+
+  private static let fpuArea = [
+    KernelStructure(
+      "fpregs_state", size: 4096, [("xsave", 0, .structure("xregs_state")), ("__padding", 0, .array(.u8, 4096))],
+      isUnion: true),
+    KernelStructure(
+      "xregs_state", size: 576,
+      [("i387", 0, .structure("fxregs_state")), ("header", 512, .structure("xstate_header"))]),
+    KernelStructure(
+      "fxregs_state", size: 512,
+      [
+        ("cwd", 0, .u16), ("swd", 2, .u16), ("twd", 4, .u16), ("mxcsr", 24, .u32), ("st_space", 32, .array(.u32, 32)),
+        ("xmm_space", 160, .array(.u32, 64)),
+      ]),
+    KernelStructure("xstate_header", size: 64, [("xfeatures", 0, .u64), ("xcomp_bv", 8, .u64)]),
+  ]
 }

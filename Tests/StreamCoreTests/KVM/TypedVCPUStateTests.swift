@@ -36,12 +36,56 @@ import Testing
     #expect(try vcpus.state(.running).reasons["fpu"] == "\(FPUReading.Fault.onCPU)")
   }
 
-  @Test func `what a kernel's types lack is unknown, and they say so`() throws {
-    for kernel in ["4.18 symbols types builtin", "5.10 symbols types builtin", "5.14 symbols types"] {
-      let state = try DescribedVCPUs(kernel).state(.stopped)
-      #expect(state.fpu == nil && state.reasons["fpu"]?.contains("'guest_fpu'") == true)
-      #expect(state.registers[.xcr0] == 7)
+  /// Before 5.16 KVM_RUN moves it into the thread's own state, or the CPU; both are the guest's only while it lasts.
+  @Test(arguments: ["5.10 symbols types builtin", "5.10 symbols types", "5.14 symbols types"])
+  func `an older kernel's FPU is known of vCPUs in no ioctl`(kernel: String) throws {
+    let sound = try DescribedVCPUs(kernel)
+    for activity in VCPUActivity.allCases {
+      let state = try sound.state(activity)
+      let isInRun = activity == .running || activity == .halted
+      #expect((state.fpu == nil) == isInRun, "\(activity)")
+      #expect(state.reasons["fpu"] == (isInRun ? "\(FPUReading.Fault.inUse)" : nil))
+      guard let fpu = state.fpu else { continue }
+      let region = try sound.vcpu(activity).vmcs
+      for index in 0..<16 as Range<UInt64> {
+        let words = [SplitMix64.mix(region + index * 2), SplitMix64.mix(region + index * 2 + 1), 0, 0]
+        #expect(fpu.vector(Int(index)) == words.flatMap { LittleEndian.bytes($0) }, "\(activity) YMM\(index)")
+      }
     }
+    let types = try sound.types()
+    func changed(_ change: (inout DescribedVCPUs) throws -> Void) throws -> TypedVCPUState {
+      var vcpus = sound
+      try change(&vcpus)
+      return try vcpus.state(.stopped, types)
+    }
+    let form: UInt64 = 1 << 63
+    // Compacted, with what the host has besides; in the standard form only what the guest can have, and PKRU.
+    for (used, form, isKnown) in [
+      (7, form | 0x307, true), (0x207, 0, true), (0x101, form | 0x101, true), (0x11, 0, false), (7, form | 3, false),
+      (7, 7, false),
+    ] as [(UInt64, UInt64, Bool)] {
+      let state = try changed {
+        try $0.storeFPU(used, of: .stopped, at: 64 + 512)
+        try $0.storeFPU(form, of: .stopped, at: 64 + 520)
+      }
+      #expect((state.fpu != nil) == isKnown, "\(used) \(form)")
+    }
+    for pointer in [0, 4, 0x7fff_0000_1000, ~7, 0xffff_c900_0000_0000] as [UInt64] {
+      let state = try changed { try $0.store(pointer, in: .stopped, at: $0.host.shape.fpstate) }
+      #expect(state.fpu == nil && state.reasons["fpu"] != nil && state.registers[.xcr0] == 7, "\(pointer)")
+    }
+    // FXSAVE has no header; nor has a state that was never used.
+    let bare = try changed {
+      try $0.store(0, in: .stopped, at: $0.host.shape.xcr0 + 8)
+      try $0.storeFPU(0, of: .stopped, at: 64 + 512)
+    }
+    #expect(bare.reasons["fpu"] == "\(FPUReading.Fault.noHeader)")
+  }
+
+  @Test func `what a kernel's types lack is unknown, and they say so`() throws {
+    let oldest = try DescribedVCPUs("4.18 symbols types builtin").state(.stopped)
+    #expect(oldest.fpu == nil && oldest.reasons["fpu"]?.contains("'guest_fpu'") == true)
+    #expect(oldest.registers[.xcr0] == 7)
     let state = try DescribedVCPUs("5.10 symbols types builtin").state(.stopped)
     #expect(state.registers[.star] == nil && state.reasons["star"]?.contains("kvm_uret_msrs_list") == true)
     // The vendor's types are a module's, and modules keep none.

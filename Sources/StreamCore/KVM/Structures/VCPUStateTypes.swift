@@ -13,6 +13,8 @@ struct VCPUStateTypes: Sendable, Equatable {
   /// `arch.cr8`, which counts where KVM has no APIC for the vCPU.
   let cr8: Path
   let fpu: FPU
+  /// Of kernels before 5.16, where `fpu` is not known.
+  let plainFPU: PlainFPU
   let thread: Thread
   /// Where the SYSCALL MSRs stand; the order is `UserReturnMSRs`'.
   let msrs: Result<MSRs, KernelFault>
@@ -30,6 +32,16 @@ struct VCPUStateTypes: Sendable, Equatable {
     let isConfidential: Path
     let isInUse: Path
     let area: Path
+  }
+
+  /// `arch.guest_fpu` as a pointer to a `struct fpu`, 5.0 to 5.15, and what says whether it is in use.
+  struct PlainFPU: Sendable, Equatable {
+    let pointer: Path
+    let area: Path
+    /// `kvm_vcpu.mutex.owner`, which an ioctl of the vCPU holds.
+    let owner: Path
+    /// `arch.guest_supported_xcr0`.
+    let supported: Path
   }
 
   /// The task that ran the vCPU last.
@@ -54,9 +66,9 @@ struct VCPUStateTypes: Sendable, Equatable {
     func path(_ text: String) -> Path {
       do throws(TypeFault) { return .success(try types.path(text)) } catch { return .failure(.type(error)) }
     }
-    var plain = [Register.xcr0: path("kvm_vcpu.arch.xcr0"), .xss: path("kvm_vcpu.arch.ia32_xss")]
-    if vendor == .amd { plain[.tsc_aux] = path("vcpu_svm.tsc_aux") }
-    self.plain = plain
+    var single = [Register.xcr0: path("kvm_vcpu.arch.xcr0"), .xss: path("kvm_vcpu.arch.ia32_xss")]
+    if vendor == .amd { single[.tsc_aux] = path("vcpu_svm.tsc_aux") }
+    plain = single
     let addresses: [Register] = [.dr0, .dr1, .dr2, .dr3]
     var debug = [Register.dr6: path("kvm_vcpu.arch.dr6"), .dr7: path("kvm_vcpu.arch.dr7")]
     for (index, register) in addresses.enumerated() { debug[register] = path("kvm_vcpu.arch.db[\(index)]") }
@@ -68,6 +80,11 @@ struct VCPUStateTypes: Sendable, Equatable {
       state: path(state), size: path(state + "->size"), features: path(state + "->xfeatures"),
       isGuests: path(state + "->is_guest"), isConfidential: path(state + "->is_confidential"),
       isInUse: path(state + "->in_use"), area: path(state + "->regs"))
+    let isPlain = (try? fpu.state.get()) == nil
+    let old = { (text: String) -> Path in isPlain ? path(text) : .failure(.type(.noTypes)) }
+    plainFPU = PlainFPU(
+      pointer: old("kvm_vcpu.arch.guest_fpu"), area: old("kvm_vcpu.arch.guest_fpu->state"),
+      owner: old("kvm_vcpu.mutex.owner.counter"), supported: old("kvm_vcpu.arch.guest_supported_xcr0"))
     thread =
       switch fpu.state {
       // Kernels without it keep the FPU elsewhere, and their types need not be searched for the thread.
