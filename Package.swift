@@ -29,11 +29,14 @@ let package = Package(
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CLz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
     .target(name: "CLinux", cSettings: [.define("VMCS_SPLIT_COMMIT", to: "\"\(commit)\"")]),
     .target(name: "CProcess", dependencies: ["CLinux"]),
     .target(
       name: "StreamCore",
-      dependencies: ["CLzo2", "CSnappy", "CZlib", "CDeflate", "CZstd", "CLzma", "CLz4", "CLinux"],
+      dependencies: [
+        "CLzo2", "CSnappy", "CZlib", "CDeflate", "CZstd", "CLzma", "CLz4", "CNettle", "CLinux",
+      ],
       exclude: ["VMX/Layouts/sources"],
       swiftSettings: strict),
     .executableTarget(

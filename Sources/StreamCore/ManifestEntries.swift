@@ -188,7 +188,7 @@ extension Manifest {
       self.guests[index].checked = outcome.passedUnread == 0 ? "pages" : "descriptors"
       self.guests[index].output = Output(
         file: names[position], format: summaries[position].format, codec: summaries[position].codec,
-        bytes: summaries[position].bytes)
+        bytes: summaries[position].bytes, sha256: summaries[position].sha256)
     }
     counters["extract_workers"] = UInt64(outcome.workers)
     counters["extract_windows"] = UInt64(outcome.windows)

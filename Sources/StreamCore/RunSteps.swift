@@ -54,7 +54,7 @@ extension Split {
     progress.begin(.extract, total: stored.reduce(0) { $0 + $1.map.presentPages })
     let outcome = try checkpoint.step { try extraction.run(workers: workers, progress: progress) }
     // Finish: GuestDump, Manifest.
-    let dumps = try checkpoint.step { try workers.map(outputs) { try $0.writer.complete() } }
+    let dumps = try checkpoint.step { try workers.map(outputs) { try $0.writer.complete().summed(checksums) } }
     let manifest = manifest(outcome, of: stored, among: wanted, dumps.map(\.summary))
     try output.commit(dumps, manifest, after: before, workers)
     return manifest

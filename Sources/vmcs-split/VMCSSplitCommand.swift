@@ -28,5 +28,6 @@ struct VMCSSplitCommand: ParsableCommand {
     version: version,
     subcommands: [
       SplitCommand.self, ListCommand.self, VCPUsCommand.self, LogCommand.self, PageCommand.self, LayoutCommand.self,
+      BatchCommand.self, VerifyCommand.self, BatchLookCommand.self,
     ])
 }

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-public let toolVersion = "0.1.0"
+public let toolVersion = "0.2.0"
 
 /// `manifest.json`: what was read, found and written (Documentation/design.md §7). Keys are these properties' names in
 /// snake_case; an optional that is `nil` is left out. Counters that depend on the run stand under `counters` alone.
@@ -248,6 +248,8 @@ public struct Manifest: Encodable, Sendable {
     public var format: String
     public var codec: String
     public var bytes: UInt64
+    /// Of the file, 64 hexadecimal digits; left out where it was not asked for.
+    public var sha256: String?
   }
 
   public struct Warning: Encodable, Sendable, Equatable {

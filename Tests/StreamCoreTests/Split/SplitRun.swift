@@ -10,7 +10,7 @@ struct SplitRun {
   let inspection: Inspection
   let manifest: Manifest
   private let directory: RecipeDirectory
-  private var output: URL { directory.path.appending(path: "out") }
+  var output: URL { directory.path.appending(path: "out") }
 
   /// What goes in and how.
   struct Options {
@@ -22,6 +22,7 @@ struct SplitRun {
     var threads = 2
     var guests: [String] = []
     var verifies = false
+    var checksums = false
     var memory = MemoryBudget()
     var isPlain = false
     var scans = false
@@ -56,7 +57,8 @@ struct SplitRun {
     let format = try #require(guestDumpFormats.first { $0.name == options.format })
     let split = Split(
       inspection: inspection, directory: directory.path.appending(path: "out").path, guests: options.guests,
-      format: format, codec: options.codec, verifies: options.verifies, memory: options.memory)
+      format: format, codec: options.codec, verifies: options.verifies, checksums: options.checksums,
+      memory: options.memory)
     manifest = try split.run(workers, Progress.none)
     try ManifestSchema.expect(manifest)
   }
