@@ -2,10 +2,11 @@ extension RegionFacts {
   /// The first check: HOST_CR3 has the kernel's half, and the kernel's own tables map HOST_RSP.
   func hostFieldFault(_ kernel: LinuxKernel) -> EvidenceFault? {
     guard let hostCR3 else { return .noField("HOST_CR3") }
-    guard let hostRSP else { return .noField("HOST_RSP") }
     let half = kernel.kernelHalf(ofCR3: hostCR3)
     guard half == .same else { return .hostCR3(hostCR3, half) }
-    // A vCPU that never entered its guest, an AP that waits for SIPI, has none yet; the pointers must do.
+    // A vCPU that never entered its guest, an AP that waits for SIPI, has none yet, and an inferred layout may lack its
+    // place; the pointers must do.
+    guard let hostRSP else { return nil }
     guard hostRSP == 0 || kernel.translate(VirtualAddress(rawValue: hostRSP)) != nil else {
       return .hostRSPUnmapped(hostRSP)
     }
