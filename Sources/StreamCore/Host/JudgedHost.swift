@@ -22,6 +22,22 @@ struct JudgedHost: Sendable {
   /// Named VMCBs whose content is none, one line each.
   var faults: [String] = []
 
+  /// Whether what was read of KVM's copies on the way differs from what the layout reads; then all of them have to be
+  /// asked, which costs more than a host whose layout is known shall pay.
+  var isDoubtful: Bool {
+    regions.contains { region in
+      guard case .success(let proof) = evidence.evidence(for: region.address), proof.role == .vmcs01 else {
+        return false
+      }
+      guard proof.checks.isSuperset(of: [.host_state, .controls_shadow, .msr_bitmap]) else { return true }
+      guard proof.isActive == true else { return false }
+      guard let copy = states.registers(of: region.address) else { return true }
+      let (rip, cr3): (UInt64, UInt64) = (1 << 16, 1 << 19)
+      if copy.available & rip != 0, copy.values[16] &- (region[.GUEST_RIP] ?? 0) > 15 { return true }
+      return copy.available & cr3 != 0 && copy.dirty & cr3 == 0 && region[.GUEST_CR3] != copy.cr3
+    }
+  }
+
   /// By the kernel's types; without them hosts are found by VMCS regions alone.
   var vendor: Vendor { evidence.types?.vendor ?? .intel }
 }
