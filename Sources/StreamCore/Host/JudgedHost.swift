@@ -32,9 +32,9 @@ struct JudgedHost: Sendable {
       guard proof.checks.isSuperset(of: [.host_state, .controls_shadow, .msr_bitmap]) else { return true }
       guard proof.isActive == true else { return false }
       guard let copy = states.registers(of: region.address) else { return true }
-      let (rip, cr3): (UInt64, UInt64) = (1 << 16, 1 << 19)
-      if copy.available & rip != 0, copy.values[16] &- (region[.GUEST_RIP] ?? 0) > 15 { return true }
-      return copy.available & cr3 != 0 && copy.dirty & cr3 == 0 && region[.GUEST_CR3] != copy.cr3
+      let valid = copy.available & ~copy.dirty
+      if valid >> 16 & 1 == 1, region[.GUEST_RIP] != copy.values[16] { return true }
+      return valid >> 19 & 1 == 1 && region[.GUEST_CR3] != copy.cr3
     }
   }
 

@@ -17,7 +17,10 @@ struct LayoutAgreement: Sendable, Equatable {
       var right = 0
       var wrong = 0
       for region in regions {
-        guard let known = region.known[field], let stored = layout.load(field, from: region.page) else { continue }
+        // What KVM has yet to write back may be anything: a VMM can have set it.
+        guard let known = region.known[field], known.slack == 0,
+          let stored = layout.load(field, from: region.page)
+        else { continue }
         var value: UInt64? = stored
         if VMCSField.accessRights.contains(field) { value = layout.accessRights.sdm(stored).map(UInt64.init) }
         guard let value else { continue }
