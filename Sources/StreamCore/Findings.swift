@@ -113,12 +113,15 @@ struct Findings: Sendable {
     }
     if let unknown = host.unknown {
       let ids = unknown.revisionIDs.map { hex($0) }.joined(separator: ", ")
+      let found =
+        unknown.isByStructure
+        ? "its guests are there by the structures that its pages lead to, of their registers what KVM has copied"
+        : "its guests and all of their memory are there by the host kernel's own word, of their registers what KVM has "
+          + "copied and what these copies settle ('layout infer' shows it)"
       warn(
         .unknown_layout,
-        "no known layout reads the \(unknown.regions) VMCS regions of this host (revision \(ids)): its guests and all of "
-          + "their memory are there by the host kernel's own word, of their registers what KVM has copied and what these "
-          + "copies settle ('layout infer' shows it); give the processor's layout with --layout FILE or --vmcsinfo PATH"
-      )
+        "no known layout reads the \(unknown.regions) VMCS regions of this host (revision \(ids)): \(found); give the "
+          + "processor's layout with --layout FILE or --vmcsinfo PATH")
     }
     for (region, reason) in host.defunct { defunct.append(.init(vmcs: .init(region.rawValue), evidence: reason.entry)) }
     for (region, indicator) in host.aborted {

@@ -122,10 +122,10 @@ public struct Inspection: Sendable {
       let memory = HostMemory(dump, decoders: options.decoders, cachedPages: options.memory.cachedPages)
       return try checkpoint.step {
         let word = try HostWord(dump.vmcoreinfo, memory, options.question)
-        guard let named = NamedHost(word, memory: memory) else {
+        guard NamedHost(word, memory: memory) != nil else {
           throw InferenceFault.noWord(why: word.why ?? "it has no VM")
         }
-        return try InferredLayout(named)
+        return try InferredLayout(word.regionClues)
       }
     }
   }
