@@ -72,6 +72,7 @@ struct VerifiedDirectory {
       switch error {
       case .system(let error): throw error
       case .format(let error): wrong.append("\(error)")
+      case .severalDumps: throw error
       case .unknown(_, let found): wrong.append("it is no dump: it begins with \(found)")
       case .unsupported(_, let format, _): wrong.append("it is no guest's dump, but \(format)")
       }
