@@ -27,11 +27,16 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CLzma", providers: [.apt(["liblzma-dev"])]),
+    .systemLibrary(name: "CLz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
     .target(name: "CLinux", cSettings: [.define("VMCS_SPLIT_COMMIT", to: "\"\(commit)\"")]),
     .target(name: "CProcess", dependencies: ["CLinux"]),
     .target(
       name: "StreamCore",
-      dependencies: ["CLzo2", "CSnappy", "CZlib", "CDeflate", "CZstd", "CLinux"],
+      dependencies: [
+        "CLzo2", "CSnappy", "CZlib", "CDeflate", "CZstd", "CLzma", "CLz4", "CNettle", "CLinux",
+      ],
       exclude: ["VMX/Layouts/sources"],
       swiftSettings: strict),
     .executableTarget(
@@ -44,7 +49,7 @@ let package = Package(
     .target(name: "HostModel", path: "Tests/HostModel", swiftSettings: strict),
     .target(
       name: "HostRecipes",
-      dependencies: ["HostModel", "CLzo2", "CSnappy", "CZlib", "CZstd"],
+      dependencies: ["HostModel", "CLzo2", "CSnappy", "CZlib", "CZstd", "CLzma", "CLz4"],
       path: "Tests/HostRecipes",
       swiftSettings: strict),
     .testTarget(

@@ -27,7 +27,9 @@ public enum Failure: Error, Sendable, Equatable {
   case badSymbols(path: String, why: String)
   /// A page that was asked for and cannot be had, and why.
   case badAddress(guest: String, address: GPA, why: String)
-  /// Several dumps, each whole.
+  /// The log of a kernel that was asked for and cannot be had, and why.
+  case noLog(of: String, why: String)
+  /// Several files that are no parts of one split set.
   case severalDumps(count: Int)
   case cannotCreate(SystemError)
   case exists(path: String)
@@ -51,7 +53,7 @@ public enum Failure: Error, Sendable, Equatable {
     case .noGuest(_, let unread): unread.isEmpty ? .noGuest : .unusableInput
     case .ofDump(let failure, _): failure.exitStatus(signal: signal)
     case .noSuchGuest, .ambiguousGuest, .noSuchLayout, .badLayout, .badVMCSInfo, .severalDumps: .wrongUsage
-    case .badAddress: .incomplete
+    case .badAddress, .noLog: .incomplete
     case .cannotCreate, .exists, .outputIsInput, .otherInput, .directoryInUse: .cannotCreate
     case .io, .output: .ioFailed
     case .cancelled: .interrupted(signal: signal)
@@ -64,6 +66,7 @@ extension Failure {
   public init?(_ error: any Error) {
     switch error {
     case let error as Failure: self = error
+    case HostDumpError.severalDumps(let count): self = .severalDumps(count: count)
     case let error as HostDumpError: self = .input(error)
     case let error as HostWithoutGuests: self.init(error)
     case let error as LayoutInputError: self.init(error)

@@ -4,6 +4,7 @@ struct Findings: Sendable {
   private(set) var defunct: [Manifest.Defunct] = []
   private(set) var nearMisses: [String] = []
   private(set) var counters: [String: UInt64] = [:]
+  private(set) var host: Manifest.Host?
   /// Whose processors the host has.
   private(set) var vendor = Vendor.intel
 
@@ -52,6 +53,7 @@ struct Findings: Sendable {
 
   mutating func note(_ word: HostWord, _ scan: HeadScan, of dump: any HostDump) {
     note(scan, of: dump)
+    host = word.entry(dump.vmcoreinfo)
     discovery = .init(
       way: word.listed == nil ? "content" : scan.isOfAllPages ? "both" : "kernel",
       why: word.why ?? word.listed?.gap, files: word.usedFiles)
@@ -111,12 +113,15 @@ struct Findings: Sendable {
     }
     if let unknown = host.unknown {
       let ids = unknown.revisionIDs.map { hex($0) }.joined(separator: ", ")
+      let found =
+        unknown.isByStructure
+        ? "its guests are there by the structures that its pages lead to, of their registers what KVM has copied"
+        : "its guests and all of their memory are there by the host kernel's own word, of their registers what KVM has "
+          + "copied and what these copies settle ('layout infer' shows it)"
       warn(
         .unknown_layout,
-        "no known layout reads the \(unknown.regions) VMCS regions of this host (revision \(ids)): its guests and all of "
-          + "their memory are there by the host kernel's own word, of their registers what KVM has copied and what these "
-          + "copies settle ('layout infer' shows it); give the processor's layout with --layout FILE or --vmcsinfo PATH"
-      )
+        "no known layout reads the \(unknown.regions) VMCS regions of this host (revision \(ids)): \(found); give the "
+          + "processor's layout with --layout FILE or --vmcsinfo PATH")
     }
     for (region, reason) in host.defunct { defunct.append(.init(vmcs: .init(region.rawValue), evidence: reason.entry)) }
     for (region, indicator) in host.aborted {

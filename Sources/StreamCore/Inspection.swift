@@ -13,6 +13,8 @@ public struct Inspection: Sendable {
   /// The extents of the guests' maps, for one who writes them.
   let extents: ExtentStore?
   let isPlain: Bool
+  /// What the host's kernel says of itself.
+  let word: HostWord
   let checkpoint: Checkpoint
 
   /// What the inspection is for, which says how much of the guests' maps is kept.
@@ -46,9 +48,11 @@ public struct Inspection: Sendable {
     public var isPlain = false
     /// For what the host's dump lacks of its kernel's symbols and types.
     public var symbols = SymbolFiles.none
+    /// For inputs that cannot be read in place.
+    public var spooling = Spooling()
     var decoders = DecoderPool()
     /// Tests look over its shoulder.
-    var open: @Sendable (ByteSource) throws(HostDumpError) -> any HostDump = openHostDump
+    var open: @Sendable (ByteSource) throws(HostDumpError) -> any HostDump = openWholeInput
 
     public init(
       _ purpose: Purpose, memory: MemoryBudget = MemoryBudget(), layout: Layout? = nil, vmcsinfo: VMCSInfo? = nil,
@@ -87,34 +91,41 @@ public struct Inspection: Sendable {
     }
   }
 
-  /// The one dump of several arguments.
-  /// - Throws: `Failure`: the fault of a part of a split set, or that there are several dumps.
+  /// The one dump of several arguments, for what takes no split set.
+  /// - Throws: `Failure`: that there are several.
   public static func single(of paths: [String]) throws -> String {
-    if paths.count == 1 { return paths[0] }
-    for path in paths { _ = try Failure.from { try openHostDump(ByteSource(try open(path, mapped: true))) } }
-    throw Failure.severalDumps(count: paths.count)
+    guard paths.count == 1 else { throw Failure.severalDumps(count: paths.count) }
+    return paths[0]
   }
 
   /// Opens a dump and finds its guests.
   /// - Throws: `Failure`; anything else is a defect.
-  public static func run(path: String, _ options: Options) throws -> Inspection {
-    let file = try open(path, mapped: !options.isPlain)
-    return try Failure.from { try run(ByteSource(file), options) }
+  public static func run(path: String, _ options: Options) throws -> Inspection { try run(paths: [path], options) }
+
+  /// - Parameter paths: of a dump, or of the parts of a split set in any order; at least one.
+  public static func run(paths: [String], _ options: Options) throws -> Inspection {
+    try Failure.from { try run(try source(paths, options), options) }
+  }
+
+  private static func source(_ paths: [String], _ options: Options) throws -> ByteSource {
+    let files = try paths.map { try open($0, options) }
+    guard let first = files.first else { throw Failure.severalDumps(count: 0) }
+    return ByteSource(first, Array(files.dropFirst()))
   }
 
   /// Infers the layout of a host's regions from what its kernel knows of them, whether or not one is known.
   public static func inferredLayout(path: String, _ options: Options) throws -> InferredLayout {
-    let source = ByteSource(try open(path, mapped: !options.isPlain))
-    let checkpoint = Checkpoint(source, options.workers, options.symbols.sources)
-    return try Failure.from {
+    try Failure.from {
+      let source = ByteSource(try open(path, options))
+      let checkpoint = Checkpoint(source, options.workers, options.symbols.sources)
       let dump = try checkpoint.step { try options.open(source) }
       let memory = HostMemory(dump, decoders: options.decoders, cachedPages: options.memory.cachedPages)
       return try checkpoint.step {
         let word = try HostWord(dump.vmcoreinfo, memory, options.question)
-        guard let named = NamedHost(word, memory: memory) else {
+        guard NamedHost(word, memory: memory) != nil else {
           throw InferenceFault.noWord(why: word.why ?? "it has no VM")
         }
-        return try InferredLayout(named)
+        return try InferredLayout(word.regionClues)
       }
     }
   }
@@ -124,8 +135,86 @@ public struct Inspection: Sendable {
     try run(path: path, options).layoutUsed ?? inferredLayout(path: path, options).layout
   }
 
-  private static func open(_ path: String, mapped: Bool) throws(Failure) -> InputFile {
-    do throws(SystemError) { return try InputFile(path: path, mapped: mapped) } catch { throw .input(.system(error)) }
+  /// The host kernel's log, some records at a time; no guest is looked for.
+  /// - Parameter body: takes records; `false`: no more are wanted.
+  /// - Returns: what of the log could not be read, one line each.
+  public static func hostLog(
+    paths: [String], _ options: Options, _ body: ([LogRecord]) throws -> Bool
+  ) throws -> [String] {
+    let source = try Failure.from { try source(paths, options) }
+    let checkpoint = Checkpoint(source, options.workers)
+    let dump = try Failure.from { try checkpoint.step { try options.open(source) } }
+    return try Failure.from(dump) {
+      let memory = HostMemory(dump, decoders: options.decoders, cachedPages: options.memory.cachedPages)
+      return try read(of: "the host", checkpoint, body) { try KernelLog(of: dump.vmcoreinfo, memory) }
+    }
+  }
+
+  /// The log of the kernel that ran in a guest, likewise.
+  public func log(of wanted: String, _ body: ([LogRecord]) throws -> Bool) throws -> [String] {
+    try Failure.from(dump) {
+      let guest = try self.guest(named: wanted)
+      return try Self.read(of: guest.name, checkpoint, body) { try guest.log() }
+    }
+  }
+
+  /// The logs of the host and of guests, record by record by the host's clock.
+  /// - Parameters:
+  ///   - wanted: guests, as for `log`; none: all.
+  ///   - began: told before the first record whose logs there are.
+  /// - Returns: what is missing, one line each: logs that cannot be read, or whose clocks are not known, too.
+  public func mergedLogs(
+    _ wanted: [String], began: ([LogSource]) -> Void, _ body: ([MergedRecord]) throws -> Bool
+  ) throws -> [String] {
+    try Failure.from(dump) {
+      let meant = try wanted.map { try guest(named: $0).id }
+      let asked = guests.filter { meant.isEmpty || meant.contains($0.id) }
+      let host: KernelLog
+      do { host = try checkpoint.step { try KernelLog(of: dump.vmcoreinfo, memory) } } catch let fault as KernelLogFault
+      {
+        throw Failure.noLog(of: "the host", why: "\(fault)")
+      }
+      var logs: [(name: String, log: KernelLog, clock: GuestClock?)] = [("host", host, nil)]
+      var sources: [LogSource] = []
+      var missing: [String] = []
+      for guest in asked {
+        do {
+          let log = try checkpoint.step { try guest.log() }
+          let clock = try guest.state.clock.get()
+          logs.append((guest.name, log, clock))
+          sources.append(LogSource(name: guest.name, note: clock.note))
+        } catch let fault as KernelLogFault {
+          missing.append("\(guest.name): its kernel log cannot be read: \(fault)")
+        } catch let fault as GuestClockFault {
+          missing.append("\(guest.name): its log is left out: \(fault)")
+        }
+      }
+      began(sources)
+      var merged = try checkpoint.step { MergedLogs(logs) }
+      while true {
+        let records = try checkpoint.step { merged.next(256) }
+        guard !records.isEmpty, try body(records) else { return missing + merged.losses }
+      }
+    }
+  }
+
+  private static func read(
+    of name: String, _ checkpoint: Checkpoint, _ body: ([LogRecord]) throws -> Bool, _ open: () throws -> KernelLog
+  ) throws -> [String] {
+    var log: KernelLog
+    do { log = try checkpoint.step(open) } catch let fault as KernelLogFault {
+      throw Failure.noLog(of: name, why: "\(fault)")
+    }
+    while true {
+      let records = try checkpoint.step { log.next(256) }
+      guard !records.isEmpty, try body(records) else { return log.losses }
+    }
+  }
+
+  private static func open(_ path: String, _ options: Options) throws -> InputFile {
+    try Unwrapper(
+      spooling: options.spooling, cancellation: options.workers.cancellation, progress: options.progress
+    ).open(path, mapped: !options.isPlain)
   }
 
   /// The VMCS layout that the host's regions are read by; `nil`: none that is known.
@@ -133,6 +222,12 @@ public struct Inspection: Sendable {
 
   /// Candidates that content or evidence kept out, one line each.
   public var nearMisses: [String] { findings.nearMisses }
+
+  /// What each vCPU did when the host stopped.
+  public func stalls() throws -> StallReport {
+    let manifest = manifest()
+    return try Failure.from(dump) { try checkpoint.step { StallReport(manifest, word, guests) } }
+  }
 
   /// Pages of one guest's memory, one after the other from the one that holds `address`.
   /// - Parameters:

@@ -5,9 +5,11 @@ extension Inspection {
     var manifest = Manifest(
       tool: .init(name: "vmcs-split", version: toolVersion),
       input: .init(
-        files: [.init(name: Self.name(of: dump.input.path), size: dump.input.file.size)], format: summary.format,
+        files: dump.input.source.given.map { .init(name: Self.name(of: $0.path), size: $0.size) },
+        format: summary.format,
         headerVersion: summary.headerVersion, codecs: [(summary.codec ?? .raw).name], dumpLevel: summary.dumpLevel,
         kernelRelease: dump.vmcoreinfo?.osrelease, frames: summary.frames, storedPages: summary.storedPages))
+    manifest.host = findings.host
     manifest.vendor = findings.vendor.rawValue
     manifest.layout = layout.map {
       .init(id: $0.layout.id, source: $0.source, revisionId: .init($0.revisionID), evidence: $0.evidence)
@@ -41,6 +43,7 @@ extension Inspection {
     Manifest.Guest(
       id: guest.id, name: guest.name, eptp: guest.roots.map { .init($0.rawValue) },
       vcpus: guest.vcpus.enumerated().map { entry($1, index: $0) }, vm: guest.vm?.entry,
+      state: guest.state.entry, clock: guest.state.clockEntry(try? guest.mapped.group.clock?.get()),
       ram: guest.map.ram.map { .init(start: .init($0.lowerBound), end: .init($0.upperBound)) },
       slots: guest.slots?.map(Self.entry),
       pages: .init(
@@ -123,6 +126,17 @@ extension Inspection {
   }
 }
 
+extension Manifest.Dump {
+  fileprivate init(_ file: InputFile) {
+    let isCarried = PathText.isCarried(file.path)
+    self.init(
+      path: isCarried ? PathText.printable(file.path) : file.path,
+      pathBytes: isCarried ? PathText.bytes(of: file.path).map(Self.digits).joined() : nil, size: file.size)
+  }
+
+  private static func digits(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }
+}
+
 extension Manifest.FPU {
   fileprivate init(_ fpu: Sourced<FPUState>) {
     let state = fpu.value
@@ -144,6 +158,7 @@ extension Split {
     _ outcome: Extraction.Outcome, of stored: [Guest], among wanted: [Guest], _ summaries: [OutputSummary]
   ) -> Manifest {
     var manifest = inspection.manifest()
+    manifest.host?.dump = .init(inspection.dump.input.file)
     manifest.add(outcome, of: stored, summaries, names: stored.map(fileName))
     for guest in stored where format.storesAnyCodec && guest.identity?.isKernelInFirstCR3 == false {
       // Seen with drgn 0.3.0: a kdump's virtual addresses go through the first QEMU note's CR3, an ELF core's do not.
@@ -173,7 +188,7 @@ extension Manifest {
       self.guests[index].checked = outcome.passedUnread == 0 ? "pages" : "descriptors"
       self.guests[index].output = Output(
         file: names[position], format: summaries[position].format, codec: summaries[position].codec,
-        bytes: summaries[position].bytes)
+        bytes: summaries[position].bytes, sha256: summaries[position].sha256)
     }
     counters["extract_workers"] = UInt64(outcome.workers)
     counters["extract_windows"] = UInt64(outcome.windows)

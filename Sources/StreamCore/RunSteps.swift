@@ -32,11 +32,13 @@ extension Inspection {
         .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)
     }
     let claims = try checkpoint.step { try mapping.settle(workers) }
-    let guests = try checkpoint.step { try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, workers) }
+    let guests = try checkpoint.step {
+      try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, by: word.clock, workers)
+    }
     findings.note(guests, mapping, claims)
     return Inspection(
       dump: dump, memory: memory, guests: guests, layout: host.layout, unknownLayout: host.unknown, findings: findings,
-      decoders: decoders, extents: storage.extents, isPlain: options.isPlain, checkpoint: checkpoint)
+      decoders: decoders, extents: storage.extents, isPlain: options.isPlain, word: word, checkpoint: checkpoint)
   }
 }
 
@@ -52,7 +54,7 @@ extension Split {
     progress.begin(.extract, total: stored.reduce(0) { $0 + $1.map.presentPages })
     let outcome = try checkpoint.step { try extraction.run(workers: workers, progress: progress) }
     // Finish: GuestDump, Manifest.
-    let dumps = try checkpoint.step { try workers.map(outputs) { try $0.writer.complete() } }
+    let dumps = try checkpoint.step { try workers.map(outputs) { try $0.writer.complete().summed(checksums) } }
     let manifest = manifest(outcome, of: stored, among: wanted, dumps.map(\.summary))
     try output.commit(dumps, manifest, after: before, workers)
     return manifest

@@ -10,12 +10,14 @@ public struct Split: Sendable {
   let codec: PageCodec?
   /// Every page is decoded, also those that are passed through.
   let verifies: Bool
+  /// The manifest holds each output's SHA-256.
+  let checksums: Bool
   let force: Bool
   let memory: MemoryBudget
 
   public init(
     inspection: Inspection, directory: String, guests: [String] = [], format: GuestDumpFormat, codec: PageCodec?,
-    verifies: Bool = false, force: Bool = false, memory: MemoryBudget = MemoryBudget()
+    verifies: Bool = false, checksums: Bool = false, force: Bool = false, memory: MemoryBudget = MemoryBudget()
   ) {
     self.inspection = inspection
     self.directory = directory
@@ -23,6 +25,7 @@ public struct Split: Sendable {
     self.format = format
     self.codec = codec
     self.verifies = verifies
+    self.checksums = checksums
     self.force = force
     self.memory = memory
   }

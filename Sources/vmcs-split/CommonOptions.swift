@@ -6,7 +6,8 @@ import StreamCore
 struct CommonOptions: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
-      "The host's crash dump: kdump-compressed or an ELF core; - is standard input, when that is a file.",
+      "The host's crash dump: kdump-compressed or an ELF core, flattened or not, or all parts of a split set; each may be "
+        + "wrapped in gzip, xz, zstd or LZ4. - is standard input.",
       valueName: "dump"))
   var dumps: [String]
 
@@ -74,10 +75,23 @@ struct CommonOptions: ParsableArguments {
     options.scans = scan
     options.isByContent = byContent
     options.usesShapes = !noShapes
+    if !quiet { options.spooling.notice = { Terminal.notice(text(of: $0)) } }
     return options
   }
 
   func beginProgress() -> Progress { noProgress || quiet ? .none : Terminal.beginProgress() }
+}
+
+/// What is said before an input is unwrapped.
+private func text(of notice: Spooling.Notice) -> String {
+  let size =
+    switch notice.size {
+    case .atLeast(let bytes): "of at least \(Size.text(bytes))"
+    case .unknown: "of a size that is not known before"
+    }
+  let way = notice.form == "a pipe" ? "kept in" : "unwrapped into"
+  return "\(notice.file): \(notice.form), \(way) an unnamed file in \(notice.directory) \(size); "
+    + "\(Size.text(notice.free)) are free there"
 }
 
 /// Runs a command's body with progress and signals in place, and turns whatever it throws into one line and an exit

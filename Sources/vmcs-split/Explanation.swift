@@ -39,7 +39,9 @@ func explain(_ failure: Failure) -> String {
   case .badVMCSInfo(let path, let why): return "\(path): not a VMCSINFO: expected \(VMCSInfo.forms), found \(why)"
   case .badSymbols(let path, let why): return "\(path): \(why)"
   case .badAddress(let guest, let address, let why): return "\(guest): GPA \(address): \(why)"
-  case .severalDumps(let count): return "\(count) dumps were given, each whole: one at a time"
+  case .noLog(let name, let why): return "\(name): its kernel log cannot be read: \(why)"
+  case .severalDumps(let count), .input(.severalDumps(let count)):
+    return "\(count) dumps were given that are no parts of one split set: one at a time"
   case .cannotCreate(let error): return error.description
   case .exists(let path): return "\(path): exists already; --force replaces it"
   case .outputIsInput(let path): return "\(path): this is the input; give another --output"

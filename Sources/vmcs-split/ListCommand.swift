@@ -13,7 +13,7 @@ struct ListCommand: ParsableCommand {
     ProcessMemory.useOneArena()
     try runCommand(common) { workers, progress in
       let inspection = try Inspection.run(
-        path: try Inspection.single(of: common.dumps), try common.inspection(.list, workers, progress))
+        paths: common.dumps, try common.inspection(.list, workers, progress))
       let manifest = inspection.manifest()
       try Report(manifest, of: inspection, common).printList()
       return manifest.exitStatus

@@ -37,7 +37,7 @@ struct PageCommand: ParsableCommand {
     guard let address else { return }
     try runCommand(common) { workers, progress in
       let inspection = try Inspection.run(
-        path: try Inspection.single(of: common.dumps), try common.inspection(.page, workers, progress))
+        paths: common.dumps, try common.inspection(.page, workers, progress))
       try inspection.forEachPage(from: address, count: count, of: guest) { page, start in
         Terminal.bytes(raw ? page.bytes : Array(hexDump(page, start).utf8))
       }

@@ -15,7 +15,8 @@ struct Report {
   func printList() throws {
     warn("--json")
     if options.json { return Terminal.document(String(decoding: try manifest.json(), as: UTF8.self)) }
-    Terminal.out(inputLine + "\n" + guestTable + memoryTable + sharingTable + "\n" + vcpuTable)
+    Terminal.out(
+      inputLine + "\n" + guestTable + memoryTable + sharingTable + Self.stateTable(manifest.guests) + "\n" + vcpuTable)
     printDetails()
   }
 
@@ -168,6 +169,7 @@ struct Report {
     for guest in manifest.guests {
       text += "\n\(guest.name): evidence\n" + lines(guest.evidence)
       text += vmLines(guest)
+      text += Self.clockLines(guest)
       for slot in guest.slots ?? [] {
         text += "  slot \(hex(slot.gpa.value)), \(slot.bytes >> 10) KiB, at \(hex(slot.hva.value)) of the VMM"
         text += slot.flags.value & 2 != 0 ? ", read-only\n" : "\n"
@@ -212,7 +214,7 @@ struct Report {
     let labels: [(String, String?)] = [
       ("name", vm.name), ("name by", vm.nameSource.map { "\($0): \(says)" }), ("uuid", vm.uuid),
       ("pid", vm.pid.map { "\($0)" }), ("uid", vm.uid.map { "\($0)" }), ("comm", vm.comm),
-      ("cgroup", vm.cgroup), ("started", vm.started.map { "\(seconds($0)) s after the host's boot" }),
+      ("cgroup", vm.cgroup), ("started", vm.started.map { "\(Seconds.text($0)) s after the host's boot" }),
     ]
     var text = labels.compactMap { key, value in value.map { "  VM \(key): \(HostileText.escaped($0))\n" } }.joined()
     for vcpu in guest.vcpus {
@@ -222,11 +224,6 @@ struct Report {
     }
     for (key, why) in vm.unknown.sorted(by: { $0.key < $1.key }) { text += "  VM \(key) unknown: \(why)\n" }
     return text
-  }
-
-  private func seconds(_ nanoseconds: UInt64) -> String {
-    let milliseconds = String(nanoseconds / 1_000_000 % 1000)
-    return "\(nanoseconds / 1_000_000_000)." + String(repeating: "0", count: 3 - milliseconds.count) + milliseconds
   }
 
   /// Where the layout's places come from; a field that is not inferred stands in one of the sources.

@@ -28,6 +28,9 @@ struct SplitCommand: ParsableCommand {
   @Flag(help: "Decode every page, also those that are passed through as stored.")
   var verify = false
 
+  @Option(help: "Put each output's checksum into the manifest: sha256.")
+  var checksum: ChecksumKind?
+
   @Flag(help: "Replace outputs that exist.")
   var force = false
 
@@ -53,18 +56,21 @@ struct SplitCommand: ParsableCommand {
         throw ExitCode(ExitStatus.wrongUsage.code)
       }
       try Split.probe(directory: output)
-      let options = try common.inspection(.split, workers, progress)
-      let inspection = try Inspection.run(path: try Inspection.single(of: common.dumps), options)
+      var options = try common.inspection(.split, workers, progress)
+      options.spooling.directory = output
+      let inspection = try Inspection.run(paths: common.dumps, options)
       let split = Split(
         inspection: inspection, directory: output, guests: guest, format: format,
-        codec: PageCodec.allCases.first { $0.name == compress }, verifies: verify, force: force,
-        memory: options.memory)
+        codec: PageCodec.allCases.first { $0.name == compress }, verifies: verify,
+        checksums: checksum != nil, force: force, memory: options.memory)
       let manifest = try split.run(workers, progress)
       try Report(manifest, of: inspection, common).printSplit(directory: output)
       return manifest.exitStatus
     }
   }
 }
+
+enum ChecksumKind: String, ExpressibleByArgument, CaseIterable { case sha256 }
 
 /// A size as users write it: bytes, or with K, M, G or T.
 struct MemorySize {

@@ -39,6 +39,12 @@ enum Terminal {
     raw(PathText.printable(text) + "\n")
   }
 
+  /// A line on standard error while the work goes on: the bar comes back below it.
+  static func notice(_ text: String) {
+    bar.withLock { $0?.clear() }
+    raw(PathText.printable(text) + "\n")
+  }
+
   /// What the parser says: lines of its own, which may quote an argument.
   static func complaint(_ text: String) {
     endProgress()
@@ -123,10 +129,15 @@ final class ProgressBar: Sendable {
     }
   }
 
-  func end() {
+  /// Removes what is drawn, until it is drawn again.
+  func clear() {
     state.withLock { state in
       if state.stage != nil, !state.hasEnded { Terminal.raw("\r\u{1b}[K") }
-      state.hasEnded = true
     }
+  }
+
+  func end() {
+    clear()
+    state.withLock { $0.hasEnded = true }
   }
 }

@@ -26,5 +26,8 @@ struct VMCSSplitCommand: ParsableCommand {
       Completion: vmcs-split --generate-completion-script bash (or zsh, fish) prints a script for your shell.
       """,
     version: version,
-    subcommands: [SplitCommand.self, ListCommand.self, PageCommand.self, LayoutCommand.self])
+    subcommands: [
+      SplitCommand.self, ListCommand.self, VCPUsCommand.self, LogCommand.self, PageCommand.self, LayoutCommand.self,
+      BatchCommand.self, VerifyCommand.self, BatchLookCommand.self,
+    ])
 }

@@ -173,6 +173,9 @@ extension HostBuilder {
     guest.tables = try module.write(
       kvm, process: process, vcpus: guest.vcpus.map(\.vcpuAddress), slots: slots, pid: pid, vmm: guest.vmm,
       kernel: kernel, in: &space)
+    if let clock = image.spec.clock {
+      module.write(clock, of: kvm, vcpus: guest.vcpus.map(\.vcpuAddress), in: &space)
+    }
     if spec.hasPTI { isolate(process) }
     if guest.isDead { try kill(guest) }
     guests.append(guest)

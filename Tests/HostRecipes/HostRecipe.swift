@@ -35,6 +35,9 @@ import HostModel
 /// Words of a forgery: `maps host|loop|shared|GUEST`, `complete` (vCPU, VM and page tables of its own), `true-vm` (a
 /// vCPU of its own that names the true VM), `own-kernel` (complete, with a kernel's page tables), `in-registers` (no
 /// vCPU of its own: the true one's registers look like a `loaded_vmcs`), `FIELD VALUE`.
+/// Of the host or a guest: `log NANOSECONDS TEXT` (a record of its kernel's log, "%20" for a space).
+/// Of a host that describes itself: `clock KHZ OFFSET STABLE`; of a guest `clock OFFSET [master NANOSECONDS COUNTER]`
+/// and `counter OFFSET RATIO LAST` (of all its vCPUs; LAST: when they left their CPUs).
 /// vCPU words: `apic`, `vmcs`, `cpu`, `running|halted|stopped|never-run`, `user`, `xapic`; on an AMD host `nested` (it had
 /// a guest of its own in it) and `in-own-guest` (it has).
 /// A guest without a `vcpu` line has one; what is not said follows from the seed.
@@ -76,6 +79,11 @@ package struct HostRecipe: Sendable {
           line: words.line, first: first, firstGPA: firstGPA, second: second, secondGPA: try words.number("GPA")))
     case "u64", "fill": spec.pokes.append(try poke(verb, &words))
     case "forge": spec.forgeries.append(try forgery(at: nil, &words))
+    case "log": try spec.log.take(&words)
+    case "clock":
+      spec.clock = ClockDescription(
+        ticks: try words.number("kHz"), offset: try words.number("offset"),
+        stableOffset: try words.number("stable offset"))
     case "no":
       switch try words.word("what") {
       case "vmcoreinfo": spec.hasVMCoreInfo = false
@@ -166,6 +174,16 @@ package struct HostRecipe: Sendable {
     if try spec.guests[last].process.take(verb, &words) { return }
     switch verb {
     case "vcpu": spec.guests[last].vcpus.append(try vcpuWords(&words))
+    case "log": try spec.guests[last].log.take(&words)
+    case "clock":
+      spec.guests[last].clock = VMClockDescription(offset: try words.number("offset"))
+      if words.take("master") {
+        spec.guests[last].clock?.master = (try words.number("nanoseconds"), try words.number("counter"))
+      }
+    case "counter":
+      let offset = try words.number("offset")
+      let ratio = try words.number("ratio")
+      spec.guests[last].clock?.counter = (offset, ratio, try words.number("last"))
     case "folios":
       let size = try words.number("size")
       guard size > 4096, size & (size - 1) == 0 else { throw words.mistake("folios: a power of two above 4K") }

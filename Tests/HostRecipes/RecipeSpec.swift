@@ -35,6 +35,8 @@ package struct HostSpec: Sendable {
   package var hasSymbolKeys = true
   package var hasTypes = false
   package var isKVMBuiltIn = false
+  package var log = LogSpec()
+  package var clock: ClockDescription?
 
   /// What the host's kernel says of itself, if anything.
   package var selfDescription: KernelSelfDescription? {
@@ -73,6 +75,8 @@ package struct HostSpec: Sendable {
     kernel.hasBuildIDKey = shape != "4.18"
     kernel.selfDescription = selfDescription
     kernel.hasVMCoreInfoPointers = selfDescription != nil
+    kernel.log = log.ring
+    kernel.clock = clock
     return kernel
   }
 }
@@ -119,6 +123,8 @@ package struct GuestSpec: Sendable {
   package var pokes: [PokeSpec] = []
   /// Its kernel's image leads to its VMCOREINFO, as guests of hosts that describe themselves have it.
   package var hasVMCoreInfoPointers = false
+  package var log = LogSpec()
+  package var clock: VMClockDescription?
 
   /// Its kernel, if it is a Linux; one CPU's.
   package var kernel: KernelDescription? {
@@ -130,6 +136,7 @@ package struct GuestSpec: Sendable {
     kernel.largestPage = 2 << 20
     kernel.perCPUPages = 2
     kernel.hasVMCoreInfoPointers = hasVMCoreInfoPointers
+    kernel.log = log.ring
     return kernel
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include "arguments.h"
+#include "child.h"
 #include "newfile.h"
 #include "process.h"
 #include "signals.h"

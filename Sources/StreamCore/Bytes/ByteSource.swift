@@ -13,6 +13,9 @@ final class ByteSource: Sendable {
 
   var first: InputFile { files[0] }
 
+  /// The files as they were given, which may hold others in pieces.
+  var given: [InputFile] { files.map(\.given) }
+
   /// Which files these are.
   var identities: Set<FileIdentity> { Set(files.compactMap(\.identity)) }
 

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where a reader looked, what the format asks for, what stood there: enough for a hex viewer.
 public struct FormatError: Error, Equatable, Sendable {
   /// Path as the user gave it.
@@ -21,6 +23,9 @@ public struct SystemError: Error, Equatable, Sendable {
   var call: String
   var path: String
   var code: Int32
+
+  /// Bytes of a file that were there when it was opened are not any more.
+  static func cut(_ path: String) -> SystemError { SystemError(call: "read", path: path, code: EIO) }
 }
 
 /// "0x…" in lower case, as addresses and offsets are printed everywhere.

@@ -26,6 +26,42 @@ enum FileSystem {
     try checkDirectories(PathText.parent(of: path) ?? ".")
   }
 
+  /// Links are followed.
+  static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    // Safe: the bytes end in NUL and outlive the call, which fills the struct.
+    return unsafe stat(PathText.terminated(path), &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// Bytes that may still be written below a path; `nil` where that is not known.
+  static func freeBytes(_ path: String) -> UInt64? {
+    var status = statvfs()
+    // Safe: the call fills the struct.
+    guard unsafe statvfs(PathText.terminated(path), &status) == 0 else { return nil }
+    return UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue
+  }
+
+  /// Removes a directory, if it is empty.
+  static func removeEmptyDirectory(_ path: String) { _ = unsafe rmdir(PathText.terminated(path)) }
+
+  /// Paths that a shell would put for a pattern, in order; none where nothing matches.
+  static func paths(matching pattern: String) throws(SystemError) -> [String] {
+    var found = unsafe glob_t()
+    // Safe: the call fills the struct, whose list is read before it is freed; each path in it ends with a NUL.
+    defer { unsafe globfree(&found) }
+    switch unsafe glob(PathText.terminated(pattern), 0, nil, &found) {
+    case 0: break
+    case GLOB_NOMATCH: return []
+    default: throw SystemError(call: "glob", path: pattern, code: errno)
+    }
+    let count = unsafe Int(found.gl_pathc)
+    return (0..<count).compactMap { index in
+      guard let path = unsafe found.gl_pathv[index] else { return nil }
+      let bytes = unsafe UnsafeBufferPointer(start: path, count: strlen(path)).map(UInt8.init(bitPattern:))
+      return PathText.text(of: bytes)
+    }
+  }
+
   /// Names in a directory, at most `limit`, in no order, without "." and ".."; `nil` when the path is no directory.
   static func names(in path: String, limit: Int) throws(SystemError) -> [String]? {
     guard let directory = unsafe opendir(PathText.terminated(path)) else {
@@ -48,6 +84,39 @@ enum FileSystem {
       if name != "." && name != ".." { names.append(name) }
     }
     return names
+  }
+}
+
+/// What tells whether a file is the one that was looked at before, without its bytes being read.
+struct FileStamp: Codable, Hashable, Sendable {
+  var device: UInt64
+  var inode: UInt64
+  /// Bytes.
+  var size: UInt64
+  /// Of the last change to its bytes, and of the last to whatever is known of it; nanoseconds since 1970.
+  var modified: Int64
+  var changed: Int64
+
+  enum Kind { case file, directory, other }
+
+  /// Of what a path names.
+  /// - Parameter followsLinks: `false`: a symbolic link is neither file nor directory.
+  static func read(_ path: String, followsLinks: Bool = true) throws(SystemError) -> (stamp: FileStamp, kind: Kind) {
+    var status = stat()
+    // Safe: the call fills the struct, and the bytes end in NUL and outlive it.
+    let failed = unsafe fstatat(AT_FDCWD, PathText.terminated(path), &status, followsLinks ? 0 : AT_SYMLINK_NOFOLLOW)
+    if failed != 0 { throw SystemError(call: "stat", path: path, code: errno) }
+    let kind: Kind =
+      switch status.st_mode & S_IFMT {
+      case S_IFREG, S_IFBLK: .file
+      case S_IFDIR: .directory
+      default: .other
+      }
+    func nanoseconds(_ time: timespec) -> Int64 { Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec) }
+    let stamp = FileStamp(
+      device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: UInt64(max(0, status.st_size)),
+      modified: nanoseconds(status.st_mtim), changed: nanoseconds(status.st_ctim))
+    return (stamp, kind)
   }
 }
 

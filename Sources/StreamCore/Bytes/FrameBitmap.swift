@@ -59,13 +59,14 @@ struct FrameBitmap: Sendable, Equatable {
     words[at] |= bits
   }
 
-  /// Adds the frames of one chunk from its 4096 bytes, least significant bit first, those below `limit` only.
-  mutating func insertChunk(_ chunk: UInt64, _ bytes: RawSpan, limit: UInt64) {
+  /// Adds the frames of one chunk from its 4096 bytes, least significant bit first, those in `range` only.
+  mutating func insertChunk(_ chunk: UInt64, _ bytes: RawSpan, in range: Range<UInt64>) {
     for word in 0..<Self.wordsPerChunk {
       guard var bits: UInt64 = bytes.load(word * 8), bits != 0 else { continue }
       let base = chunk * Self.framesPerChunk + UInt64(word) * 64
-      if base >= limit { return }
-      if limit - base < 64 { bits &= (1 << (limit - base)) - 1 }
+      if base >= range.upperBound { return }
+      if range.upperBound - base < 64 { bits &= (1 << (range.upperBound - base)) - 1 }
+      if range.lowerBound > base { bits &= UInt64.max << min(64, range.lowerBound - base) }
       insertWord(bits, containing: base)
     }
   }

@@ -10,7 +10,7 @@ public enum HostileText {
   }
 
   /// JSON in which the characters of its strings that `escaped` would hide are written as numbers: the same document.
-  static func escaped(json: String) -> String {
+  public static func escaped(json: String) -> String {
     guard json.unicodeScalars.contains(where: { isHidden($0) && $0 != "\n" }) else { return json }
     return json.unicodeScalars.map { scalar in
       // The line feeds of a document stand between its strings.

@@ -17,6 +17,10 @@ final class InputFile: Sendable {
   private let failure = Mutex<SystemError?>(nil)
   /// Asked before each read of a file that is not mapped.
   private let faults: (any ReadFaults)?
+  /// The file that was given, where this one was made of it.
+  private let origin: InputFile?
+  /// Where the bytes come from, when another file holds this one in pieces.
+  private let pieces: (of: InputFile, layout: any ByteLayout)?
 
   /// Safe to share: the pointers never change, and what they point at is only read.
   @safe private struct Mapping: @unchecked Sendable {
@@ -35,6 +39,8 @@ final class InputFile: Sendable {
     let path = isStandardInput ? "standard input" : path
     self.path = path
     self.faults = faults
+    pieces = nil
+    origin = nil
     // O_NONBLOCK: a FIFO without a writer is refused below instead of hanging here; to files it means nothing.
     descriptor = retried {
       isStandardInput
@@ -53,6 +59,34 @@ final class InputFile: Sendable {
     }
     size = UInt64(end)
     mapping = mapped && end > 0 ? Self.map(descriptor, Int(end)) : nil
+  }
+
+  /// The file that another one holds in pieces.
+  /// - Parameter form: what is added to the other's path where a message names this one.
+  init(in other: InputFile, _ layout: any ByteLayout, form: String) {
+    path = "\(other.path) (\(form))"
+    size = layout.size
+    descriptor = -1
+    isRegular = false
+    mapping = nil
+    faults = nil
+    origin = other.given
+    pieces = (other, layout)
+  }
+
+  /// A file that was made of another input.
+  /// - Parameters:
+  ///   - descriptor: belongs to this object from now on.
+  ///   - given: what it was made of; `nil`: of what cannot be read again.
+  init(spooled descriptor: Int32, size: UInt64, path: String, given: InputFile?, mapped: Bool) {
+    self.path = path
+    self.size = size
+    self.descriptor = descriptor
+    isRegular = true
+    mapping = mapped && size > 0 ? Self.map(descriptor, Int(clamping: size)) : nil
+    faults = nil
+    origin = given
+    pieces = nil
   }
 
   /// Bytes. Of a block device `fstat` does not know it; of a file it does, and the position that standard input shares
@@ -84,8 +118,20 @@ final class InputFile: Sendable {
     }
   }
 
-  /// Which file this is, whatever it is called.
-  var identity: FileIdentity? { FileIdentity(descriptor: descriptor) }
+  /// The file as it was given: this one, or the one that holds it or that it was made of.
+  var given: InputFile { origin ?? self }
+
+  /// Which file was given, whatever it is called.
+  var identity: FileIdentity? { origin?.identity ?? FileIdentity(descriptor: descriptor) }
+
+  /// Bytes below `size` are missing, not zero: `held` tells which.
+  var isCut: Bool { pieces?.layout.isCut ?? false }
+
+  /// How many of the `count` bytes from `offset` are there before the first that is missing.
+  func held(from offset: UInt64, count: UInt64) -> UInt64 {
+    guard let layout = pieces?.layout, layout.isCut else { return offset < size ? min(count, size - offset) : 0 }
+    return layout.held(from: offset, count: count)
+  }
 
   /// `lend` copies nothing.
   var isMapped: Bool { mapping != nil }
@@ -108,12 +154,21 @@ final class InputFile: Sendable {
   /// the bytes are believed.
   @inline(__always)
   func lend<R>(at offset: UInt64, count: Int, _ body: (RawSpan) throws -> R) throws -> R {
-    guard let mapping else { return try read(at: offset, count: count).withBytes(body) }
+    guard let mapping else { return try lendRead(at: offset, count: count, body) }
     let start = min(offset, size)
     let length = min(UInt64(max(0, count)), size - start)
     // Safe: the mapping has `size` bytes, and the range was cut to them.
     let bytes = unsafe UnsafeRawBufferPointer(start: mapping.bytes + Int(start), count: Int(length))
     return try body(unsafe RawSpan(_unsafeBytes: bytes))
+  }
+
+  /// Lends bytes of a file that is not mapped: those of one piece from where it lies, others from a copy.
+  private func lendRead<R>(at offset: UInt64, count: Int, _ body: (RawSpan) throws -> R) throws -> R {
+    if let (file, layout) = pieces, offset < size, layout.run(at: offset).isHeld {
+      let piece = try layout.place(of: offset)
+      if count >= 0, UInt64(count) <= piece.count { return try file.lend(at: piece.place, count: count, body) }
+    }
+    return try read(at: offset, count: count).withBytes(body)
   }
 
   /// Says that the bytes at `offset` will be wanted soon. Does nothing where the file is not mapped.
@@ -136,8 +191,11 @@ final class InputFile: Sendable {
   /// - Throws: the first failure of a read so far, or EIO when the file has shrunk since it was opened.
   func check() throws(SystemError) {
     if let failure = failure.withLock({ $0 }) { throw failure }
+    if let pieces { return try pieces.of.check() }
     // The size counts even where a mapping did not fault: the rest of a file's last page reads as zeros.
-    if mapping.map({ unsafe clinux_mapping_failed($0.handle) != 0 }) ?? false || hasShrunk { throw remembered(cut) }
+    if mapping.map({ unsafe clinux_mapping_failed($0.handle) != 0 }) ?? false || hasShrunk {
+      throw remembered(.cut(path))
+    }
   }
 
   private var hasShrunk: Bool {
@@ -147,16 +205,13 @@ final class InputFile: Sendable {
     return unsafe fstat(descriptor, &status) != 0 || UInt64(status.st_size) < size
   }
 
-  /// Bytes that were there when the file was opened are not any more.
-  private var cut: SystemError { SystemError(call: "read", path: path, code: EIO) }
-
   /// Keeps what ends the run as a failed read does.
   func keep(_ error: SystemError) { _ = remembered(error) }
 
   /// Up to `count` bytes from `offset`; fewer only at the end of the file as it was when it was opened.
   func read(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
     let bytes = try readAvailable(at: offset, count: count)
-    if bytes.count < count, offset + UInt64(bytes.count) < size { throw remembered(cut) }
+    if bytes.count < count, offset + UInt64(bytes.count) < size { throw remembered(.cut(path)) }
     return bytes
   }
 
@@ -164,6 +219,11 @@ final class InputFile: Sendable {
   func text(limit: Int) throws(SystemError) -> [UInt8] { try readAvailable(at: 0, count: limit) }
 
   private func readAvailable(at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
+    if let (file, layout) = pieces {
+      do throws(SystemError) { return try layout.bytes(of: file, at: offset, count: count) } catch {
+        throw remembered(error)
+      }
+    }
     if let code = faults?.next() { throw remembered(SystemError(call: "pread", path: path, code: code)) }
     var failure: SystemError?
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { room, initialized in
@@ -180,6 +240,7 @@ final class InputFile: Sendable {
   }
 
   private func remembered(_ error: SystemError) -> SystemError {
+    pieces?.of.keep(error)
     failure.withLock { first in
       if first == nil { first = error }
     }
@@ -189,6 +250,7 @@ final class InputFile: Sendable {
   /// The first byte at or after `offset` that is not in a hole of the file; holes read as zeros. `nil`: there is none
   /// before the end. A file system that knows no holes calls everything data.
   func nextData(from offset: UInt64) -> UInt64? {
+    if let pieces { return pieces.layout.nextData(from: offset) }
     guard offset < size, let start = Int64(exactly: offset) else { return nil }
     let found = clinux_next_data(descriptor, start)
     if found >= 0 { return UInt64(found) }

@@ -28,6 +28,8 @@ final class OutputFile: Sendable {
   private let name: String
   private let place: OutputPlace
   private let descriptor: Int32
+  /// For a child that writes the file.
+  var openDescriptor: Int32 { descriptor }
   private let pending = Mutex(true)
 
   /// Creates the file, mode 0600.
@@ -118,6 +120,9 @@ final class OutputFile: Sendable {
 
   /// The disk begins with all that it has not yet.
   func beginWriteout() { clinux_begin_writeout(descriptor, 0, 0) }
+
+  /// Lets everybody read it: by default the owner alone may.
+  func letEverybodyRead() throws(SystemError) { try check(retried { fchmod(descriptor, 0o644) }, "fchmod") }
 
   /// Waits until the bytes are on the disk.
   func sync() throws(SystemError) { try check(retried { fsync(descriptor) }, "fsync") }

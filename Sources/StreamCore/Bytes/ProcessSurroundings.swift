@@ -51,6 +51,27 @@ public enum ProcessSurroundings {
     }
   }
 
+  /// All bytes of a file, a pipe, or with `-` of standard input, from where it stands.
+  /// - Throws: EFBIG where there are more than `limit`.
+  static func text(of path: String, limit: Int) throws(SystemError) -> [UInt8] {
+    let isInput = path == InputFile.standardInput
+    // Safe: the bytes end in NUL and outlive the call.
+    let file = isInput ? STDIN_FILENO : retried { unsafe open(PathText.terminated(path), O_RDONLY | O_CLOEXEC) }
+    if file < 0 { throw SystemError(call: "open", path: path, code: errno) }
+    defer { if !isInput { _ = Glibc.close(file) } }
+    var text: [UInt8] = []
+    var room = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      // Safe: read writes at most as many bytes as the array has.
+      let got = unsafe room.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress, $0.count) }
+      if got < 0, errno == EINTR { continue }
+      if got < 0 { throw SystemError(call: "read", path: path, code: errno) }
+      if got == 0 { return text }
+      text += room.prefix(got)
+      if text.count > limit { throw SystemError(call: "read", path: path, code: EFBIG) }
+    }
+  }
+
   /// Closes a descriptor that was written to: some file systems tell only then that there was no room.
   public static func close(_ descriptor: Int32, called name: String) throws(SystemError) {
     if Glibc.close(descriptor) != 0, errno != EINTR, errno != EBADF {

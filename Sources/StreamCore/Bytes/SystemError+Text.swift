@@ -5,6 +5,14 @@ extension SystemError: CustomStringConvertible {
   /// Nobody reads the other end of a pipe any more.
   public var isClosedPipe: Bool { code == EPIPE }
 
+  private static let noRoom = [ENOSPC, EDQUOT, EFBIG]
+
+  /// There is no room for a file, or a limit of room is reached.
+  var isOfNoRoom: Bool { Self.noRoom.contains(code) }
+
+  /// What the system says then.
+  static var ofNoRoom: [String] { noRoom.map(text) }
+
   /// "PATH: CALL: what the system says".
   public var description: String { "\(path): \(call): \(Self.text(of: code))" }
 
@@ -12,7 +20,7 @@ extension SystemError: CustomStringConvertible {
   public var remedy: String? {
     switch code {
     case EISDIR: "name a file in it"
-    case ESPIPE: "a pipe cannot be read at any place: write it to a regular file first"
+    case ESPIPE: "nothing comes through this pipe: give a file, or a pipe that someone writes a dump into"
     case ENOTBLK: "what is needed is a regular file or a block device"
     default: nil
     }

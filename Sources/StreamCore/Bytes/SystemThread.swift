@@ -36,6 +36,9 @@ final class SystemThread: Sendable {
     thread = started
   }
 
+  /// The calling thread does nothing for some time, or until a signal comes.
+  static func rest(milliseconds: UInt32) { _ = usleep(milliseconds * 1000) }
+
   /// Waits until the body has run; once.
   func join() { _ = pthread_join(thread, nil) }
 

@@ -16,6 +16,8 @@ struct GroupedGuest: Sendable {
   var vmm: Result<ProcessPages, VMMTablesFault>?
   /// Which VM it is, where the host's kernel tells.
   var vm: VMIdentity?
+  /// Its clocks, likewise.
+  var clock: Result<VMClock, KernelFault>?
 
   /// Of its regions, for people who must be told of a guest that has no name.
   var lowestRegion: HPA { Self.lowestRegion(vcpus) }
@@ -32,7 +34,7 @@ struct GroupedGuest: Sendable {
     return ordered.enumerated().map { index, vm in
       GroupedGuest(
         index: index, vcpus: Self.ordered(vm.vcpus), roots: roots(vm.vcpus), evidence: vm.evidence,
-        evidenceFrames: vm.evidenceFrames, memory: vm.memory, vmm: vm.vmm, vm: vm.identity)
+        evidenceFrames: vm.evidenceFrames, memory: vm.memory, vmm: vm.vmm, vm: vm.identity, clock: vm.clock)
     }
   }
 

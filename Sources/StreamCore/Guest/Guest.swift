@@ -9,6 +9,8 @@ struct Guest: Sendable {
   let identity: GuestIdentity?
   /// Look-alikes of its VMCOREINFO that fewer vCPUs agree with.
   let otherIdentities: Int
+  /// How it was at the crash.
+  private(set) var state = GuestState()
 
   /// Which VM it is, where the host's kernel tells.
   var vm: VMIdentity? { mapped.group.vm }
@@ -24,14 +26,20 @@ struct Guest: Sendable {
   var memory: GuestMemory { mapped.mapper.memory }
 
   /// Numbers the guests and asks each who it is, side by side.
-  /// - Parameter isScanned: the host's pages were looked at, so that the maps know what begins as VMCOREINFO does.
-  static func identify(_ guests: [MappedGuest], isScanned: Bool, _ workers: Workers) throws -> [Guest] {
+  /// - Parameters:
+  ///   - isScanned: the host's pages were looked at, so that the maps know what begins as VMCOREINFO does.
+  ///   - clock: the host's, where its kernel tells.
+  static func identify(
+    _ guests: [MappedGuest], isScanned: Bool, by clock: Result<HostClock, SchedClockFault>? = nil, _ workers: Workers
+  ) throws -> [Guest] {
     let names = GuestNames.choose(guests.map { $0.group.vm?.name?.text })
     return try workers.map(Array(guests.enumerated())) { index, guest in
       let search = VMCoreInfoSearch(memory: guest.mapper.memory, vcpus: guest.group.vcpus.map(\.registers))
       let (identity, others) = search.run(isScanned ? guest.map.places : search.placesByPointers())
-      return Guest(
+      var asked = Guest(
         id: index + 1, name: names[index], mapped: guest, identity: identity, otherIdentities: others)
+      asked.state = GuestState(of: asked, by: clock)
+      return asked
     }
   }
 }

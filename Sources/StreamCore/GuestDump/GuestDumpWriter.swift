@@ -9,6 +9,8 @@ struct OutputSummary: Sendable, Equatable {
   /// A name of `guestDumpFormats`.
   var format: String
   var codec: String
+  /// SHA-256 of the file; `nil`: it was not asked for.
+  var sha256: String?
 }
 
 /// Writes one guest's dump. `append` is called serially and says where the bytes go; they follow by `write`, in any
@@ -34,13 +36,23 @@ protocol GuestDumpWriter: AnyObject, Sendable {
 
 /// A guest's dump that is whole and waits for its name.
 struct CompletedDump: Sendable {
-  let summary: OutputSummary
+  private(set) var summary: OutputSummary
   private let file: OutputFile
 
   init(_ file: OutputFile, _ summary: OutputSummary) {
     self.file = file
     self.summary = summary
     file.beginWriteout()
+  }
+
+  /// With a checksum, where one is wanted: of what the file holds, which was written in any order.
+  func summed(_ isWanted: Bool) throws(SystemError) -> CompletedDump {
+    guard isWanted else { return self }
+    var dump = self
+    dump.summary.sha256 = try SHA256.sum(count: summary.bytes) { place, count throws(SystemError) in
+      try file.read(at: place, count: count)
+    }
+    return dump
   }
 
   /// Waits until it is on the disk.

@@ -28,18 +28,27 @@ struct HostFinder {
       return (host, refusals(sources))
     }
     var trials: [LayoutTrial] = []
+    lazy var clues = word.regionClues
     for source in sources {
-      let trial = try self.trial(source)
-      if let host = trial.host, !host.regions.isEmpty { return (host, trials.compactMap(\.refusal)) }
+      var trial = try self.trial(source, clues: { clues })
+      if let host = trial.host, !host.regions.isEmpty {
+        return (completed(host, source, clues: { clues }), trials.compactMap(\.refusal))
+      }
+      if let layout = source.given, let host = partialHost(layout, &trial, source, clues) {
+        return (host, trials.compactMap(\.refusal))
+      }
       trials.append(trial)
     }
-    guard let named = NamedHost(word, memory: memory) else { throw try withoutGuests(trials, sources) }
+    guard let named = NamedHost(word, memory: memory) else {
+      return (try byStructure(trials, sources), trials.compactMap(\.refusal))
+    }
     var search = RegionSearch(results: [])
     search.nearMisses = trials.flatMap(\.search.nearMisses)
     var host = named.unread(search)
+    for index in trials.indices { trials[index].holdAgainst(clues) }
     var unknown = named.unknownLayout(tried: trials.flatMap(\.outcome))
     do throws(InferenceFault) {
-      let inferred = try InferredLayout(named)
+      let inferred = try InferredLayout(clues)
       unknown.inferred = inferred.summary
       host.inferred = inferred
     } catch {
@@ -54,13 +63,18 @@ struct HostFinder {
     sources.filter { !$0.isCatalogue }.map { "\($0.title) refused: this host's processors are AMD's" }
   }
 
-  private func trial(_ source: LayoutSource) throws -> LayoutTrial {
+  /// - Parameter clues: of the regions that the kernel names, where it does.
+  private func trial(_ source: LayoutSource, clues: () -> [RegionClues]) throws -> LayoutTrial {
     let search = try RegionSearch.run(
       scan.regions, layouts: source.layouts(seen: scan.revisions), memory: memory, workers: workers)
     var trial = LayoutTrial(source: source, search: search)
     for result in search.results where result.accepted.count > 0 {
       do {
         let host = try judge(result, search, source: source.name)
+        if host.isDoubtful, let fault = LayoutAgreement(of: result.layout, clues()).fault {
+          trial.contradictions[result.layout.id] = fault
+          continue
+        }
         if trial.host.map({ host.regions.count > $0.regions.count }) ?? true { trial.host = host }
       } catch let fault as LinuxKernelFault {
         trial.kernelFault = trial.kernelFault ?? "\(fault)"
@@ -71,7 +85,7 @@ struct HostFinder {
     return trial
   }
 
-  private func judge(_ result: RegionSearch.LayoutResult, _ search: RegionSearch, source: String) throws -> JudgedHost {
+  func judge(_ result: RegionSearch.LayoutResult, _ search: RegionSearch, source: String) throws -> JudgedHost {
     let kernel = try word.kernel?.get() ?? LinuxKernel(regions: voters(result), memory: memory)
     let found = try evidence(result, kernel)
     let evidence = found.evidence
@@ -105,7 +119,10 @@ struct HostFinder {
   }
 
   /// No region with evidence: a dead guest's, an unknown layout, another vendor's host, or none.
-  private func withoutGuests(_ trials: [LayoutTrial], _ sources: [LayoutSource]) throws -> HostWithoutGuests {
+  /// - Parameter signs: takes what was seen of VMX where no layout fits.
+  func withoutGuests(
+    _ trials: [LayoutTrial], _ sources: [LayoutSource], signs found: inout VMXSigns?
+  ) throws -> HostWithoutGuests {
     if let why = trials.lazy.compactMap(\.kernelFault).first { return .kernelUnreadable(why: why) }
     let hosts = trials.compactMap(\.host)
     for host in hosts {
@@ -120,8 +137,9 @@ struct HostFinder {
     }
     let signs = try VMXSigns.find(
       dump, memory: memory, ids: Set(sources.flatMap(\.heads.keys)),
-      kernel: try? word.kernel?.get(), decoders: decoders, workers: workers)
+      kernel: try? word.kernel?.get(), head: word.head, decoders: decoders, workers: workers)
     if !signs.revisionIDs.isEmpty {
+      found = signs
       let silence = word.why.map { ["the host's kernel does not name them either: \($0)"] } ?? []
       let detail = [signs.detail] + trials.compactMap(\.refusal) + silence
       return .noLayout(revisionIDs: signs.revisionIDs, detail: detail.joined(separator: "; "))

@@ -7,6 +7,14 @@ struct HostWord: Sendable {
   private(set) var head: VirtualAddress?
   /// The VMs of its list, where its types are known, too.
   private(set) var listed: ListedVMs?
+  /// The kernel with its symbols and types, where it has them.
+  private(set) var described: DescribedKernel?
+  /// What its log says.
+  private(set) var log: LogDigest?
+  /// `tainted_mask`.
+  private(set) var taint: UInt64?
+  /// The kernel's own clock.
+  private(set) var clock: Result<HostClock, SchedClockFault>?
   /// Frames of the kernel's zero pages, where its symbols tell.
   private(set) var zeroFrames = FrameBitmap()
   /// Why its VMs, or their regions, have to be found by content; `nil`: they need not.
@@ -45,6 +53,7 @@ struct HostWord: Sendable {
     }
     hasCompoundInfo = info.offset("page.compound_info") != nil
     kernel = Result { () throws(LinuxKernelFault) in try LinuxKernel(vmcoreinfo: info, memory: memory) }
+    if let own = try? kernel?.get() { log = (try? KernelLog(own, info)).map(LogDigest.init) }
     guard question.isAsked else {
       why = "the kernel was not asked"
       return
@@ -69,7 +78,7 @@ struct HostWord: Sendable {
 
   /// Of all rooms, so that one pass over the kernel's names finds them.
   private static let symbols = DescribedKernel.memorySymbols.union(FilePages.symbols).union(UserReturnMSRs.symbols)
-    .union(["vm_list", "init_task"])
+    .union(HostScheduler.symbols).union(SchedClock.symbols).union(["vm_list", "init_task", "tainted_mask"])
 
   private mutating func ask(_ info: VMCoreInfo, _ file: KernelFile?, _ files: SymbolFiles) throws {
     guard let own = try kernel?.get() else { return }
@@ -77,6 +86,7 @@ struct HostWord: Sendable {
       own, info, modules: KVMTypes.modules,
       expecting: Self.symbols, leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 }, file: file)
     try described.add(files, info)
+    self.described = described
     zeroFrames = described.zeroFrames
     let head: VirtualAddress
     do throws(KernelSymbolFault) { head = try described.symbol("vm_list", of: "kvm") } catch {
@@ -97,7 +107,11 @@ struct HostWord: Sendable {
       return
     }
     listed.identify(described)
+    listed.readClocks(described)
     self.listed = listed
+    taint = (try? described.symbol("tainted_mask")).flatMap { try? own.integer($0, size: 8) }
+    let crash = log?.end?.nanoseconds
+    clock = Result { () throws(SchedClockFault) in try HostClock(described, crash: crash, vendor: types.vendor) }
     guard types.vcpu == nil else { return }
     why = "the kernel's types lack vcpu_vmx and vcpu_svm"
     let faults = (try? described.types.faults()) ?? [:]
@@ -118,6 +132,13 @@ struct HostWord: Sendable {
   /// - Parameter dumpLevel: bit 8 leaves out user pages, bit 16 free ones.
   func lacksKernelPages(dumpLevel: Int?) -> Bool {
     hasCompoundInfo && (dumpLevel ?? 0) & 8 != 0 && (isBroken || listed?.gap != nil)
+  }
+
+  /// What one who reads a guest's dump needs to know.
+  func entry(_ vmcoreinfo: VMCoreInfo?) -> Manifest.Host {
+    Manifest.Host(
+      kernelRelease: vmcoreinfo?.osrelease, crashTime: vmcoreinfo?["CRASHTIME"].flatMap { UInt64($0) },
+      crashLogTime: log?.end?.nanoseconds, panic: log?.panic?.entry, taint: taint.map { .init($0) })
   }
 
   /// The frames of all regions of the host, where the kernel names them; `nil`: every page has to be looked at.

@@ -6,6 +6,16 @@ extension InferredLayout {
     (.sysenter_esp, .GUEST_SYSENTER_ESP), (.sysenter_eip, .GUEST_SYSENTER_EIP),
   ]
 
+  /// All fields that registers are read from.
+  static let needed =
+    fields.map(\.field)
+    + [
+      .CR0_GUEST_HOST_MASK, .CR0_READ_SHADOW, .CR4_GUEST_HOST_MASK, .CR4_READ_SHADOW, .GUEST_GDTR_BASE,
+      .GUEST_GDTR_LIMIT, .GUEST_IDTR_BASE, .GUEST_IDTR_LIMIT, .VM_ENTRY_CONTROLS, .CPU_BASED_VM_EXEC_CONTROL,
+      .SECONDARY_VM_EXEC_CONTROL,
+    ]
+    + SegmentRegister.allCases.flatMap { register in SegmentPart.allCases.map { $0.field(register) } }
+
   /// A region by all that is settled of it; `nil`: the dump lacks it.
   func region(at address: HPA) -> VMCSRegion? {
     guard let clues = inference.regions.first(where: { $0.address == address }) else { return nil }

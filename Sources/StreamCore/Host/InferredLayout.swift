@@ -38,22 +38,25 @@ public struct InferredLayout: Sendable {
 
   /// How many fields came out how, in words.
   public var summary: String {
-    ["sure", "agreed", "open", "not there"].map { outcome in
-      "\(rows.count { $0.outcome == outcome && $0.voters > 0 }) \(outcome)"
-    }.joined(separator: ", ") + " of the fields that the kernel keeps a copy of"
+    "\(layout.id): "
+      + ["sure", "agreed", "open", "not there"].map { outcome in
+        "\(rows.count { $0.outcome == outcome && $0.voters > 0 }) \(outcome)"
+      }.joined(separator: ", ") + " of the fields that the kernel keeps a copy of"
   }
 
+  /// - Parameters:
+  ///   - clues: of all regions that the host's kernel names.
+  ///   - given: what is known of the layout already.
   /// - Throws: why nothing can be inferred.
-  init(_ named: NamedHost) throws(InferenceFault) {
-    let reader = KernelReader(kernel: named.kernel, types: named.listed.types.all)
-    let clues = RegionCopies(reader, named.listed.types).clues(of: named.listed)
+  init(_ clues: [RegionClues], given: Layout? = nil) throws(InferenceFault) {
     guard !clues.isEmpty else { throw .noRegion }
     let revisions = Set(clues.map { $0.page.revisionID })
     guard revisions.count == 1, let revision = revisions.first else { throw .revisions(revisions.sorted()) }
-    inference = LayoutInference(clues)
+    inference = LayoutInference(clues, given: given)
     guard
       let layout = inference.layout(
-        id: "inferred-\(hex(revision))", processor: "inferred, revision id \(hex(revision))")
+        id: given?.id ?? "inferred-\(hex(revision))",
+        processor: given?.processor ?? "inferred, revision id \(hex(revision))")
     else { throw .overlap }
     self.layout = layout
   }

@@ -29,6 +29,11 @@ extension JudgedHost {
         var vcpu: VCPU
         if let region = address.flatMap({ regionAt[$0] }) {
           vcpu = self.vcpu(region, index: pointer.index, loadsEFER)
+          inferred?.add(to: &vcpu.registers, of: region.address)
+          if unknown != nil {
+            vcpu.unread = .unknownLayout
+            vcpu.registers.explain("\(VCPU.Unread.unknownLayout), and KVM has no copy that counts")
+          }
         } else if let proof, let vmcb = vmcbs[proof.region] {
           vcpu = self.vcpu(vmcb, proof)
         } else if let proof {
@@ -62,7 +67,8 @@ extension JudgedHost {
       }
       return ProvenVM(
         kvm: kvm.address, vcpus: vcpus, evidence: claim(own, kvm), evidenceFrames: frames.sorted(),
-        memory: memory, memoryFault: fault, vmm: vmm, identity: told[kvm.address]?.identity)
+        memory: memory, memoryFault: fault, vmm: vmm, identity: told[kvm.address]?.identity,
+        clock: told[kvm.address]?.clock)
     }
   }
 
@@ -149,7 +155,7 @@ extension JudgedHost {
 
   private func unread(_ region: HPA) -> VCPU.Unread {
     if kernel.memory.page(region.frame).page == nil { return .absent(vendor) }
-    return layout == nil && vendor == .intel ? .unknownLayout : .refused(region, vendor)
+    return regions.isEmpty && vendor == .intel ? .unknownLayout : .refused(region, vendor)
   }
 
   private func claim(_ proofs: [VCPUEvidence], _ kvm: KVMObject) -> Manifest.Evidence {

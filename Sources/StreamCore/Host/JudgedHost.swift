@@ -24,4 +24,20 @@ struct JudgedHost: Sendable {
 
   /// By the kernel's types, or by its own word on the processor.
   var vendor = Vendor.intel
+
+  /// Whether what was read of KVM's copies on the way differs from what the layout reads; then all of them have to be
+  /// asked, which costs more than a host whose layout is known shall pay.
+  var isDoubtful: Bool {
+    regions.contains { region in
+      guard case .success(let proof) = evidence.evidence(for: region.address), proof.role == .vmcs01 else {
+        return false
+      }
+      guard proof.checks.isSuperset(of: [.host_state, .controls_shadow, .msr_bitmap]) else { return true }
+      guard proof.isActive == true else { return false }
+      guard let copy = states.registers(of: region.address) else { return true }
+      let valid = copy.available & ~copy.dirty
+      if valid >> 16 & 1 == 1, region[.GUEST_RIP] != copy.values[16] { return true }
+      return valid >> 19 & 1 == 1 && region[.GUEST_CR3] != copy.cr3
+    }
+  }
 }

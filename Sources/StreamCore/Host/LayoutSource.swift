@@ -26,6 +26,14 @@ enum LayoutSource: Sendable {
     }
   }
 
+  /// The one layout that was given, by the user or with the dump.
+  var given: Layout? {
+    switch self {
+    case .layoutFile(let layout), .vmcsinfoFile(let layout), .vmcsinfoNote(let layout): layout
+    case .catalogue: nil
+    }
+  }
+
   /// Nobody gave it.
   var isCatalogue: Bool { if case .catalogue = self { true } else { false } }
 

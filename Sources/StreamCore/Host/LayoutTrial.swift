@@ -6,6 +6,8 @@ struct LayoutTrial: Sendable {
   var host: JudgedHost?
   /// Why the kernel could not be read although pages pass.
   var kernelFault: String?
+  /// What is wrong with a layout by what the host's kernel keeps of the regions' fields, by its id.
+  var contradictions: [String: String] = [:]
 
   /// One line for a source that was given and leads to no region with host evidence; `nil` for the catalogue, which
   /// nobody gave.
@@ -21,6 +23,13 @@ struct LayoutTrial: Sendable {
   }
 
   private func reason(_ result: RegionSearch.LayoutResult) -> String {
+    let fault = contentFault(result)
+    guard let contradiction = contradictions[result.layout.id] else { return fault }
+    if result.accepted.count > 0 { return "\(result.accepted.count) pages pass its rules, and \(contradiction)" }
+    return "\(fault); \(contradiction)"
+  }
+
+  private func contentFault(_ result: RegionSearch.LayoutResult) -> String {
     let layout = result.layout
     if let field = RegionJudge.required.first(where: { layout[$0] == nil }) {
       return "it has no place for \(field.name)"

@@ -70,4 +70,6 @@ struct UnknownLayout: Sendable, Equatable {
   var tried: [String]
   /// What came of inference, in words.
   var inferred: String?
+  /// The host's structures lead to the regions, for its kernel does not name them.
+  var isByStructure = false
 }

@@ -16,6 +16,8 @@ struct ProvenVM: Sendable {
   var vmm: Result<ProcessPages, VMMTablesFault>?
   /// Which VM it is, where the host's kernel tells.
   var identity: VMIdentity?
+  /// Its clocks, likewise.
+  var clock: Result<VMClock, KernelFault>?
 }
 
 /// Why the page tables of a VMM are not known by its vCPUs' host state.

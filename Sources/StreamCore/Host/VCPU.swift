@@ -45,7 +45,7 @@ extension VCPU.Unread: CustomStringConvertible {
     switch self {
     case .absent(let vendor): "its \(vendor.region) is not in the dump"
     case .refused(let page, let vendor): "the page that is named as its \(vendor.region), \(page), is none"
-    case .unknownLayout: "no layout is known for its VMCS"
+    case .unknownLayout: "the layout of its VMCS is not known"
     case .ofNestedGuest: "its VMCB is in use for the guest's own guest"
     case .encrypted: "the processor keeps its registers encrypted (SEV-ES)"
     }

@@ -3,6 +3,8 @@
 struct VMXSigns: Sendable {
   /// Revision ids, most frequent first, of pages that are regions of some layout by what no layout is needed to see.
   var revisionIDs: [UInt32] = []
+  /// By revision id, the first of these pages that lead to a `loaded_vmcs` which names them.
+  private(set) var frames: [UInt32: [UInt64]] = [:]
   var detail = ""
   /// Pages that pass as VMCBs of SVM guests.
   var vmcbs: UInt64 = 0
@@ -17,23 +19,29 @@ struct VMXSigns: Sendable {
   private static let rootLimit = 128
   /// Revision ids that are told apart: guests can write any number.
   private static let revisionLimit = 256
+  /// Pages that are kept of each; a host has no more vCPUs, and guests can write any number.
+  private static let frameLimit = 1 << 13
 
   private struct Part: Sendable {
     var regions: [UInt32: UInt64] = [:]
+    var frames: [UInt32: [UInt64]] = [:]
     var vmcbs: UInt64 = 0
     var headers: [UInt32: UInt64] = [:]
     var unread: UInt64 = 0
   }
 
-  /// - Parameter ids: revision ids that are known.
+  /// - Parameters:
+  ///   - ids: revision ids that are known.
+  ///   - head: `vm_list`, where its symbol is known.
   static func find(
-    _ dump: any HostDump, memory: HostMemory, ids: Set<UInt32>, kernel: LinuxKernel?, decoders: DecoderPool,
-    workers: Workers
+    _ dump: any HostDump, memory: HostMemory, ids: Set<UInt32>, kernel: LinuxKernel?, head: VirtualAddress?,
+    decoders: DecoderPool, workers: Workers
   ) throws -> VMXSigns {
+    let lead = kernel.map { RegionLead($0, head: head) }
     let parts = try workers.map(dump.stretches) { frames in
       var part = Part()
       try decoders.borrow { decoder in
-        try dump.forEachPage(in: frames, decoder, for: .structures, fault: { part.unread += 1 }) { _, bytes in
+        try dump.forEachPage(in: frames, decoder, for: .structures, fault: { part.unread += 1 }) { frame, bytes in
           guard let page = Page(bytes) else { return }
           let revision = page.u32(0)
           if ids.contains(page.revisionID), RegionJudge.isHeaderOnly(page) {
@@ -41,6 +49,11 @@ struct VMXSigns: Sendable {
           }
           if part.regions[revision] != nil || part.regions.count < revisionLimit, isRegion(page, memory, kernel) {
             part.regions[revision, default: 0] += 1
+            if part.frames[revision, default: []].count < frameLimit, let lead,
+              !lead.places(in: page, at: HPA(frame: frame)).isEmpty
+            {
+              part.frames[revision, default: []].append(frame)
+            }
           }
           if isVMCB(page) { part.vmcbs += 1 }
         }
@@ -53,11 +66,13 @@ struct VMXSigns: Sendable {
       for (revision, count) in part.regions where regions[revision] != nil || regions.count < revisionLimit {
         regions[revision, default: 0] += count
       }
+      signs.frames.merge(part.frames, uniquingKeysWith: +)
       signs.vmcbs += part.vmcbs
       signs.headers.merge(part.headers, uniquingKeysWith: +)
       signs.unread += part.unread
     }
     let ordered = regions.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
+    signs.frames = signs.frames.mapValues { Array($0.sorted().prefix(frameLimit)) }
     signs.revisionIDs = ordered.prefix(8).map(\.key)
     signs.detail = ordered.prefix(8).map { "\($0.value) pages with revision \(hex($0.key))" }.joined(separator: ", ")
     return signs

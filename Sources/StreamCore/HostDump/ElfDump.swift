@@ -1,6 +1,6 @@
 /// ELF64 vmcores: /proc/vmcore and copies of it, makedumpfile -E, QEMU. Pages are the whole 4096-byte pages of PT_LOADs
 /// by p_paddr; a piece of a page at a segment's edge is no page. Source: Documentation/elf.md §1.
-struct ElfDump: HostDump {
+struct ElfDump: RunDump {
   let input: DumpInput
   let summary: HostDumpSummary
   let notes: [Note]
@@ -8,11 +8,11 @@ struct ElfDump: HostDump {
   let remarks: [Remark]
   let stretches: [Range<UInt64>]
   /// Frames whose bytes are in the file.
-  private let stored: FrameRuns
+  let stored: FrameRuns
   /// Frames whose bytes lie past the end of the file.
-  private let lost: FrameRuns
+  let lost: FrameRuns
   /// Frames of the PT_LOADs' memory, in the file or not.
-  private let memory: FrameRuns
+  let memory: FrameRuns
 
   /// One past the highest frame of a 52-bit physical address.
   private static let frameLimit: UInt64 = 1 << 40
@@ -24,7 +24,7 @@ struct ElfDump: HostDump {
   init(_ input: DumpInput) throws(HostDumpError) {
     let header = try ElfHeader(input)
     self.input = input
-    var remarks: [Remark] = []
+    var remarks = input.remarks
     let notes = try Self.notes(header, input, &remarks)
     self.notes = notes
     remarks += notes.remarks
@@ -49,7 +49,7 @@ struct ElfDump: HostDump {
       }
       whole.append(FrameRun(start: segment.physical >> 12, end: (memoryEnd + 0xfff) >> 12, offset: 0))
       let inFile = min(segment.fileSize, segment.memorySize)
-      let available = segment.offset < input.file.size ? min(inFile, input.file.size - segment.offset) : 0
+      let available = input.file.held(from: segment.offset, count: inFile)
       let start = (segment.physical + 0xfff) >> 12
       let end = (segment.physical + available) >> 12
       if available < inFile {
@@ -62,7 +62,9 @@ struct ElfDump: HostDump {
       let run = FrameRun(start: start, end: end, offset: segment.offset + (start << 12 - segment.physical))
       if segment.virtual >= VirtualAddress.kernelTextBase { image.append(run) } else { data.append(run) }
     }
-    if cut {
+    if input.file.isCut {
+      cut = true
+    } else if cut {
       remarks.append(.cut(input.file.size, "its PT_LOADs go on", to: fileEnd))
     } else if !beyond.isEmpty {
       remarks.append(.damage("a PT_LOAD lies past the end of the file"))
@@ -88,46 +90,16 @@ struct ElfDump: HostDump {
       throw .format(
         FormatError(
           file: input.path, offset: 56, field: "e_phnum", expected: "a PT_LOAD with at least one page in the file",
-          found: "\(header.loads.count) PT_LOADs, none"))
+          found: "\(header.loads.count) PT_LOADs, none"
+            + (input.file.isCut ? " in what is left: makedumpfile writes these headers last, and the file is cut" : ""))
+      )
     }
     summary = HostDumpSummary(
       format: "elf", headerVersion: nil, codec: nil, dumpLevel: nil,
       frames: memory.runs.last?.end ?? 0,
-      storedPages: stored.runs.reduce(0) { $0 + ($1.end - $1.start) }, incomplete: header.isIncomplete || cut)
+      storedPages: stored.frameCount, incomplete: header.isIncomplete || cut)
     self.remarks = remarks
-    stretches = Self.stretches(of: stored, in: input.file)
-  }
-
-  func presence(_ frame: UInt64) -> Presence {
-    if stored.run(of: frame) != nil { return .stored }
-    if lost.run(of: frame) != nil { return .lost }
-    return memory.run(of: frame) == nil ? .unknown : .notStored
-  }
-
-  func presenceRun(_ frame: UInt64, limit: UInt64) -> (presence: Presence, end: UInt64) {
-    if let run = stored.run(of: frame) { return (.stored, min(run.end, limit)) }
-    var next = stored.begin(above: frame, limit: limit)
-    if let run = lost.run(of: frame) { return (.lost, min(run.end, next)) }
-    next = lost.begin(above: frame, limit: next)
-    if let run = memory.run(of: frame) { return (.notStored, min(run.end, next)) }
-    return (.unknown, memory.begin(above: frame, limit: next))
-  }
-
-  /// What is stored lies in the file.
-  func forEachFault(in frames: Range<UInt64>, _ body: (UInt64, PageFault.Kind) throws -> Void) -> Int { 0 }
-
-  func visit(
-    _ frames: Range<UInt64>, page: (StoredPage) throws -> Void, fault: (PageFault) throws -> Void
-  ) throws {
-    var index = stored.firstIndex(endingAbove: frames.lowerBound)
-    while index < stored.runs.count, stored.runs[index].start < frames.upperBound {
-      let run = stored.runs[index]
-      for frame in max(run.start, frames.lowerBound)..<min(run.end, frames.upperBound) {
-        let offset = run.offset + (frame - run.start) * UInt64(pageSize)
-        try page(StoredPage(frame: frame, offset: offset, size: UInt32(pageSize), codec: .raw))
-      }
-      index += 1
-    }
+    stretches = stored.stretches(in: input.file)
   }
 
   /// Two PT_LOADs have the byte at `byte` of the file, for different pages: p_offset, p_filesz or p_paddr of one is
@@ -171,25 +143,5 @@ struct ElfDump: HostDump {
         .damage("\(header.notes.count) PT_NOTEs: those behind the first \(Note.maximumSegments) are ignored"))
     }
     return notes
-  }
-
-  /// Windows of frames that have bytes in the file. What lies in holes is zero, and a sparse file can have exabytes of
-  /// it.
-  private static func stretches(of stored: FrameRuns, in file: InputFile) -> [Range<UInt64>] {
-    var result: [Range<UInt64>] = []
-    for run in stored.runs {
-      // The window before is in already: go on behind it.
-      var frame = max(run.start, result.last?.upperBound ?? 0)
-      while frame < run.end {
-        let place = run.offset + (frame - run.start) * UInt64(pageSize)
-        guard let data = file.nextData(from: place) else { break }
-        frame += (data - place) / UInt64(pageSize)
-        guard frame < run.end else { break }
-        let window = frame / HostDumpLimits.stretch * HostDumpLimits.stretch
-        result.append(window..<window + HostDumpLimits.stretch)
-        frame = window + HostDumpLimits.stretch
-      }
-    }
-    return result
   }
 }

@@ -6,11 +6,17 @@ struct FieldReader {
   let base: UInt64
   let bytes: [UInt8]
 
-  /// Up to `count` bytes of the dump's first file from `base`.
+  /// Up to `count` bytes of the dump's file from `base`, before the first that is missing.
   init(_ input: DumpInput, base: UInt64, count: Int) throws(HostDumpError) {
+    input.counters.add(count, .headers)
+    try self.init(input.file, base: base, count: count)
+  }
+
+  init(_ input: InputFile, base: UInt64, count: Int) throws(HostDumpError) {
     file = input.path
     self.base = base
-    bytes = try input.header(at: base, count: count)
+    let held = Int(clamping: input.held(from: base, count: UInt64(max(0, count))))
+    do throws(SystemError) { bytes = try input.read(at: base, count: held) } catch { throw .system(error) }
   }
 
   func read<T: FixedWidthInteger & BitwiseCopyable>(

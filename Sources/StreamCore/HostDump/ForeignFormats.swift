@@ -32,7 +32,6 @@ struct ForeignFormat: Sendable {
     return try input.header(at: offset, count: magic.count) == magic
   }
 
-  private static let flattened = "convert it with: makedumpfile -R OUTPUT < INPUT"
   private static let capture = "capture with kdump"
   private static let avml =
     "convert it with: avml-convert --source-format lime_compressed --format raw, then to an ELF core"
@@ -46,7 +45,6 @@ struct ForeignFormat: Sendable {
 
   /// The longer magics before those that two bytes can mimic.
   static let all: [ForeignFormat] = [
-    ForeignFormat("a flattened dump (makedumpfile -F)", Array("makedumpfile".utf8) + [0, 0, 0, 0], flattened),
     ForeignFormat("a dump of the old diskdump facility", "DISKDUMP", "it predates hosts with KVM"),
     ForeignFormat("a LiME memory image", "EMiL", "capture with kdump, or convert it to an ELF core"),
     ForeignFormat("an AVML memory image", "AVML", avml),

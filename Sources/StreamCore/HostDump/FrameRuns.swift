@@ -19,7 +19,7 @@ struct FrameRuns: Sendable {
     let byStart = given.indices.filter { given[$0].start < given[$0].end }
       .sorted { (given[$0].start, $0) < (given[$1].start, $1) }
     var next = 0
-    var open = Heap()
+    var open = IndexHeap()
     var runs: [FrameRun] = []
     var conflicts: UInt64 = 0
     for (low, high) in zip(boundaries, boundaries.dropFirst()) {
@@ -66,35 +66,4 @@ struct FrameRuns: Sendable {
 
   /// Index of the first run that ends above `frame`.
   func firstIndex(endingAbove frame: UInt64) -> Int { runs.partitioningIndex { $0.end > frame } }
-}
-
-/// A binary min-heap of small integers.
-private struct Heap {
-  private var items: [Int] = []
-
-  var first: Int? { items.first }
-  /// The smaller of the root's children: the second smallest item.
-  var second: Int? { items.count > 2 ? min(items[1], items[2]) : items.count > 1 ? items[1] : nil }
-
-  mutating func push(_ item: Int) {
-    items.append(item)
-    var at = items.count - 1
-    while at > 0, items[(at - 1) / 2] > items[at] {
-      items.swapAt(at, (at - 1) / 2)
-      at = (at - 1) / 2
-    }
-  }
-
-  mutating func pop() {
-    guard let last = items.popLast(), !items.isEmpty else { return }
-    items[0] = last
-    var at = 0
-    while true {
-      var least = at
-      for child in [2 * at + 1, 2 * at + 2] where child < items.count && items[child] < items[least] { least = child }
-      if least == at { return }
-      items.swapAt(at, least)
-      at = least
-    }
-  }
 }

@@ -6,6 +6,8 @@ public enum HostDumpError: Error, Equatable, Sendable {
   case system(SystemError)
   /// It is something known that is not read; `remedy` is what to do about it.
   case unsupported(file: String, format: String, remedy: String)
+  /// Several files that are no parts of one split set.
+  case severalDumps(count: Int)
   /// Nothing that is known.
   case unknown(file: String, found: String)
 }

@@ -7,10 +7,22 @@ struct KdumpDescriptors: Sendable {
   private static let sample: UInt64 = 4096
 
   let fileSize: UInt64
+  /// The file, where bytes below `fileSize` are missing.
+  private let cut: InputFile?
+  /// Which of the source's files this is.
+  private let file: UInt16
   /// File offset of the table, and how many descriptors the second bitmap asks for.
   let start: UInt64
   let count: UInt64
   let oddities = KdumpOddities()
+
+  init(_ input: DumpInput, start: UInt64, count: UInt64) {
+    fileSize = input.file.size
+    cut = input.file.isCut ? input.file : nil
+    file = input.index
+    self.start = start
+    self.count = count
+  }
 
   /// One past the table.
   var end: UInt64 { start + count * Self.size }
@@ -25,10 +37,14 @@ struct KdumpDescriptors: Sendable {
   /// The page of a descriptor by its first two quadwords, `nil` where it cannot be used. (0, 0) is none that can.
   @inline(__always)
   func page(_ frame: UInt64, _ words: (offset: UInt64, sizeAndFlags: UInt64)) -> StoredPage? {
-    guard let page = named(frame, words), page.offset < fileSize, UInt64(page.size) <= fileSize - page.offset else {
-      return nil
-    }
+    guard let page = named(frame, words), page.offset < fileSize, UInt64(page.size) <= fileSize - page.offset,
+      cut.map({ Self.has(page.offset, page.size, in: $0) }) ?? true
+    else { return nil }
     return page
+  }
+
+  private static func has(_ offset: UInt64, _ size: UInt32, in file: InputFile) -> Bool {
+    file.held(from: offset, count: UInt64(size)) == UInt64(size)
   }
 
   /// The page of a descriptor, in the file or past its end.
@@ -41,7 +57,7 @@ struct KdumpDescriptors: Sendable {
     guard size <= UInt32(pageSize), words.offset >= start, codec == .raw ? size == UInt32(pageSize) : size > 0 else {
       return nil
     }
-    return StoredPage(frame: frame, offset: words.offset, size: size, codec: codec)
+    return StoredPage(frame: frame, file: file, offset: words.offset, size: size, codec: codec)
   }
 
   /// What is wrong with a descriptor that `page` does not take: as `entry`, without the words for it.
@@ -70,7 +86,8 @@ struct KdumpDescriptors: Sendable {
     guard offset >= start else { return bad("offset \(hex(offset)) lies in headers or bitmaps") }
     let (end, overflow) = offset.addingReportingOverflow(UInt64(size))
     guard !overflow, end <= fileSize else { return bad("data at \(hex(offset)) past the end of the file") }
-    return .page(StoredPage(frame: frame, offset: offset, size: size, codec: codec))
+    if let cut, !Self.has(offset, size, in: cut) { return bad("data at \(hex(offset)) in what the file lacks") }
+    return .page(StoredPage(frame: frame, file: file, offset: offset, size: size, codec: codec))
   }
 
   /// Looks at pages in the order of their frames for places where no writer puts them, to say so once they have been
@@ -126,6 +143,7 @@ struct KdumpDescriptors: Sendable {
   /// Data stand in the order of their pages, so the last descriptors say where they end.
   /// - Returns: bytes that the file would have at least, where it has fewer.
   func missingEnd(in input: DumpInput) throws(HostDumpError) -> UInt64? {
+    guard cut == nil else { return nil }
     guard end <= fileSize else { return end }
     var rest = count
     for _ in 0..<Self.tailLimit where rest > 0 {

@@ -6,6 +6,8 @@ struct KdumpDump: HostDump {
   let notes: [Note]
   let vmcoreinfo: VMCoreInfo?
   let stretches: [Range<UInt64>]
+  /// The frames whose pages the file has: all, or those of a part of a split set.
+  let frames: Range<UInt64>
   private let header: KdumpHeader
   /// The second bitmap: frames that have a descriptor.
   private let stored: FrameBitmap
@@ -16,23 +18,25 @@ struct KdumpDump: HostDump {
   var remarks: [Remark] { openRemarks + descriptors.oddities.remarks }
 
   /// Opens a file that begins with the format's magic. Throws when a header field cannot be right.
-  init(_ input: DumpInput) throws(HostDumpError) {
-    let header = try KdumpHeader(input)
+  init(_ input: DumpInput, _ header: KdumpHeader) throws(HostDumpError) {
     self.input = input
     self.header = header
-    var remarks = header.remarks
+    frames = header.split ?? 0..<header.maxMapnr
+    var remarks = input.remarks + header.remarks
 
     let secondBitmap = header.bitmapOffset + header.bitmapBytes
-    let stored = try Self.bitmap(input, at: secondBitmap, frames: header.maxMapnr)
+    let stored = try Self.bitmap(input, at: secondBitmap, frames)
     func bitmapError(_ expected: String, _ found: String) -> HostDumpError {
       .format(
         FormatError(file: input.path, offset: secondBitmap, field: "2nd bitmap", expected: expected, found: found))
     }
-    guard stored.count > 0 else { throw bitmapError("at least one page in the file", "no bit set") }
+    guard stored.count > 0 || header.split != nil else {
+      throw bitmapError("at least one page in the file", "no bit set")
+    }
     self.stored = stored
     known = FirstBitmap(input, offset: header.bitmapOffset)
 
-    let descriptors = KdumpDescriptors(fileSize: input.file.size, start: header.tableOffset, count: stored.count)
+    let descriptors = KdumpDescriptors(input, start: header.tableOffset, count: stored.count)
     if let count = try descriptors.trueCount(in: input) {
       throw bitmapError("\(count) bits below max_mapnr, one for each page descriptor", "\(stored.count)")
     }
@@ -51,9 +55,36 @@ struct KdumpDump: HostDump {
     summary = HostDumpSummary(
       format: "kdump-compressed", headerVersion: Int(header.version), codec: header.codec,
       dumpLevel: header.dumpLevel, frames: header.maxMapnr, storedPages: stored.count,
-      incomplete: header.isIncomplete || missing != nil)
+      incomplete: header.isIncomplete || missing != nil || input.file.isCut)
     openRemarks = remarks
     stretches = Self.stretches(of: stored)
+  }
+
+  /// The frames of `frames` that have a page in the whole dump, in whatever part.
+  func storedFrames(in frames: Range<UInt64>) throws(HostDumpError) -> FrameBitmap {
+    try Self.bitmap(input, at: header.bitmapOffset + header.bitmapBytes, frames)
+  }
+
+  /// Whether both are parts of one dump: those have the main header, the notes and both bitmaps in common.
+  func isOfSameDump(as other: KdumpDump) throws(HostDumpError) -> Bool {
+    let mains = (try input.header(at: 0, count: 464), try other.input.header(at: 0, count: 464))
+    guard mains.0 == mains.1, notes == other.notes, vmcoreinfo == other.vmcoreinfo,
+      header.maxMapnr == other.header.maxMapnr, header.bitmapOffset == other.header.bitmapOffset
+    else { return false }
+    let end = header.bitmapOffset + 2 * header.bitmapBytes
+    var at = header.bitmapOffset
+    while let data = [self, other].compactMap({ $0.input.file.nextData(from: at) }).min(), data < end {
+      let count = Int(min(1 << 20, end - data))
+      let blocks = (try input.header(at: data, count: count), try other.input.header(at: data, count: count))
+      guard blocks.0 == blocks.1 else { return false }
+      at = data + UInt64(count)
+    }
+    return true
+  }
+
+  /// - Parameter offset: of the field, from the start of the file.
+  func error(_ field: String, at offset: UInt64, expected: String, found: String) -> HostDumpError {
+    .format(FormatError(file: input.path, offset: offset, field: field, expected: expected, found: found))
   }
 
   func presence(_ frame: UInt64) -> Presence {
@@ -218,15 +249,15 @@ struct KdumpDump: HostDump {
           + "bitmaps is damaged and nothing can say which page is whose: copy the dump again"))
   }
 
-  /// The frames below `frames` of the bitmap at `offset`. Holes of the file are not read, however large they are.
+  /// The frames of `frames` that the bitmap at `offset` has. Holes of the file are not read, however large they are.
   private static func bitmap(
-    _ input: DumpInput, at offset: UInt64, frames: UInt64
+    _ input: DumpInput, at offset: UInt64, _ frames: Range<UInt64>
   ) throws(HostDumpError) -> FrameBitmap {
     var bitmap = FrameBitmap()
     let block = UInt64(pageSize)
-    let end = offset + (frames + FrameBitmap.framesPerChunk - 1) / FrameBitmap.framesPerChunk * block
+    let end = offset + (frames.upperBound + FrameBitmap.framesPerChunk - 1) / FrameBitmap.framesPerChunk * block
     let bytesAtOnce = 256 * block
-    var at = offset
+    var at = offset + frames.lowerBound / FrameBitmap.framesPerChunk * block
     while let data = input.file.nextData(from: at), data < end {
       at = max(at, data - (data - offset) % block)
       let bytes = try input.header(at: at, count: Int(min(bytesAtOnce, end - at)))
@@ -234,7 +265,7 @@ struct KdumpDump: HostDump {
       bytes.withBytes { span in
         for start in stride(from: 0, to: span.byteCount, by: pageSize) {
           let part = span.extracting(start..<min(start + pageSize, span.byteCount))
-          if !part.isZero { bitmap.insertChunk(chunk + UInt64(start) / block, part, limit: frames) }
+          if !part.isZero { bitmap.insertChunk(chunk + UInt64(start) / block, part, in: frames) }
         }
       }
       at += bytesAtOnce

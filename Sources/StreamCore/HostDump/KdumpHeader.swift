@@ -18,6 +18,8 @@ struct KdumpHeader: Sendable {
   /// File offset of the first bitmap, and the bytes of one.
   let bitmapOffset: UInt64
   let bitmapBytes: UInt64
+  /// The frames whose pages a part of a split set has; `nil`: the file is no part.
+  let split: Range<UInt64>?
   /// `-d` level.
   let dumpLevel: Int?
   /// Places of the VMCOREINFO text and of the ELF notes, where they lie inside the file.
@@ -58,15 +60,16 @@ struct KdumpHeader: Sendable {
     let sub = try FieldReader(input, base: UInt64(pageSize), count: pageSize)
     try sub.require(Self.subSizes[Int(version)], "kdump_sub_header")
     dumpLevel = Int(try sub.read("dump_level", at: 8, as: Int32.self))
-    if version >= 2, try sub.read("split", at: 12, as: UInt32.self) != 0 {
-      throw .unsupported(
-        file: input.path, format: "one part of a split set (makedumpfile --split)",
-        remedy: "join the parts with: makedumpfile --reassemble PART... WHOLE")
-    }
     maxMapnr = try Self.maxMapnr(main, sub, version, &remarks)
+    split = try Self.split(sub, version, frames: maxMapnr)
 
     bitmapOffset = (1 + UInt64(subBlocks)) * UInt64(pageSize)
     bitmapBytes = try Self.bitmapBytes(main, at: bitmapOffset, frames: maxMapnr, fileSize: input.file.size)
+    guard input.file.held(from: bitmapOffset, count: 2 * bitmapBytes) == 2 * bitmapBytes else {
+      throw main.error(
+        "bitmap_blocks", at: 436, expected: "both bitmaps in what is left of the cut file",
+        found: "a part of them that is missing")
+    }
     let bitmaps = bitmapOffset..<bitmapOffset + 2 * bitmapBytes
 
     let places = SubHeaderRanges(fileSize: input.file.size)
@@ -110,6 +113,21 @@ struct KdumpHeader: Sendable {
         remedy: "only x86_64 hosts run VMX guests")
     }
     throw main.error("block_size", at: 428, expected: "4096", found: "\(blockSize)")
+  }
+
+  private static func split(
+    _ sub: FieldReader, _ version: Int32, frames: UInt64
+  ) throws(HostDumpError) -> Range<UInt64>? {
+    guard version >= 2, try sub.read("split", at: 12, as: UInt32.self) != 0 else { return nil }
+    let (start, end) = version >= 6 ? (80, 88) : (16, 24)
+    let (first, last): (UInt64, UInt64) = (try sub.read("start_pfn", at: start), try sub.read("end_pfn", at: end))
+    guard first <= last else {
+      throw sub.error("end_pfn", at: end, expected: "at least start_pfn, \(hex(first))", found: hex(last))
+    }
+    guard last <= frames else {
+      throw sub.error("end_pfn", at: end, expected: "at most max_mapnr, \(hex(frames))", found: hex(last))
+    }
+    return first..<last
   }
 
   private static func maxMapnr(

@@ -103,6 +103,25 @@ struct DescribedKernel: Sendable {
     return values
   }
 
+  /// The function that an address of code lies in: the kernel's own, else a loaded module's.
+  /// - Parameter text: where the kernel's own code stands.
+  func function(at address: VirtualAddress, text: Range<UInt64>) -> NearestSymbol? {
+    if text.contains(address.rawValue) { return symbols.symbol(before: address) }
+    guard LinuxKernel.isImageOrModule(address), let offsets = try? ModuleOffsets(types) else { return nil }
+    var left = Self.moduleSymbolBudget
+    for module in loadedModules()?.modules ?? [] where left > 0 {
+      left -= 1
+      guard let symbols = try? ModuleSymbols(of: module.address, kernel: kernel, offsets: offsets) else { continue }
+      left -= symbols.count
+      guard let found = symbols.symbol(around: address) else { continue }
+      return NearestSymbol(name: "\(found.name) [\(module.name)]", offset: found.offset)
+    }
+    return nil
+  }
+
+  /// Symbols of modules that are looked through for one address at most; a host has some 200,000.
+  private static let moduleSymbolBudget = 1 << 22
+
   /// By the dump alone; `nil` when the module is not loaded.
   private func ownValues(_ name: String, of module: String) throws(KernelSymbolFault) -> [SymbolValue]? {
     let found = try moduleSymbols.symbols(of: module) { () throws(KernelSymbolFault) in try read(module) }

@@ -13,7 +13,7 @@ enum LinuxKernelFault: Error, Equatable, Sendable {
 extension LinuxKernelFault: CustomStringConvertible {
   var description: String {
     switch self {
-    case .missing(let key): "the host's VMCOREINFO lacks \(key)"
+    case .missing(let key): "its VMCOREINFO lacks \(key)"
     case .unreadableTable(let table): "the dump lacks the kernel's top-level page table at \(table)"
     case .noKernelImage(let table): "the table at \(table) does not map the kernel image"
     case .noDirectMap(let table): "no direct map shows \(table)"

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-public let toolVersion = "0.1.0"
+public let toolVersion = "0.2.0"
 
 /// `manifest.json`: what was read, found and written (Documentation/design.md §7). Keys are these properties' names in
 /// snake_case; an optional that is `nil` is left out. Counters that depend on the run stand under `counters` alone.
@@ -12,6 +12,7 @@ public struct Manifest: Encodable, Sendable {
   public var schema = Manifest.schemaName
   public var tool: Tool
   public var input: Input
+  public var host: Host?
   /// Whose processors the host has: "Intel" or "AMD".
   public var vendor: String?
   public var layout: LayoutUsed?
@@ -101,6 +102,9 @@ public struct Manifest: Encodable, Sendable {
     public var vcpus: [VCPU]
     /// Which VM it is; left out where the host's kernel does not tell its VMs.
     public var vm: VM?
+    /// How it was at the crash; left out where nothing is known.
+    public var state: State?
+    public var clock: Clock?
     public var ram: [Range]
     /// Memory slots of the user's, ROM among them; left out where the host's kernel does not tell them.
     public var slots: [Slot]?
@@ -244,6 +248,8 @@ public struct Manifest: Encodable, Sendable {
     public var format: String
     public var codec: String
     public var bytes: UInt64
+    /// Of the file, 64 hexadecimal digits; left out where it was not asked for.
+    public var sha256: String?
   }
 
   public struct Warning: Encodable, Sendable, Equatable {
@@ -264,10 +270,13 @@ public struct Manifest: Encodable, Sendable {
   }
 
   /// The document as UTF-8, keys sorted, ended by a line feed. Nothing in it moves a terminal's cursor.
-  public func json() throws -> [UInt8] {
+  public func json() throws -> [UInt8] { try Self.text(of: self) }
+
+  /// A document in the form of a manifest.
+  static func text(of document: some Encodable) throws -> [UInt8] {
     let encoder = Self.encoder
     encoder.keyEncodingStrategy = .convertToSnakeCase
-    return Array(HostileText.escaped(json: String(decoding: try encoder.encode(self), as: UTF8.self)).utf8) + [0x0a]
+    return Array(HostileText.escaped(json: String(decoding: try encoder.encode(document), as: UTF8.self)).utf8) + [0x0a]
   }
 
   /// A document whose keys are as they shall be, in the same form.

@@ -2,6 +2,7 @@ import Synchronization
 
 /// What is being done, for a progress bar.
 public enum ProgressStage: String, Sendable {
+  case unwrap = "unwrapping"
   case scan = "scanning pages"
   case map = "walking guests' maps"
   case extract = "writing guests"

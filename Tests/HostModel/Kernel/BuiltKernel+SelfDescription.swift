@@ -12,6 +12,21 @@ extension BuiltKernel {
     public static let hugeZeroPFN: UInt64 = 0x10_2058
     /// `vmemmap_base`.
     public static let vmemmapBase: UInt64 = 0x10_2060
+    /// `nr_cpu_ids`, `panic_cpu`, `crashing_cpu`; `freezer_cgrp_subsys`.
+    public static let cpuCount: UInt64 = 0x10_2068
+    public static let panicCPU: UInt64 = 0x10_206c
+    public static let crashingCPU: UInt64 = 0x10_2070
+    public static let freezer: UInt64 = 0x10_2080
+    /// Functions in which tasks wait, so many bytes apart; the scheduler's own first.
+    public static let functions: UInt64 = 0xf_a000
+    public static let functionStep: UInt64 = 0x100
+    /// ORC tables: places, then rules.
+    public static let orcPlaces: UInt64 = 0x10_3000
+    public static let orcRules: UInt64 = 0x10_3800
+    /// `tsc_khz`, `__sched_clock_offset`, `__sched_clock_stable` and `kvm_sched_clock_offset`, 8 bytes each.
+    static let clock: UInt64 = 0x10_2100
+    /// `cyc2ns`, in each CPU's area.
+    static let cyclesInArea: UInt64 = 0x3000
     /// The image's notes, and `linux_banner`.
     static let notes: UInt64 = 0x10_2800
     static let banner: UInt64 = 0x10_2a00
@@ -61,10 +76,12 @@ extension BuiltKernel {
     space.memory.store((image + DataPlace.zeroPage) >> 12, at: image + DataPlace.zeroPFN)
     // No huge one was made yet.
     space.memory.store(~0, at: image + DataPlace.hugeZeroPFN)
+    if let clock = description.clock { write(clock, in: &space) }
     for head in [DataPlace.modules, DataPlace.moduleTypes] {
       space.memory.store(stext + head, at: image + head)
       space.memory.store(stext + head, at: image + head + 8)
     }
+    writeScheduler(own, in: &space)
     space.memory.write(block: own.types, at: image + DataPlace.types)
     space.memory.write(BuiltKernel.note(buildID()), at: image + DataPlace.notes)
     space.memory.write(banner, at: image + DataPlace.banner)
@@ -94,6 +111,17 @@ extension BuiltKernel {
       "SYMBOL(kallsyms_\(table.name))=\(String(stext + DataPlace.symbols + table.bytes.lowerBound, radix: 16))\n"
     }
     return keys.joined()
+  }
+
+  private func write(_ clock: ClockDescription, in space: inout some FrameSpace) {
+    for (index, word) in [clock.ticks, clock.stableOffset, 1, 0].enumerated() {
+      space.memory.store(word, at: image + DataPlace.clock + UInt64(index) * 8)
+    }
+    for area in perCPU {
+      for (index, word) in clock.image.enumerated() {
+        space.memory.store(word, at: area + DataPlace.cyclesInArea + UInt64(index) * 8)
+      }
+    }
   }
 
   private func symbols(
@@ -127,9 +155,13 @@ extension BuiltKernel {
       ("D", "zero_pfn", DataPlace.zeroPFN), ("D", "huge_zero_pfn", DataPlace.hugeZeroPFN),
       ("B", "empty_zero_page", DataPlace.zeroPage),
     ]
-    var all = places.map { KernelSymbol($0, $1, stext + $2) }
+    var all = (places + schedulerSymbols).map { KernelSymbol($0, $1, stext + $2) }
     for (index, name) in (own.shape.memoryFunctions + own.shape.hugePageFunctions).enumerated() {
       all.append(KernelSymbol("T", name, stext + 0xf_9000 + UInt64(index) * 64))
+    }
+    if description.clock != nil {
+      let names = ["tsc_khz", "__sched_clock_offset", "__sched_clock_stable", "kvm_sched_clock_offset"]
+      all += names.enumerated().map { KernelSymbol("D", $1, stext + DataPlace.clock + UInt64($0) * 8) }
     }
     if !own.types.isEmpty {
       all.append(KernelSymbol("R", "__start_BTF", stext + DataPlace.types))
@@ -145,9 +177,11 @@ extension BuiltKernel {
   func perCPUSymbols(_ own: KernelSelfDescription) -> [KernelSymbol] {
     let type: Character = description.hasLinkedPerCPU ? "D" : "A"
     var names: [(String, UInt64)] = [("fixed_percpu_data", 0), ("__per_cpu_start", 0), ("cpu_info", 0x2000)]
+    names.append(("runqueues", KernelShape.perCPUQueue))
     if own.isKVMBuiltIn {
       names += [("current_vmcs", KVMModule.PerCPU.currentVMCS), ("loaded_vmcss_on_cpu", KVMModule.PerCPU.loaded)]
     }
+    if description.clock != nil { names.append(("cyc2ns", DataPlace.cyclesInArea)) }
     return names.map { KernelSymbol(type, $0, perCPUSymbol($1)) }
   }
 }

@@ -43,6 +43,6 @@ extension BuiltKernel {
       NUMBER(KERNEL_IMAGE_SIZE)=1073741824
       NUMBER(sme_mask)=\(description.encryptionBit)
 
-      """ + symbolKeys
+      """ + symbolKeys + (description.log?.keys(symbol: stext + Place.log) ?? "")
   }
 }

@@ -17,6 +17,8 @@ public struct BuiltKernel: Sendable {
     public static let vmcoreInfo: UInt64 = 0xd000
     /// `boot_cpu_data.x86_vendor_id`, 16 bytes, and `x86_model_id` behind it.
     public static let vendor: UInt64 = 0xe368
+    /// The variable `prb`.
+    public static let log: UInt64 = 0xd100
   }
 
   /// Memory that the kernel maps page by page: a run of virtual addresses over scattered frames.
@@ -91,6 +93,7 @@ public struct BuiltKernel: Sendable {
     for cpu in 0..<description.cpus { try addCPU(cpu, in: &space) }
     if description.hasMemorySections { memorySections = virtual(try writeSections(in: &space)) }
     if let own = description.selfDescription { symbolKeys = writeSelfDescription(own, in: &space) }
+    if let log = description.log { try write(log, in: &space) }
     try writeVMCoreInfo(in: &space)
   }
 
@@ -161,6 +164,18 @@ public struct BuiltKernel: Sendable {
     for (place, name) in description.utsname.enumerated() {
       space.memory.write(name.utf8, at: image + Place.utsNamespace + UInt64(place) * 65)
     }
+  }
+
+  /// The log's ring and its parts, each in pages of its own.
+  private func write<Space: FrameSpace>(_ log: PrintkRing, in space: inout Space) throws(Space.Failure) {
+    func store(_ bytes: [UInt8]) throws(Space.Failure) -> UInt64 {
+      let place = try space.allocate(UInt64(bytes.count + 4095) >> 12) << 12
+      space.memory.write(block: bytes, at: place)
+      return virtual(place)
+    }
+    let image = log.ringImage(
+      descriptors: try store(log.descriptorImage), infos: try store(log.infoImage), texts: try store(log.textImage))
+    space.memory.store(try store(image), at: self.image + Place.log)
   }
 
   /// The text page and the note, as `vmcoreinfo_data` and `vmcoreinfo_note` hold them.

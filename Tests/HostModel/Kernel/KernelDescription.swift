@@ -28,6 +28,10 @@ public struct KernelDescription: Sendable {
   public var hasVMCoreInfoPointers = false
   /// VMCOREINFO has the build id, since 5.9.
   public var hasBuildIDKey = true
+  /// How its clock runs, where it describes itself.
+  public var clock: ClockDescription?
+  /// What it has logged.
+  public var log: PrintkRing?
   /// Names and types in memory, and the structures that they tell of.
   public var selfDescription: KernelSelfDescription?
 

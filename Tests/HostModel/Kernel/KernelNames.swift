@@ -45,6 +45,8 @@ struct KernelNames: Sendable {
       let above = try self.group("/" + parts.dropLast().joined(separator: "/"), kernel: kernel, in: &space)
       let parent = space.memory.load(above + KernelShape.cgroupNode)
       space.memory.store(parent, at: node + KernelShape.nodeParent)
+      // `cgroup.self` comes first.
+      space.memory.store(kernel.virtual(above), at: group + KernelShape.stateParent)
     }
     groups[path] = group
     return group

@@ -2,8 +2,8 @@ extension KVMShape {
   /// The structures of KVM that vmlinux's BTF defines: kvm_host.h's.
   /// Source: include/linux/kvm_host.h and arch/x86/include/asm/kvm_host.h of the release.
   public var structures: [KernelStructure] {
-    [machine, memslots, slot, vcpuStructure, arch, mmu] + (vcpu.isRootPair ? [KVMShape.rootInfo] : [])
-      + (vcpu.hasFPState ? fpu : vcpu.hasPlainFPU ? plainFPU : [])
+    [machine, machineArchitecture, memslots, slot, vcpuStructure, arch, mmu]
+      + (vcpu.isRootPair ? [KVMShape.rootInfo] : []) + (vcpu.hasFPState ? fpu : vcpu.hasPlainFPU ? plainFPU : [])
   }
 
   /// The registers that KVM caches, by their bits in `regs_avail`, and segment registers as it numbers them.
@@ -42,7 +42,17 @@ extension KVMShape {
     ]
     if let place = kvm.attributes { members.append(("mem_attr_array", place, .structure("xarray"))) }
     if let place = kvm.statsID { members.append(("stats_id", place, .array(.char, 48))) }
+    members.append(("arch", machineArch, .structure("kvm_arch")))
     return KernelStructure("kvm", size: kvmSize, members)
+  }
+
+  private var machineArchitecture: KernelStructure {
+    KernelStructure(
+      "kvm_arch", size: 32,
+      [
+        ("kvmclock_offset", 0, .u64), ("master_kernel_ns", 8, .u64), ("master_cycle_now", 16, .u64),
+        ("use_master_clock", 24, .u8),
+      ])
   }
 
   private var memslots: KernelStructure {
@@ -119,7 +129,8 @@ extension KVMShape {
     members += [
       ("xcr0", xcr0, .u64), ("ia32_xss", xss, .u64), ("switch_db_regs", debugSwitch, .uint),
       ("db", debugRegisters, .array(.ulong, 4)), ("dr6", debugRegisters + 32, .ulong),
-      ("dr7", debugRegisters + 40, .ulong), ("pat", pat, .u64),
+      ("dr7", debugRegisters + 40, .ulong), ("pat", pat, .u64), ("l1_tsc_offset", counters, .u64),
+      ("l1_tsc_scaling_ratio", counters + 8, .u64), ("last_host_tsc", counters + 16, .u64),
     ]
     return KernelStructure(
       "kvm_vcpu_arch", size: kvmVCPUSize - registers - 32, members.map { ($0, $1 - registers, $2) })

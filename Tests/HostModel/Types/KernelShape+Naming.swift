@@ -58,13 +58,18 @@ extension KernelShape {
           ("subsys", 0, .array(.pointer(to: "cgroup_subsys_state"), 14)),
           ("dfl_cgrp", KernelShape.defaultCgroup, .pointer(to: "cgroup")),
         ]),
-      KernelStructure("cgroup_subsys_state", size: 64, [("cgroup", 0, .pointer(to: "cgroup"))]),
+      KernelStructure(
+        "cgroup_subsys_state", size: 64,
+        [
+          ("cgroup", 0, .pointer(to: "cgroup")), ("ss", KernelShape.stateSubsystem, .pointer(to: "cgroup_subsys")),
+          ("parent", KernelShape.stateParent, .pointer(to: "cgroup_subsys_state")),
+        ]),
       KernelStructure(
         "cgroup", size: 256,
         [
           ("self", 0, .structure("cgroup_subsys_state")),
           ("kn", KernelShape.cgroupNode, .pointer(to: "kernfs_node")),
-        ]),
+        ] + (hasUnifiedFreezer ? [("freezer", KernelShape.groupFreezer, .structure("cgroup_freezer_state"))] : [])),
       KernelStructure(
         "kernfs_node", size: 128,
         [

@@ -5,6 +5,7 @@ extension KernelShape {
   public var structures: [KernelStructure] {
     (isMaple ? [KernelShape.zapDetails] : []) + KernelShape.lists + KernelShape.trees + [task, memory]
       + KernelShape.processes + [file, module] + KernelShape.moduleParts + moduleSections + naming + filePages
+      + scheduling
   }
 
   /// As since 5.19. Source: include/linux/mm.h.
@@ -84,7 +85,8 @@ extension KernelShape {
     let bit = KernelMember("in_execve", pid - 16, .uint, bits: 1)
     return KernelStructure(
       "task_struct", size: taskSize,
-      members: (members + taskNaming).map { KernelMember($0, $1, $2) } + [bit] + later.map { KernelMember($0, $1, $2) })
+      members: (members + taskNaming + taskScheduling).map { KernelMember($0, $1, $2) } + [bit] + taskBits
+        + later.map { KernelMember($0, $1, $2) })
   }
 
   /// All its members stand in an anonymous struct.

@@ -378,8 +378,11 @@ import Testing
     #expect(dump.remarks == [.oddity("2 VMCOREINFO notes: the one that the kernel which crashed wrote counts")])
   }
 
-  @Test(arguments: [(0, 20), (15, 5), (0, 1 << 50)] as [(UInt64, UInt64)])
-  func row58To61PartOfASplitSet(start: UInt64, end: UInt64) throws {
+  /// Rows 60 and 61: SplitSetTests.
+  @Test(
+    arguments: [(15, 5, "at least start_pfn, 0xf"), (0, 1 << 50, "at most max_mapnr, 0x14")]
+      as [(UInt64, UInt64, String)])
+  func row58And59PartWithFramesThatCannotBe(start: UInt64, end: UInt64, expected: String) throws {
     let error = try refusal { sample in
       sample.bytes.store(UInt32(1), at: 4096 + 12)
       sample.bytes.store(start, at: 4096 + 80)
@@ -387,9 +390,8 @@ import Testing
     }
     #expect(
       error
-        == .unsupported(
-          file: "dump", format: "one part of a split set (makedumpfile --split)",
-          remedy: "join the parts with: makedumpfile --reassemble PART... WHOLE"))
+        == .format(
+          FormatError(file: "dump", offset: 4096 + 88, field: "end_pfn", expected: expected, found: hex(end))))
   }
 
   @Test(arguments: [0, -1])
@@ -409,15 +411,38 @@ import Testing
     #expect(dump.summary.codec == .zstd)
   }
 
-  @Test(arguments: [1, 2, 0])
-  func row66To68Flattened(type: UInt8) throws {
+  @Test(arguments: [(16, "type"), (24, "version")])
+  func row66FlattenedOfAnotherKind(offset: Int, field: String) throws {
     var bytes = RecipeFlattened.wrap(KdumpSample().bytes)
-    bytes[23] = type
+    bytes[offset + 7] = 2
+    guard case .format(let error) = try OpenedDump.refusal(bytes) else {
+      Issue.record("read, or refused otherwise")
+      return
+    }
+    #expect(error.field == field && error.offset == UInt64(offset) && error.found == "2")
+  }
+
+  @Test func row67FlattenedWithoutEnd() throws {
+    let bytes = Array(RecipeFlattened.wrap(KdumpSample().bytes).dropLast(16))
+    let opened = try OpenedDump(bytes)
+    #expect(opened.dump.summary.incomplete)
     #expect(
-      try OpenedDump.refusal(bytes)
-        == .unsupported(
-          file: "dump", format: "a flattened dump (makedumpfile -F)",
-          remedy: "convert it with: makedumpfile -R OUTPUT < INPUT"))
+      opened.dump.remarks == [
+        .missingTail(
+          "the file is cut: it ends at byte \(bytes.count), without the mark at the end of a flattened dump")
+      ])
+    #expect(opened.wrong(KdumpSample.stored, KdumpSample.page) == [])
+  }
+
+  @Test(arguments: [(1 << 63, 8), (0, 0), (8, 1 << 63), (.max >> 1, 8), (.max, 0), (0, .max)] as [(UInt64, UInt64)])
+  func row68FlattenedRecordThatCannotBe(offset: UInt64, size: UInt64) throws {
+    let record = RecipeFlattened.record(at: offset, [], size: size)
+    let sound = RecipeFlattened.record(at: 0, Array("KDUMP   ".utf8))
+    guard case .format(let error) = try OpenedDump.refusal(RecipeFlattened.head + sound + record) else {
+      Issue.record("read, or refused otherwise")
+      return
+    }
+    #expect(error.field == "record of a flattened dump" && error.offset == UInt64(4096 + sound.count))
   }
 
   @Test func row69EraseInfoIsNotLookedAt() throws {

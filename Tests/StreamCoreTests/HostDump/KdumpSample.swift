@@ -122,6 +122,7 @@ struct OpenedDump {
         return .format(error)
       case .unsupported(_, let format, let remedy): return .unsupported(file: "dump", format: format, remedy: remedy)
       case .unknown(_, let found): return .unknown(file: "dump", found: found)
+      case .severalDumps: return error
       case .system(var error):
         error.path = "dump"
         return .system(error)

@@ -37,6 +37,7 @@ typealias Status = StreamCore.ExitStatus
       (.badLayout(path: "a", why: "b"), .wrongUsage),
       (.badVMCSInfo(path: "a", why: "b"), .wrongUsage),
       (.badAddress(guest: "a", address: GPA(rawValue: 0), why: "b"), .incomplete),
+      (.noLog(of: "a", why: "b"), .incomplete),
       (.severalDumps(count: 2), .wrongUsage), (.outputIsInput(path: "a"), .cannotCreate),
       (.directoryInUse(path: "a"), .cannotCreate),
       (.cannotCreate(system), .cannotCreate),

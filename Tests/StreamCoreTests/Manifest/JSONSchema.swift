@@ -35,7 +35,7 @@ struct JSONSchema {
     case ("pattern", let pattern as String):
       return (value as? String)?.range(of: pattern, options: .regularExpression) != nil
         ? [] : ["\(place): not \(pattern): \(value)"]
-    case ("minimum", let least as Int): return (value as? Double ?? -1) >= Double(least) ? [] : ["\(place): \(value)"]
+    case ("minimum", let least as Int): return (Double("\(value)") ?? -1) >= Double(least) ? [] : ["\(place): \(value)"]
     case ("minItems", let least as Int): return (value as? [Any] ?? []).count >= least ? [] : ["\(place): too few"]
     case ("maxItems", let most as Int): return (value as? [Any] ?? []).count <= most ? [] : ["\(place): too many"]
     case ("items", let items as [String: Any]):
@@ -60,7 +60,8 @@ struct JSONSchema {
     case "object": value is [String: Any]
     case "array": value is [Any]
     case "string": value is String
-    case "integer": (value as? Double).map { $0 == $0.rounded() } ?? false
+    case "integer": value is Int || value is UInt64 || (value as? Double).map { $0 == $0.rounded() } ?? false
+    case "boolean": value is Bool
     default: false
     }
   }

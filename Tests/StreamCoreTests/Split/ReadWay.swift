@@ -101,7 +101,8 @@ extension ReadWay {
       testDescription: "pointer scan", recipe: "host ram 16M\nguest a ram 0-2M nolinux", request: .list,
       lacks: "VM_ENTRY_MSR_LOAD_ADDR", samples: 16),
     ReadWay(
-      testDescription: "signs of VMX", recipe: "host ram 16M unknown-layout 0x5a5a51\nguest a ram 0-2M nolinux",
+      testDescription: "signs of VMX",
+      recipe: "host ram 16M unknown-layout 0x5a5a51\nno vmcoreinfo\nguest a ram 0-2M nolinux",
       request: .list, status: .unusableInput),
     ReadWay(
       testDescription: "the kernel's word", recipe: "host ram 48M symbols types\nguest a ram 0-4M linux 6.1.0-a",

@@ -71,6 +71,30 @@ struct RelaidRealHostTests {
     #expect(vcpu.fpu?.ymm == truth.fpu?.ymm, "\(what)")
   }
 
+  /// A kernel without types: the structures that the regions lead to give the guests, their memory and what KVM keeps.
+  @Test(arguments: ["host.lzo.kdump", "vmcore.elf"])
+  func aKernelWithoutTypesHasItsGuestsByStructure(file: String) throws {
+    let directory = try RecipeDirectory()
+    let truth = try Inspection.run(path: path("mini", file), .init(.list, workers: Workers(count: 2))).manifest()
+    let manifest = try inspect(path("mini", file), relaid: regions(truth, nested: []), seed: 5, directory).manifest()
+    try ManifestSchema.expect(manifest)
+    #expect(manifest.layout == nil && manifest.exitStatus == .incomplete)
+    #expect(manifest.unknownLayout?.revisionIds.map(\.value) == [0x19] && manifest.unknownLayout?.regions == 4)
+    #expect(manifest.guests.count == truth.guests.count)
+    var known = 0
+    for guest in manifest.guests {
+      let twin = try #require(truth.guests.first { $0.vcpus[0].vmcs?.value == guest.vcpus[0].vmcs?.value })
+      #expect(guest.pages.known == twin.pages.known && guest.pages.ept == twin.pages.ept)
+      #expect(guest.slots?.map(\.hva) == twin.slots?.map(\.hva) && guest.evidence.vcpus.count == guest.vcpus.count)
+      for (vcpu, same) in zip(guest.vcpus, twin.vcpus) {
+        for (name, entry) in vcpu.registers { #expect(entry.value == same.registers[name]?.value, "\(name)") }
+        for name in vcpu.unknown { #expect(vcpu.reasons?[name] != nil, "\(name)") }
+        known += vcpu.registers["rax"] == nil ? 0 : 1
+      }
+    }
+    #expect(known == 4)
+  }
+
   /// Whose vCPU is stopped: all that its notes need but the descriptor tables' registers.
   @Test func ofAStoppedVCPUOnlyDescriptorTablesAreUnknown() throws {
     let directory = try RecipeDirectory()

@@ -10,16 +10,19 @@ struct SplitRun {
   let inspection: Inspection
   let manifest: Manifest
   private let directory: RecipeDirectory
-  private var output: URL { directory.path.appending(path: "out") }
+  var output: URL { directory.path.appending(path: "out") }
 
   /// What goes in and how.
   struct Options {
     var input: (BuiltHost) -> [UInt8] = { $0.kdump(.lzo) }
+    /// What is given besides: other parts of a split set.
+    var others: (BuiltHost) -> [[UInt8]] = { _ in [] }
     var format = "kdump"
     var codec: PageCodec?
     var threads = 2
     var guests: [String] = []
     var verifies = false
+    var checksums = false
     var memory = MemoryBudget()
     var isPlain = false
     var scans = false
@@ -38,8 +41,10 @@ struct SplitRun {
 
   init(_ host: BuiltHost, _ options: Options = Options()) throws {
     self.host = host
-    directory = try RecipeDirectory()
-    let path = try directory.write(options.input(host), as: "host.dump")
+    let directory = try RecipeDirectory()
+    self.directory = directory
+    let first = try directory.write(options.input(host), as: "host.dump")
+    let others = try options.others(host).enumerated().map { try directory.write($1, as: "host.dump-\($0 + 2)") }
     let workers = Workers(count: options.threads)
     var inspecting = Inspection.Options(
       .split, memory: options.memory, layout: options.layout, vmcsinfo: options.vmcsinfo, workers: workers)
@@ -48,11 +53,12 @@ struct SplitRun {
     inspecting.isByContent = options.isByContent
     inspecting.usesShapes = options.usesShapes
     inspecting.symbols = options.symbols
-    inspection = try Inspection.run(path: path, inspecting)
+    inspection = try Inspection.run(paths: [first] + others, inspecting)
     let format = try #require(guestDumpFormats.first { $0.name == options.format })
     let split = Split(
       inspection: inspection, directory: directory.path.appending(path: "out").path, guests: options.guests,
-      format: format, codec: options.codec, verifies: options.verifies, memory: options.memory)
+      format: format, codec: options.codec, verifies: options.verifies, checksums: options.checksums,
+      memory: options.memory)
     manifest = try split.run(workers, Progress.none)
     try ManifestSchema.expect(manifest)
   }

@@ -38,6 +38,61 @@ import Testing
     #expect(try run.entry(run.host.guests[0]).output?.codec == "lzo")
   }
 
+  @Test func flattenedInputsSplitAsThePlainOnes() throws {
+    let plain = try [run(SplitRun.Options()), run(SplitRun.Options(input: { $0.elf(.makedumpfile) }))]
+    let flattened = try [
+      run(SplitRun.Options(input: { RecipeFlattened.wrap($0.kdump(.lzo), recordSize: 5000) })),
+      run(SplitRun.Options(input: { RecipeFlattened.wrap($0.elf(.makedumpfile)) })),
+    ]
+    for (plain, flattened) in zip(plain, flattened) {
+      #expect(try plain.files() == flattened.files())
+      #expect(flattened.manifest.input.files.map(\.name) == ["host.dump"])
+      #expect(flattened.manifest.input.files[0].size > plain.manifest.input.files[0].size)
+    }
+  }
+
+  @Test(arguments: RecipeWrapper.allCases)
+  func wrappedInputsSplitAsThePlainOnes(wrapper: RecipeWrapper) throws {
+    let host = try #require(Self.host)
+    let plain = try run(SplitRun.Options())
+    let wrapped = try wrapper.wrap(RecipeFlattened.wrap(host.kdump(.lzo)))
+    let run = try run(SplitRun.Options(input: { _ in wrapped }))
+    #expect(try run.files() == plain.files())
+    #expect(run.manifest.input.files.map(\.name) == ["host.dump"])
+    #expect(run.manifest.input.files.map(\.size) == [UInt64(wrapped.count)])
+  }
+
+  /// Parts that begin at any frame, one of them flattened, in any order.
+  @Test func aSplitSetSplitsAsTheWhole() throws {
+    let host = try #require(Self.host)
+    let whole = try run(SplitRun.Options())
+    for cut in [host.space.end / 2, 4096, 8191] {
+      let parts = [0..<cut, cut..<cut, cut..<host.space.end].map { RecipeKdump(part: $0).bytes(of: host) }
+      let given = [parts[2], parts[1], RecipeFlattened.wrap(parts[0])]
+      let set = try run(SplitRun.Options(input: { _ in given[0] }, others: { _ in Array(given[1...]) }))
+      #expect(try set.files() == whole.files())
+      #expect(set.manifest.exitStatus == whole.manifest.exitStatus)
+      #expect(set.manifest.input.files.map(\.name) == ["host.dump-3", "host.dump-2", "host.dump"])
+      #expect(set.manifest.input.storedPages == whole.manifest.input.storedPages)
+    }
+  }
+
+  @Test func whatAMissingPartHasIsMissingInTheGuests() throws {
+    let host = try #require(Self.host)
+    let frames = host.guests[0].ranges.joined().compactMap(host.guests[0].backing.frame)
+    let first = try #require(frames.min())
+    let missing = first..<first + 32
+    let parts = [0..<missing.lowerBound, missing.upperBound..<host.space.end].map {
+      RecipeKdump(part: $0).bytes(of: host)
+    }
+    let run = try run(SplitRun.Options(input: { _ in parts[0] }, others: { _ in [parts[1]] }))
+    #expect(run.manifest.exitStatus == .incomplete)
+    let text = "no file has the pages of frames \(hex(missing.lowerBound)) to \(hex(missing.upperBound - 1))"
+    #expect(run.manifest.warnings.contains { $0.code == .incomplete && $0.text.contains(text) })
+    let lost = run.manifest.guests.reduce(0) { $0 + ($1.pages.absent["lost"] ?? 0) }
+    #expect(lost > 0 && lost <= 32)
+  }
+
   @Test(arguments: 1...6)
   func everyHeaderVersionSplits(version: Int) throws {
     let run = try run(SplitRun.Options(input: { $0.kdump(.zlib, version: UInt32(version)) }))

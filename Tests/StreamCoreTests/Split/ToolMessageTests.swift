@@ -47,11 +47,11 @@ import Testing
     #expect(outcome.messages == "vmcs-split: \(directory.path.path): open: Is a directory; name a file in it\n")
   }
 
-  @Test func aFIFOIsNoDump() throws {
+  @Test func aFIFOWithoutAWriterIsNoDump() throws {
     let directory = try RecipeDirectory()
     let path = directory.path.appending(path: "fifo").path
     try #require(unsafe mkfifo(path, 0o600) == 0)
-    let text = "Illegal seek; a pipe cannot be read at any place: write it to a regular file first"
+    let text = "Illegal seek; nothing comes through this pipe: give a file, or a pipe that someone writes a dump into"
     try expectNoFile(path, text, in: directory)
   }
 

@@ -47,8 +47,13 @@ import Testing
     for (found, truth) in zip(entry.vcpus, guest.orderedVCPUs) where truth.state != .neverRun {
       let what = "\(guest.name) vCPU \(found.index)"
       for (name, register) in found.registers {
-        // What the guest owns of CR0 and CR4 the places tell that can be theirs.
-        let sources = name == "cr8" ? ["derived"] : ["cr0", "cr4"].contains(name) ? ["kvm", "derived"] : ["kvm"]
+        // What the guest owns of CR0 and CR4 the places tell that can be theirs; CR3, RIP and RSP those that the guests'
+        // memory leaves.
+        let sources =
+          name == "cr8"
+          ? ["derived"]
+          : ["cr0", "cr4"].contains(name)
+            ? ["kvm", "derived"] : ["cr3", "rip", "rsp", "rflags"].contains(name) ? ["kvm", "vmcs"] : ["kvm"]
         #expect(sources.contains(register.source), "\(what) \(name)")
         if let segment = truth.registers.segments[name] {
           #expect(register.value.value == UInt64(segment.selector), "\(what) \(name)")
@@ -169,17 +174,108 @@ import Testing
     #expect(text.count == 1 && text[0].contains(isAbsent ? "is not in the dump" : "is none"), "\(text)")
   }
 
-  @Test func withoutTheKernelsWordTheDumpIsRefusedWithTheIds() throws {
+  /// Where the kernel's word leads nowhere, not even by structure, the ids are named.
+  @Test func withoutAnyLeadTheDumpIsRefusedWithTheIds() throws {
+    var host = try HostRecipe(Self.recipe("6.1 symbols types unknown-layout \(Self.revision)")).build()
+    for guest in host.liveGuests {
+      for vcpu in guest.vcpus { host.space.memory.store(0, at: vcpu.vcpuAddress + host.shape.vmcs01) }
+    }
     var options = SplitRun.Options()
     options.isByContent = true
-    let error = #expect(throws: Failure.self) {
-      try SplitRun(Self.recipe("6.1 symbols types unknown-layout \(Self.revision)"), options)
-    }
+    let error = #expect(throws: Failure.self) { try SplitRun(host, options) }
     guard case .noLayout(let ids, _) = try #require(error) else {
       Issue.record("\(String(describing: error))")
       return
     }
     #expect(ids == [Self.revision])
+  }
+
+  /// A kernel without types: the regions' structures lead to vCPUs, VMs and memory; what they do not show is unknown.
+  @Test(arguments: ["6.1", "6.1 symbols", "6.12 symbols"])
+  func withoutTypesTheStructuresLeadToTheGuests(kernel: String) throws {
+    let run = try SplitRun(Self.recipe(kernel + " unknown-layout \(Self.revision)"))
+    #expect(run.manifest.layout == nil && run.manifest.exitStatus == .incomplete)
+    #expect(run.manifest.unknownLayout?.revisionIds.map(\.value) == [UInt64(Self.revision)])
+    #expect(run.manifest.unknownLayout?.inferred?.contains("EPT_POINTER") == true)
+    #expect(run.manifest.guests.count == 3)
+    for guest in run.host.liveGuests {
+      try run.expectMemory(guest)
+      let entry = try run.entry(guest)
+      #expect(entry.evidence.vcpus.count > 0)
+      // What never ran has no map by which its page would look like a region.
+      let ran = entry.vcpus.filter { $0.vmcs != nil }
+      #expect(ran.count == guest.vcpus.count { $0.state != .neverRun })
+      for found in ran {
+        let truth = try #require(guest.vcpus.first { $0.vmcs == found.vmcs?.value })
+        for (name, register) in found.registers where truth.state != .neverRun {
+          let value = truth.registers.segments[name].map { UInt64($0.selector) } ?? truth.registers.values[name]
+          #expect(register.value.value == value, "\(guest.name) vCPU \(found.index) \(name)")
+        }
+        for name in found.unknown { #expect(found.reasons?[name] != nil, "\(name)") }
+      }
+    }
+  }
+
+  /// Two fields in each other's place, and all else as the catalogue has it: refused by the fields that disagree.
+  @Test(arguments: ["intel-haswell", "intel-skylake", "intel-nehalem", "bochs-2.7"])
+  func aRevisionThatLiesIsRefusedByItsFieldsAndTheLayoutIsInferred(layout: String) throws {
+    let host = try HostRecipe(Self.recipe("6.1 symbols types layout \(layout)")).build()
+    let run = try SplitRun(host.with(host.layout.exchanging("HOST_RSP", "HOST_GS_BASE")))
+    #expect(run.manifest.layout == nil && run.manifest.guests.count == 3)
+    let unknown = try #require(run.manifest.unknownLayout)
+    let line = unknown.tried.first { $0.hasPrefix(layout) } ?? ""
+    #expect(line.contains("HOST_RSP") && line.contains("HOST_GS_BASE"), "\(unknown.tried)")
+    let id = "inferred-0x" + String(host.layout.revision, radix: 16)
+    #expect(unknown.inferred?.hasPrefix(id) == true, "\(unknown)")
+    for guest in run.host.liveGuests {
+      try run.expectMemory(guest)
+      try expectRegisters(run, guest)
+    }
+  }
+
+  /// What was inferred and written down, given back, gives the same; also where it lacks what tells a region.
+  @Test(arguments: 0..<4)
+  func anInferredLayoutGivenBackGivesTheSame(seed: Int) throws {
+    let host = try HostRecipe(Self.recipe("6.1 symbols types", seed: seed + 3)).build()
+    let layout = host.layout.scattered(seed: UInt64(seed), revision: 0x12)
+    let first = try SplitRun(host.with(layout))
+    let directory = try RecipeDirectory()
+    let path = try directory.write(host.with(layout).kdump(.lzo), as: "host")
+    let inferred = try Inspection.inferredLayout(path: path, .init(.list, workers: Workers(count: 1))).layout
+    let table = try #require(inferred.vmcsinfo).text
+    for isTable in [false, true] {
+      var options = SplitRun.Options()
+      if isTable {
+        options.vmcsinfo = try VMCSInfo.parse(Array(table.utf8))
+      } else {
+        options.layout = try Layout(parsing: inferred.text)
+      }
+      let again = try SplitRun(host.with(layout), options)
+      #expect(again.manifest.layout?.source == (isTable ? "vmcsinfo-file" : "layout-file"))
+      #expect(again.manifest.unknownLayout == nil)
+      #expect(!again.manifest.warnings.contains { $0.code == .layout_refused }, "\(again.manifest.warnings)")
+      for guest in host.liveGuests { #expect(try again.bytes(guest) == first.bytes(guest)) }
+    }
+  }
+
+  /// A layout that lacks fields, and has others wrong, is refused by these.
+  @Test func aPartOfALayoutThatIsWrongIsRefusedByItsFields() throws {
+    let host = try HostRecipe(Self.recipe("6.1 symbols types unknown-layout \(Self.revision)")).build()
+    var lines = host.layout.text.split(separator: "\n").map(String.init)
+    lines.removeAll { $0.hasPrefix("VM_ENTRY_CONTROLS ") }
+    var options = SplitRun.Options()
+    options.layout = try Layout(parsing: lines.joined(separator: "\n"))
+    #expect(try SplitRun(host, options).manifest.layout?.source == "layout-file")
+    options.layout = try Layout(
+      parsing: lines.map {
+        $0.hasPrefix("HOST_RSP ")
+          ? $0.replacing("HOST_RSP", with: "HOST_GS_BASE")
+          : $0.hasPrefix("HOST_GS_BASE ") ? $0.replacing("HOST_GS_BASE", with: "HOST_RSP") : $0
+      }.joined(separator: "\n"))
+    let run = try SplitRun(host, options)
+    #expect(run.manifest.layout == nil && run.manifest.guests.count == 3)
+    let text = run.manifest.warnings.filter { $0.code == .layout_refused }.map(\.text)
+    #expect(text.count == 1 && text[0].contains("HOST_RSP") && text[0].contains("HOST_GS_BASE"), "\(text)")
   }
 
   /// Layouts by chance, as processors might have them.

@@ -24,6 +24,8 @@ struct RegionClues: Sendable {
   /// The `struct kvm` of its VM.
   let vm: VirtualAddress
   var known: [VMCSField: KnownValue] = [:]
+  /// Its guest's memory, where the vCPU pages in long mode.
+  var guest: GuestSight?
 }
 
 /// What inference made of one field.

@@ -14,16 +14,27 @@ struct LayoutInference: Sendable {
   private var votes: [VMCSField: PlaceVotes] = [:]
   private var sure: [VMCSField: Layout.Place] = [:]
   private var reasons: [VMCSField: String] = [:]
+  private let given: Layout?
   /// What a field's places hold counts in regions whose own value is not known.
   private var agreeing: Set<VMCSField> = []
 
-  /// - Parameter regions: of one revision id, all of them live.
-  init(_ regions: [RegionClues]) {
+  /// - Parameters:
+  ///   - regions: of one revision id, all of them live.
+  ///   - given: what is known of the layout already, and agrees with the copies.
+  init(_ regions: [RegionClues], given: Layout? = nil) {
     self.regions = regions
+    self.given = given
     for field in VMCSField.allCases where !VMCSField.accessRights.contains(field) {
       votes[field] = PlaceVotes(field, in: regions)
     }
+    if let given {
+      form = given.accessRights
+      for field in given.fields {
+        if let place = given[field] { take(field, place, "given by \(given.id)") }
+      }
+    }
     settle()
+    settleBySight()
     settleSegments()
     settle()
     for field in VMCSField.allCases { conclude(field) }
@@ -93,21 +104,61 @@ struct LayoutInference: Sendable {
     return nil
   }
 
+  // MARK: Guests' memory
+
+  /// Where no vCPU was stopped, KVM has no copies of CR3, RIP and RSP that count.
+  private mutating func settleBySight() {
+    let seen = regions.filter { $0.guest != nil }
+    guard Set(seen.map(\.vm)).count >= 2 else { return }
+    if sure[.GUEST_CR3] == nil, votes[.GUEST_CR3]?.isStrong == false {
+      let places = SightVotes(regions: regions, taken: bytes(of: Set(sure.keys))).tables()
+      votes[.GUEST_CR3]?.take(places, tested: seen)
+      let reason = "page tables of the guests, in their memory"
+      if places.count == 1 { take(.GUEST_CR3, Layout.Place(offset: places[0], width: 8), reason) }
+      reasons[.GUEST_CR3] = reason
+      agreeing.insert(.GUEST_CR3)
+    }
+    let three = SightVotes.three
+    guard three.allSatisfy({ sure[$0] == nil && votes[$0]?.isStrong == false }) else { return }
+    var cr3: [HPA: UInt64] = [:]
+    for region in seen {
+      cr3[region.address] =
+        sure[.GUEST_CR3].map { region.page.u64($0.offset) } ?? agreed(.GUEST_CR3, in: region)
+    }
+    let places = SightVotes(regions: regions, taken: bytes(of: Set(sure.keys))).stacks(cr3: cr3)
+    guard places.count == 1 else { return }
+    for (index, field) in three.enumerated() {
+      votes[field]?.take([places[0] + 8 * index], tested: seen)
+      take(
+        field, Layout.Place(offset: places[0] + 8 * index, width: 8),
+        "RSP, RIP and RFLAGS side by side, mapped by the guests' page tables")
+    }
+  }
+
+  /// By byte of the region: whether it is one of these fields'.
+  private func bytes(of fields: Set<VMCSField>) -> [Bool] {
+    var taken = [Bool](repeating: false, count: pageSize)
+    for (field, place) in sure where fields.contains(field) {
+      for byte in place.offset..<place.offset + place.width { taken[byte] = true }
+    }
+    return taken
+  }
+
   // MARK: Segments
 
   private mutating func settleSegments() {
-    var taken = [Bool](repeating: false, count: pageSize)
     let segments = Set(SegmentRegister.allCases.flatMap { register in SegmentPart.allCases.map { $0.field(register) } })
-    for (field, place) in sure where !segments.contains(field) {
-      for byte in place.offset..<place.offset + place.width { taken[byte] = true }
-    }
-    guard let pattern = SegmentPattern.find(in: regions, taken: taken) else { return }
+    let taken = bytes(of: Set(sure.keys).subtracting(segments))
+    guard let pattern = SegmentPattern.find(in: regions, taken: taken),
+      form == .unknown || form == pattern.form
+    else { return }
     form = pattern.form
     let kind = pattern.kinds.sorted().joined(separator: " or ")
     for register in SegmentRegister.allCases {
       for part in SegmentPart.allCases {
         let field = part.field(register)
         let places = pattern.places(part, register)
+        if given?[field] != nil { continue }
         // A field that is settled by itself has to agree with the pattern; where it does not, neither counts.
         if let own = sure[field], places != [own.offset] {
           sure[field] = nil
@@ -137,7 +188,9 @@ struct LayoutInference: Sendable {
 
   private mutating func conclude(_ field: VMCSField) {
     guard let vote = votes[field], vote.voters > 0 else {
-      fields.append(InferredField(field: field, outcome: .open([]), evidence: "the host's kernel keeps no copy"))
+      let outcome = sure[field].map(FieldOutcome.sure) ?? .open([])
+      let evidence = reasons[field] ?? "the host's kernel keeps no copy"
+      fields.append(InferredField(field: field, outcome: outcome, evidence: evidence))
       return
     }
     var result = InferredField(

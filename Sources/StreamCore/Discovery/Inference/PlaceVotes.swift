@@ -59,8 +59,10 @@ struct PlaceVotes: Sendable {
   private static let structures: [VMCSField: @Sendable (UInt64) -> Bool] = [
     .EPT_POINTER: { $0 == 0 || (try? EPTPointer($0)) != nil },
     // Bit 1 is one, bits 3, 5, 15 and 63:22 are zero. Source: SDM vol. 3, 28.3.1.4.
-    .GUEST_RFLAGS: { $0 == 0 || $0 & 0xffff_ffff_ffc0_802a == 2 },
+    .GUEST_RFLAGS: { $0 == 0 || isRFLAGS($0) },
   ]
+
+  static func isRFLAGS(_ value: UInt64) -> Bool { value & 0xffff_ffff_ffc0_802a == 2 }
 
   /// Whether the values tell the field from chance, constants and what others choose: different ones, and of the fields
   /// that a guest may choose those of two VMs at least.
@@ -82,6 +84,14 @@ struct PlaceVotes: Sendable {
   static func significantBits(_ value: UInt64) -> Int {
     let bits = 64 - (value >> 63 == 1 ? ~value : value).leadingZeroBitCount
     return max(0, bits - value.trailingZeroBitCount)
+  }
+
+  /// Places by another test, where no copy is known.
+  /// - Parameter regions: that were tested.
+  mutating func take(_ found: [Int], tested regions: [RegionClues]) {
+    offsets = found
+    voters = regions.count
+    vms = Set(regions.map(\.vm)).count
   }
 
   mutating func keep(_ isKept: (Int) -> Bool) { offsets.removeAll { !isKept($0) } }

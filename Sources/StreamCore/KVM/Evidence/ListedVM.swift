@@ -11,6 +11,8 @@ struct ListedVM: Sendable {
   let memory: Result<VMMemory, VMMemoryFault>
   /// Which VM it is.
   var identity: VMIdentity?
+  /// Its clocks, where they are known.
+  var clock: Result<VMClock, KernelFault>?
 
   /// - Parameter open: vCPUs of this VM that processes hold open.
   init(

@@ -46,6 +46,15 @@ struct ListedVMs: Sendable {
     for index in vms.indices { vms[index].identity = VMIdentity(of: vms[index], types, kernel, places, &budget) }
   }
 
+  /// Asks each for its clocks.
+  mutating func readClocks(_ kernel: DescribedKernel) {
+    let types = VMClockTypes(kernel.types)
+    let reader = kernel.reader
+    for index in vms.indices {
+      vms[index].clock = Result { () throws(KernelFault) in try types.clock(of: vms[index], reader) }
+    }
+  }
+
   /// A region that two vCPUs name is nobody's: one of the pointers is damaged.
   private mutating func claim() {
     var shared: Set<HPA> = []

@@ -4,10 +4,11 @@ extension RegionFacts {
     // A VMCB has none.
     if vendor == .amd { return nil }
     guard let hostCR3 else { return .noField("HOST_CR3") }
-    guard let hostRSP else { return .noField("HOST_RSP") }
     let half = kernel.kernelHalf(ofCR3: hostCR3)
     guard half == .same else { return .hostCR3(hostCR3, half) }
-    // A vCPU that never entered its guest, an AP that waits for SIPI, has none yet; the pointers must do.
+    // A vCPU that never entered its guest, an AP that waits for SIPI, has none yet, and an inferred layout may lack its
+    // place; the pointers must do.
+    guard let hostRSP else { return nil }
     guard hostRSP == 0 || kernel.translate(VirtualAddress(rawValue: hostRSP)) != nil else {
       return .hostRSPUnmapped(hostRSP)
     }

@@ -35,6 +35,14 @@ struct KVMVCPUStates: Sendable {
     }
   }
 
+  /// KVM's copies of the general registers, where the region is the one in use.
+  func registers(of region: HPA) -> KVMRegisters? {
+    guard let arch, let object = objects[region], let active = object.active, active.address == region else {
+      return nil
+    }
+    return KVMRegisters(in: object.bytes, start: object.start, arch, region: active)
+  }
+
   /// What is known of the vCPU behind a region; `nil` for a region without evidence.
   func state(of region: HPA) -> KVMVCPUState? {
     guard let object = objects[region] else { return nil }

@@ -15,16 +15,20 @@ struct RegionCopies: Sendable {
   /// The regions that the VMs of the list name and the dump holds, in order of address.
   func clues(of listed: ListedVMs) -> [RegionClues] {
     var clues: [RegionClues] = []
+    let memories = Dictionary(
+      listed.vms.compactMap { vm in (try? vm.memory.get()).map { (vm.kvm, $0) } }, uniquingKeysWith: { one, _ in one })
     for (region, claim) in listed.claims {
       guard let page = reader.kernel.memory.page(region.frame).page else { continue }
       var clue = RegionClues(address: region, page: page, vm: claim.kvm)
-      clue.known = known(of: claim)
+      (clue.known, clue.guest) = known(of: claim, memories[claim.kvm])
       clues.append(clue)
     }
     return clues.sorted { $0.address < $1.address }
   }
 
-  private func known(of claim: ListedVMs.Claim) -> [VMCSField: KnownValue] {
+  private func known(
+    of claim: ListedVMs.Claim, _ memory: VMMemory?
+  ) -> ([VMCSField: KnownValue], GuestSight?) {
     let vcpu = claim.vcpu.pointer.address
     let structure = claim.isNested ? "vcpu_vmx.nested.vmcs02" : "vcpu_vmx.vmcs01"
     var copies = VCPUCopies(reader: reader, vcpu: vcpu)
@@ -34,8 +38,28 @@ struct RegionCopies: Sendable {
       let loaded = try? reader.pointer("vcpu_vmx.loaded_vmcs", at: vcpu), own == loaded
     {
       addArch(&copies, isNested: claim.isNested)
+      if !claim.isNested, let memory, let levels = longModeLevels(copies) {
+        let pages = SlotPages(memory: memory, host: reader.kernel.memory)
+        return (copies.known, GuestSight(pages: pages, levels: levels))
+      }
     }
-    return copies.known
+    return (copies.known, nil)
+  }
+
+  /// Of the guest's page tables, where it pages in long mode: by bits that it cannot change without an exit. `nil`: it does
+  /// not, or that cannot be told.
+  private func longModeLevels(_ copies: VCPUCopies) -> Int? {
+    let owned = (copies.value("kvm_vcpu.arch.cr0_guest_owned_bits"), copies.value("kvm_vcpu.arch.cr4_guest_owned_bits"))
+    let paging: UInt64 = 0x8000_0001
+    let pae: UInt64 = 1 << 5
+    let la57: UInt64 = 1 << 12
+    guard copies.hasEPT, let arch, let cr0 = word(arch.cr0, copies, size: 8), let ownedOfCR0 = owned.0,
+      let cr4 = copies.value("kvm_vcpu.arch.cr4"), let ownedOfCR4 = owned.1,
+      let efer = copies.value("kvm_vcpu.arch.efer"),
+      cr0 & paging == paging, ownedOfCR0 & paging == 0, cr4 & pae != 0, ownedOfCR4 & (pae | la57) == 0,
+      efer >> 10 & 1 == 1
+    else { return nil }
+    return cr4 & la57 == 0 ? 4 : 5
   }
 
   /// What KVM keeps of the guest that runs on the vCPU, its own guest's while that does.

@@ -36,7 +36,8 @@ enum CgroupPath {
     }
   }
 
-  private static func path(
+  /// - Parameter group: `struct cgroup`.
+  static func path(
     ofGroup group: VirtualAddress, _ places: CgroupPlaces, _ reader: KernelReader
   ) throws(ProcessFault) -> String {
     var node = try ProcessFault.from { () throws(KernelFault) in try reader.pointer(places.node, at: group) }

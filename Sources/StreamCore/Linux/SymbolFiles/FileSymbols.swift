@@ -28,6 +28,10 @@ struct FileSymbols: SymbolSource {
     }
   }
 
+  func symbol(before address: VirtualAddress) -> NearestSymbol? {
+    table.symbol(before: address.rawValue &- shift)
+  }
+
   private func told(_ value: UInt64) -> SymbolValue {
     guard value >> 63 == 1 else { return .perCPU(value) }
     let moved = value &+ shift
@@ -72,4 +76,8 @@ struct FilledSymbols: SymbolSource {
   }
 
   func fault(of name: String) -> KernelReadFault? { own?.fault(of: name) }
+
+  func symbol(before address: VirtualAddress) -> NearestSymbol? {
+    own?.symbol(before: address) ?? others.symbol(before: address)
+  }
 }

@@ -61,6 +61,45 @@ struct ObjectSymbols: Sendable {
     return found
   }
 
+  /// The symbol at the highest value not above an address; of several there, the first.
+  func symbol(before address: UInt64) -> NearestSymbol? {
+    var best: (value: UInt64, name: Int)?
+    var name: String?
+    try? file.lend(at: names.offset, count: names.size) { text in
+      for first in stride(from: 0, to: count, by: Self.step) {
+        let size = min(Self.step, count - first) * Self.symbolBytes
+        try file.lend(at: symbols + UInt64(first * Self.symbolBytes), count: size) { table in
+          for at in stride(from: 0, through: table.byteCount - Self.symbolBytes, by: Self.symbolBytes) {
+            guard let symbol = Self.symbol(table, at), symbol.value <= address, best?.value ?? 0 < symbol.value,
+              text.load(symbol.name, as: UInt8.self) ?? 0 != 0
+            else { continue }
+            best = symbol
+          }
+        }
+      }
+      name = best.map { Self.text(text, at: $0.name) }
+    }
+    guard let best, let name else { return nil }
+    return NearestSymbol(name: name, offset: address - best.value)
+  }
+
+  /// A symbol of the file's own that has a place, and where its name begins.
+  private static func symbol(_ table: RawSpan, _ at: Int) -> (value: UInt64, name: Int)? {
+    guard let name: UInt32 = table.load(at), let info: UInt8 = table.load(at + 4), info & 15 <= 2,
+      let section: UInt16 = table.load(at + 6), (1..<0xff00).contains(section), let value: UInt64 = table.load(at + 8)
+    else { return nil }
+    return (value, Int(name))
+  }
+
+  /// Bytes of a name that are shown. Source: KSYM_NAME_LEN.
+  private static let nameBytes = 512
+
+  private static func text(_ text: RawSpan, at start: Int) -> String {
+    var bytes: [UInt8] = []
+    while bytes.count < nameBytes, let byte: UInt8 = text.load(start + bytes.count), byte != 0 { bytes.append(byte) }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   private static func look(
     _ table: RawSpan, _ text: RawSpan, _ byInitial: [[(bytes: [UInt8], name: String)]],
     _ body: (String, Value) -> Void

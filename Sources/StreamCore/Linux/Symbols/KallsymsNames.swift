@@ -72,6 +72,19 @@ struct KallsymsNames: Sendable {
     return Int(first & 0x7f) | Int(second) << 7 > tokenLimit
   }
 
+  /// The name of a symbol by its number; `nil` where the table has no such name. Goes through all before it.
+  func name(at number: Int) -> String? {
+    var at = 0
+    for _ in 0..<number {
+      guard let next = Self.next(bytes, at), next.length > 0 else { return nil }
+      at = next.end
+    }
+    guard number < count, let next = Self.next(bytes, at) else { return nil }
+    let text = bytes[next.start..<next.end].flatMap { tokens[$0] }
+    // The first character is the type's letter.
+    return text.isEmpty ? nil : String(decoding: text.dropFirst(), as: UTF8.self)
+  }
+
   /// The numbers of the symbols with these names, ascending, in one pass. Most names are ruled out by their first and
   /// last token, for no wanted name begins or ends so, or by their length.
   func find(_ wanted: Set<String>) -> [String: [Int]] {

@@ -24,6 +24,8 @@ struct KernelSymbols: SymbolSource {
   /// The names that were looked for when the form was proven, and the numbers of those that there are.
   private let expected: Set<String>
   private let found: [String: [Int]]
+  /// Symbols of one address that are looked at for the first of them.
+  private static let aliasLimit = 64
 
   /// The tables where VMCOREINFO's keys say.
   /// - Parameter expected: names that will be asked for: they are found in the pass that proves the form.
@@ -61,6 +63,24 @@ struct KernelSymbols: SymbolSource {
   func fault(of name: String) -> KernelReadFault? {
     let places = expected.contains(name) ? found[name] : names.find([name])[name]
     return places?.lazy.compactMap { addresses.fault(at: $0) }.first
+  }
+
+  /// The first of those that stand at the highest address not above this one: the tables are in order of address.
+  func symbol(before address: VirtualAddress) -> NearestSymbol? {
+    func value(_ place: Int) -> UInt64? {
+      guard case .address(let own) = addresses[place] else { return nil }
+      return own.rawValue
+    }
+    // Per-CPU symbols, whose values are no addresses, stand first.
+    var (low, high) = (0, names.count)
+    while low < high {
+      let middle = low + (high - low) / 2
+      if value(middle) ?? 0 <= address.rawValue { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0, let found = value(low - 1), found <= address.rawValue else { return nil }
+    var first = low - 1
+    while first > 0, low - first < Self.aliasLimit, value(first - 1) == found { first -= 1 }
+    return names.name(at: first).map { NearestSymbol(name: $0, offset: address.rawValue - found) }
   }
 
   private func told(_ value: SymbolValue) -> SymbolValue {

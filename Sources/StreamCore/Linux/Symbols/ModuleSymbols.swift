@@ -75,6 +75,22 @@ struct ModuleSymbols: SymbolSource {
     return found
   }
 
+  /// The function or variable that an address lies in, by their sizes. Symbols that the module only uses have none.
+  func symbol(around address: VirtualAddress) -> NearestSymbol? {
+    for number in 0..<count {
+      guard let value: UInt64 = symbols.load(number * Self.symbolBytes + 8), value <= address.rawValue,
+        let size: UInt64 = symbols.load(number * Self.symbolBytes + 16), address.rawValue - value < size
+      else { continue }
+      let start = Self.nameOffset(symbols, number)
+      guard start < names.count,
+        let end = names[start..<min(names.count, start + Self.longestName)].firstIndex(of: 0), end > start
+      else { continue }
+      let name = String(decoding: names[start..<end], as: UTF8.self)
+      return NearestSymbol(name: name, offset: address.rawValue - value)
+    }
+    return nil
+  }
+
   /// Letter `a` is per-CPU or absolute. Source: kernel/module/kallsyms.c, elf_type.
   private func told(_ value: UInt64, _ number: Int) -> SymbolValue {
     let isPerCPU = number < types.count && types[number] == UInt8(ascii: "a")

@@ -18,6 +18,8 @@ struct RegionJudge: Sendable {
   let layout: Layout
   /// The host's memory, for the link pointer's target and the EPT root.
   let memory: (any PhysicalMemory)?
+  /// The layout may lack fields, for something else tells which pages are regions.
+  var isPartial = false
 
   /// Most candidates are chance hits: fixed values come first, then what needs several fields, memory last.
   func judge(_ page: Page, at address: HPA) -> RegionJudgement {
@@ -28,7 +30,7 @@ struct RegionJudge: Sendable {
       }
       if region.isShadow { return .shadow }
       if Self.isHeaderOnly(page) { return .headerOnly }
-      for field in Self.required where layout[field] == nil { throw RegionFault(.layout, field, 0) }
+      for field in Self.required where layout[field] == nil && !isPartial { throw RegionFault(.layout, field, 0) }
       try check(region)
       return .guest
     } catch {
@@ -48,6 +50,7 @@ struct RegionJudge: Sendable {
     if controls.hasEPT != false, layout[.EPT_POINTER] != nil { _ = try eptPointer(region) }
     try RegionRules(region, controls).check()
     try checkLinkTarget(region)
+    if isPartial, layout[.EPT_POINTER] == nil, controls.hasEPT != false { return }
     // Last, so that this fault says: a region in all else, of a guest without a second-level map.
     guard controls.hasEPT != false, layout[.EPT_POINTER] != nil else {
       throw RegionFault(.eptDisabled, .EPT_POINTER, region[.EPT_POINTER] ?? 0)
@@ -77,7 +80,7 @@ struct RegionJudge: Sendable {
     let value = region[.EPT_POINTER] ?? 0
     guard value != 0 else {
       let rip = region[.GUEST_RIP] ?? 0
-      guard region[.GUEST_CR3] == 0, rip == 0xfff0 || rip == 0 else {
+      guard region[.GUEST_CR3] ?? 0 == 0, rip == 0xfff0 || rip == 0 else {
         throw RegionFault(.eptPointer, .EPT_POINTER, value)
       }
       return nil

@@ -83,6 +83,7 @@ struct RegionRules {
     }
     let codeRights = region.accessRights(of: .cs) ?? 0
     guard codeRights & 0x6000 != 0x6000 else { throw fault(.codeSegment, .cs) }
+    guard controls.isLongMode != nil else { return }
     if isLongMode && codeRights >> 13 & 1 == 1 {
       try require(.canonical, .GUEST_RIP, isCanonical)
     } else if !isLongMode {

@@ -97,6 +97,7 @@ struct ToldTypes {
 
   private static let bitFields: Set<String> = [
     "in_execve", "revision_id", "shadow_vmcs", "is_valloc", "is_guest", "is_confidential",
+    "orc_entry.sp_reg", "orc_entry.bp_reg", "orc_entry.type", "orc_entry.end", "orc_entry.signal",
   ]
 
   /// Members that reach beyond their structure, or, in a struct, into the next member.
@@ -106,8 +107,8 @@ struct ToldTypes {
         let end = member.offset + size(member.type)
         let next = entry.kind == 4 && index + 1 < entry.members.count ? entry.members[index + 1].offset : entry.size
         // A bit-field's type is wider than its bits.
-        let isFine = end <= next || Self.bitFields.contains(member.name)
-        return isFine ? nil : "\(entry.name).\(member.name)"
+        let path = "\(entry.name).\(member.name)"
+        return end <= next || !Self.bitFields.isDisjoint(with: [member.name, path]) ? nil : path
       }
     }
   }

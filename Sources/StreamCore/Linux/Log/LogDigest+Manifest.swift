@@ -1,0 +1,3 @@
+extension LogDigest.Line {
+  var entry: Manifest.Line { .init(time: nanoseconds, text: String(decoding: text, as: UTF8.self)) }
+}
