@@ -17,6 +17,8 @@ extension EvidenceJudge {
     }
     let isNested = nested.contains(region.address)
     if !isNested, proof.startToPointer != shape.startToPointer {
+      // What is left of a vCPU can stand behind one that lives.
+      if region.vendor == .amd, let reason = death(ofVMCB: region, &finder) { throw .dead(reason) }
       throw .notVMCS01(
         pointer: HPA(rawValue: proof.pointer), expected: HPA(rawValue: proof.start &+ shape.startToPointer))
     }
@@ -65,8 +67,9 @@ extension EvidenceJudge {
   /// Freeing a `vcpu_svm` clears nothing in it: what tells is that the VM that it names is gone. Source:
   /// arch/x86/kvm/svm/svm.c, svm_vcpu_free.
   private func death(ofVMCB region: RegionFacts, _ finder: inout VCPUFinder) -> DeathReason? {
-    guard let holder = strayPointer(of: region.address), let shape, holder.address >= shape.startToPointer,
-      let named = kernel.memory.u64(holder.address - shape.startToPointer), kernel.isPointer(named),
+    guard let place = strayPointer(of: region.address)?.address ?? proofs[region.address]?.pointer, let shape,
+      place >= shape.startToPointer, let named = kernel.memory.u64(place - shape.startToPointer),
+      kernel.isPointer(named),
       case .failure(.unmapped(let address)) = finder.kvm(at: named)
     else { return nil }
     return .kvmUnmapped(address)

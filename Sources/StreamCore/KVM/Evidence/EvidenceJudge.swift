@@ -126,8 +126,9 @@ struct EvidenceJudge {
         let bytes = PhysicalBytes(
           kernel.memory, from: from, count: range.upperBound &- range.lowerBound &+ RegionHolder.reach)
         let found = stride(from: from, to: max(from, range.upperBound), by: 8).first { bytes.u64($0) == value }
-        guard let found, let start = starts.last(where: { $0 <= found }), found - start < VCPUShape.startReach,
-          found > start + shape.startToPointer
+        // Farther on is another object, or what is left of one.
+        guard let found, let start = starts.last(where: { $0 <= found }), found > start + shape.startToPointer,
+          found - start - shape.startToPointer < VCPUShape.nestedReach
         else { continue }
         let loaded = RegionHolder(at: found, of: region, bytes: bytes, kernel: kernel)
         guard loaded.isConvincingNested, let proof = finder.prove(loaded, start: start, in: .any) else { continue }

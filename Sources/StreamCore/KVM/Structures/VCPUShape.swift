@@ -10,8 +10,8 @@ struct VCPUShape: Sendable, Equatable {
   var pointerToLoaded: UInt64?
 
   /// First guesses for `startToPointer`: 6.1, 6.1 built without modules or from before August 2025, 6.12, 6.12 from
-  /// before March 2025. Then `vmcb01` of 6.1 and 6.12. Documentation/kvm.md §1, amd.md §3; `ArchVote`. The search goes on
-  /// without them.
+  /// before March 2025. Then `vmcb01` of 6.1 and 6.12. Documentation/kvm.md §1, Documentation/amd.md §3; `ArchVote`. The
+  /// search goes on without them.
   static let guesses: [UInt64] = [6792, 6784, 6720, 6712, 6560, 6488]
   /// The pointer is looked for in so many bytes before the MSR-load area.
   static let pointerReach: UInt64 = 2048
