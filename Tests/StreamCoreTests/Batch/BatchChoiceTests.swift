@@ -46,7 +46,7 @@ import Testing
   }
 
   private func dump(_ kernel: String = "6.1 symbols types") throws -> [UInt8] {
-    try HostRecipe("host ram 64M cpus 2 kernel \(kernel)\nguest a ram 0-1M linux 6.1.0-a\n").build().kdump(.lzo)
+    try HostRecipe("host ram 64M cpus 2 kernel \(kernel)\nguest a ram 0-4M linux 6.1.0-a\n").build().kdump(.lzo)
   }
 
   /// Of two copies one may have a hole or a damaged block anywhere.
