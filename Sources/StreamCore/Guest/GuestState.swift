@@ -22,7 +22,7 @@ struct GuestState: Sendable {
 
   init(of guest: Guest, by host: Result<HostClock, SchedClockFault>?) {
     let log = Result { () throws(KernelLogFault) in try guest.log() }
-    digest = (try? log.get()).map(LogDigest.init)
+    digest = (try? log.get()).map { LogDigest($0) }
     let vm = guest.mapped.group.clock
     let known = host.flatMap { try? $0.get() }
     if let known, let vm = try? vm?.get() {

@@ -53,7 +53,7 @@ struct HostWord: Sendable {
     }
     hasCompoundInfo = info.offset("page.compound_info") != nil
     kernel = Result { () throws(LinuxKernelFault) in try LinuxKernel(vmcoreinfo: info, memory: memory) }
-    if let own = try? kernel?.get() { log = (try? KernelLog(own, info)).map(LogDigest.init) }
+    if let own = try? kernel?.get() { log = (try? KernelLog(own, info)).map { LogDigest($0) } }
     guard question.isAsked else {
       why = "the kernel was not asked"
       return

@@ -54,6 +54,19 @@ public struct KernelLog: Sendable {
     return records
   }
 
+  /// Passes by records so that at most so many are left; of the older buffer, which has to be walked, all.
+  /// - Returns: whether there were any.
+  mutating func skip(toLast count: Int) -> Bool {
+    switch form {
+    case .ring(var ring):
+      defer { form = .ring(ring) }
+      return ring.skip(toLast: UInt64(max(0, count)))
+    case .buffer(var buffer):
+      defer { form = .buffer(buffer) }
+      return buffer.leave()
+    }
+  }
+
   /// What could not be read of it so far, in few lines; none: it is whole.
   var losses: [String] {
     switch form {

@@ -41,12 +41,20 @@ struct LogDigest: Sendable, Equatable {
 
   init() {}
 
+  /// Records that are read at the log's start, and at its end: more than the largest logs of distributions hold. A log can
+  /// claim millions, and is looked through for each list.
+  static let recordLimit = 1 << 17
+
   /// Reads a log to its end.
-  init(_ log: KernelLog) {
+  /// - Parameter limit: records at its start and at its end that are read at most; those between are passed by.
+  init(_ log: KernelLog, limit: Int = recordLimit) {
     var log = log
     var end: LogRecord?
+    var count = 0
     while let record = log.next() {
       note(record)
+      count += 1
+      if count == limit, log.skip(toLast: limit) { isWhole = false }
       if !record.text.isEmpty { end = record }
     }
     last = end.map(Line.init)

@@ -114,6 +114,14 @@ struct PrintkRing: Sendable {
     return (start + Self.textHeader, stop - start - Self.textHeader)
   }
 
+  /// Passes by records so that at most so many are left.
+  /// - Returns: whether there were any.
+  mutating func skip(toLast count: UInt64) -> Bool {
+    guard left > count else { return false }
+    advance(left - count)
+    return true
+  }
+
   private mutating func advance(_ steps: UInt64) {
     id = (id &+ steps) & Self.idMask
     left -= steps

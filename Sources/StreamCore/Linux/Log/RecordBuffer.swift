@@ -71,6 +71,13 @@ struct RecordBuffer: Sendable {
     return nil
   }
 
+  /// Leaves out what follows.
+  /// - Returns: whether there was any.
+  mutating func leave() -> Bool {
+    defer { at = end }
+    return at != end
+  }
+
   /// What stands before the text of the record at `at`; `nil` where the buffer begins again.
   private mutating func head() throws(KernelReadFault) -> [UInt8]? {
     let room = at < size ? size - at : 0

@@ -57,4 +57,20 @@ import Testing
     #expect(!digest.isWhole)
     #expect(digest.last?.text.count == 160)
   }
+
+  @Test func `of a log of very many records the first and the last are read`() throws {
+    var ring = HostModel.PrintkRing(countBits: 6, sizeBits: 12)
+    ring.write("kvm-clock: using sched offset of 77 cycles", at: 0)
+    for time in 1..<UInt64(40) { ring.write(time == 20 ? "Oops: 0002 [#1]" : "line \(time)", at: time) }
+    ring.write("Kernel panic - not syncing: end", at: 40)
+    var buffer = LogBuffer(size: 4096)
+    for time in 0..<UInt64(40) { buffer.write("line \(time)", at: time) }
+    let log = try LogSpace(ring).log()
+    let part = LogDigest(log, limit: 5)
+    #expect(part.pvclockOffset == 77 && part.panic?.nanoseconds == 40 && part.oops == nil && !part.isWhole)
+    let whole = LogDigest(log, limit: 41)
+    #expect(whole.oops?.nanoseconds == 20 && whole.isWhole)
+    let old = LogDigest(try LogSpace(buffer).log(), limit: 5)
+    #expect(old.last?.nanoseconds == 4 && !old.isWhole)
+  }
 }
