@@ -141,7 +141,7 @@ public struct Inspection: Sendable {
   public static func hostLog(
     paths: [String], _ options: Options, _ body: ([LogRecord]) throws -> Bool
   ) throws -> [String] {
-    let source = try Failure.from { try source(paths, options) }
+    let source = try Failure.from { try Self.source(paths, options) }
     let checkpoint = Checkpoint(source, options.workers)
     let dump = try Failure.from { try checkpoint.step { try options.open(source) } }
     return try Failure.from(dump) {

@@ -54,9 +54,12 @@ public struct DumpLook: Codable, Sendable, Equatable {
       look.crashTime = try openHostDump(ByteSource(file)).vmcoreinfo?["CRASHTIME"].flatMap { Int64($0) }
     } catch {
       switch error {
-      case .unknown(_, let found): (look.isDump, look.why) = (false, "it begins with \(found)")
+      case .unknown(_, let found):
+        // Its time is not known before it is unwrapped.
+        do throws(SystemError) { look.isDump = try Unwrapper.holdsDump(file) } catch { throw HostDumpError.system(error) }
+        look.why = look.isDump ? nil : "it begins with \(found)"
       // What is wrong with it is said by who splits it.
-      case .format, .unsupported: break
+      case .format, .unsupported, .severalDumps: break
       case .system(let error): throw error
       }
     }

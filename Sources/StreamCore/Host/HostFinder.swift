@@ -24,7 +24,10 @@ struct HostFinder {
     if word.listed?.types.vendor == nil, scan.vmcbs.count > 0, let kernel = try? word.kernel?.get(),
       kernel.processorVendor()?.hasSVM == true
     {
-      guard let host = try amdByContent(kernel) else { throw try withoutGuests([], sources) }
+      guard let host = try amdByContent(kernel) else {
+        var signs: VMXSigns?
+        throw try withoutGuests([], sources, signs: &signs)
+      }
       return (host, refusals(sources))
     }
     var trials: [LayoutTrial] = []

@@ -60,6 +60,19 @@ struct Unwrapper {
     }
   }
 
+  /// Whether a file is wrapped, and what is in it begins as something that is read: the first bytes alone are unwrapped.
+  static func holdsDump(_ file: InputFile) throws(SystemError) -> Bool {
+    let head = try file.read(at: 0, count: Int(min(file.size, UInt64(pieceSize))))
+    guard let codec = StreamCodec(head: Array(head.prefix(16))), let decoder = try? codec.decoder() else { return false }
+    var output = [UInt8](repeating: 0, count: 16)
+    guard let step = try? decoder.step(head, from: 0, into: &output, at: 0, isLast: false) else { return false }
+    return isReadable(Array(output.prefix(step.produced)))
+  }
+
+  private static func isReadable(_ bytes: [UInt8]) -> Bool {
+    readableMagics.contains { bytes.starts(with: $0) } || StreamCodec(head: Array(bytes.prefix(16))) != nil
+  }
+
   private func tooLarge(_ path: String, _ form: String, _ bytes: UInt64, _ spool: SpoolFile) -> SystemError {
     SystemError(
       call: "unwrap \(path), \(form) of \(bytes) bytes or more, where there is room for \(spool.room)",
@@ -114,7 +127,7 @@ struct Unwrapper {
           if filled == output.count {
             let isFirst = spool.size == 0
             try spool.append(output, count: filled)
-            if isFirst, !isReadable(output) { return }
+            if isFirst, !Unwrapper.isReadable(output) { return }
             filled = 0
           } else if step.consumed == 0, step.produced == 0, at < input.count || isAtEnd {
             guard isAtEnd, at == input.count else { throw StreamFault.corrupt("it does not go on") }
@@ -136,7 +149,7 @@ struct Unwrapper {
         let count = min(input.count, pieceSize)
         let isFirst = spool.size == 0
         try spool.append(input, count: count)
-        if isFirst, !isReadable(input) { return }
+        if isFirst, !Unwrapper.isReadable(input) { return }
         at = count
         if isAtEnd {
           input.removeFirst(at)
@@ -145,10 +158,6 @@ struct Unwrapper {
           try fill()
         }
       }
-    }
-
-    private func isReadable(_ bytes: [UInt8]) -> Bool {
-      readableMagics.contains { bytes.starts(with: $0) } || StreamCodec(head: Array(bytes.prefix(16))) != nil
     }
 
     private func fault(_ codec: StreamCodec, _ found: String) -> HostDumpError {
