@@ -6,6 +6,8 @@ struct Findings: Sendable {
   private(set) var counters: [String: UInt64] = [:]
   /// Whose processors the host has.
   private(set) var vendor = Vendor.intel
+  /// The host kernel's, where it has a VMCOREINFO.
+  private(set) var release: String?
 
   /// VMs that the host kernel lists and that no region in the dump belongs to; told after the guests.
   private var unseen: [VirtualAddress] = []
@@ -15,12 +17,6 @@ struct Findings: Sendable {
 
   init(_ dump: any HostDump) {
     noteRemarks(of: dump)
-    if dump.vmcoreinfo == nil {
-      warn(
-        .no_vmcoreinfo,
-        "\(dump.input.path): no VMCOREINFO, so guests are told from forgeries by pointers alone, not by the kernel's own "
-          + "page tables")
-    }
   }
 
   /// What the dump's reader has found odd and has not said yet.
@@ -51,6 +47,15 @@ struct Findings: Sendable {
   }
 
   mutating func note(_ word: HostWord, _ scan: HeadScan, of dump: any HostDump) {
+    release = word.release
+    if dump.vmcoreinfo == nil {
+      warn(
+        .no_vmcoreinfo,
+        "\(dump.input.path): no VMCOREINFO, "
+          + (word.kernel == nil
+            ? "so guests are told from forgeries by pointers alone, not by the kernel's own page tables"
+            : "so that of the kernel in memory counts whose image points to it and whose page tables the VMCSs name"))
+    }
     note(scan, of: dump)
     discovery = .init(
       way: word.listed == nil ? "content" : scan.isOfAllPages ? "both" : "kernel",

@@ -20,13 +20,13 @@ extension Inspection {
         dump, memory, named: options.scans ? nil : word.regionFrames, heads: sources.heads, decoders: decoders,
         workers: workers, progress: options.progress, isPlain: options.isPlain)
     }
-    findings.note(word, scan, of: dump)
     // Agree on a layout: Host. Prove what it reads: KVM.
-    let finder = HostFinder(dump: dump, memory: memory, decoders: decoders, word: word, scan: scan, workers: workers)
-    let host = try checkpoint.step { try finder.run(sources.list) }
+    var finder = HostFinder(dump: dump, memory: memory, decoders: decoders, word: word, scan: scan, workers: workers)
+    let host = try checkpoint.step { try finder.findHost(sources.list) }
+    findings.note(finder.word, scan, of: dump)
     findings.note(host)
     // Group, map, identify: Guest.
-    let storage = options.mapStorage(zeroFrames: word.zeroFrames, scan)
+    let storage = options.mapStorage(zeroFrames: finder.word.zeroFrames, scan)
     let mapping = try checkpoint.step {
       try GuestMapping(dump: dump, memory: memory, storage: storage, workers: workers, progress: options.progress)
         .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)

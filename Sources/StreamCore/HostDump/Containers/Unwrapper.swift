@@ -6,6 +6,8 @@ struct Unwrapper {
   let spooling: Spooling
   let cancellation: Cancellation
   let progress: Progress
+  /// Whatever it is, it is unwrapped whole: raw memory has no head.
+  var takesAll = false
   /// Wrappers within each other.
   private static let depth = 3
   private static let pieceSize = 256 << 10
@@ -148,7 +150,8 @@ struct Unwrapper {
     }
 
     private func isReadable(_ bytes: [UInt8]) -> Bool {
-      readableMagics.contains { bytes.starts(with: $0) } || StreamCodec(head: Array(bytes.prefix(16))) != nil
+      unwrapper.takesAll || readableMagics.contains { bytes.starts(with: $0) }
+        || StreamCodec(head: Array(bytes.prefix(16))) != nil
     }
 
     private func fault(_ codec: StreamCodec, _ found: String) -> HostDumpError {
