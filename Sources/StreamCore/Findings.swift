@@ -7,6 +7,8 @@ struct Findings: Sendable {
   private(set) var host: Manifest.Host?
   /// Whose processors the host has.
   private(set) var vendor = Vendor.intel
+  /// The host kernel's, where it has a VMCOREINFO.
+  private(set) var release: String?
 
   /// VMs that the host kernel lists and that no region in the dump belongs to; told after the guests.
   private var unseen: [VirtualAddress] = []
@@ -14,14 +16,9 @@ struct Findings: Sendable {
   private var remarks: Set<Remark> = []
   private static let differenceLimit = 16
 
-  init(_ dump: any HostDump) {
+  init(_ dump: any HostDump, _ sources: LayoutSources) {
     noteRemarks(of: dump)
-    if dump.vmcoreinfo == nil {
-      warn(
-        .no_vmcoreinfo,
-        "\(dump.input.path): no VMCOREINFO, so guests are told from forgeries by pointers alone, not by the kernel's own "
-          + "page tables")
-    }
+    for remark in sources.remarks { warn(.vmcsinfo, "VMCSINFO: \(remark)") }
   }
 
   /// What the dump's reader has found odd and has not said yet.
@@ -51,7 +48,21 @@ struct Findings: Sendable {
     noteRemarks(of: dump)
   }
 
-  mutating func note(_ word: HostWord, _ scan: HeadScan, of dump: any HostDump) {
+  mutating func note(_ word: HostWord, _ scan: HeadScan, _ found: FoundHost, of dump: any HostDump) {
+    note(word, scan, of: dump)
+    note(found)
+  }
+
+  private mutating func note(_ word: HostWord, _ scan: HeadScan, of dump: any HostDump) {
+    release = word.release
+    if dump.vmcoreinfo == nil {
+      warn(
+        .no_vmcoreinfo,
+        "\(dump.input.path): no VMCOREINFO, "
+          + (word.kernel == nil
+            ? "so guests are told from forgeries by pointers alone, not by the kernel's own page tables"
+            : "so that of the kernel in memory counts whose image points to it and whose page tables the VMCSs name"))
+    }
     note(scan, of: dump)
     host = word.entry(dump.vmcoreinfo)
     discovery = .init(
@@ -94,11 +105,7 @@ struct Findings: Sendable {
       "the host kernel's VM at \(kvm): its memory is what \(vendor.tables) maps, which may not be all of it: \(fault)")
   }
 
-  mutating func note(_ sources: LayoutSources) {
-    for remark in sources.remarks { warn(.vmcsinfo, "VMCSINFO: \(remark)") }
-  }
-
-  mutating func note(_ host: FoundHost) {
+  private mutating func note(_ host: FoundHost) {
     vendor = host.vendor
     unseen = host.unseen
     for vm in host.vms { if let fault = vm.memoryFault { noteLostSlots(of: vm.kvm, fault) } }

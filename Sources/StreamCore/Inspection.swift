@@ -48,6 +48,10 @@ public struct Inspection: Sendable {
     public var isPlain = false
     /// For what the host's dump lacks of its kernel's symbols and types.
     public var symbols = SymbolFiles.none
+    /// The input is raw memory, and this says what of it stands where.
+    public var ranges: RangeTable? {
+      didSet { if let ranges { open = { source throws(HostDumpError) in try ranges.open(source) } } }
+    }
     /// For inputs that cannot be read in place.
     public var spooling = Spooling()
     var decoders = DecoderPool()
@@ -213,7 +217,8 @@ public struct Inspection: Sendable {
 
   private static func open(_ path: String, _ options: Options) throws -> InputFile {
     try Unwrapper(
-      spooling: options.spooling, cancellation: options.workers.cancellation, progress: options.progress
+      spooling: options.spooling, cancellation: options.workers.cancellation, progress: options.progress,
+      takesAll: options.ranges != nil
     ).open(path, mapped: !options.isPlain)
   }
 

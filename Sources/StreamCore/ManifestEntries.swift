@@ -8,7 +8,7 @@ extension Inspection {
         files: dump.input.source.given.map { .init(name: Self.name(of: $0.path), size: $0.size) },
         format: summary.format,
         headerVersion: summary.headerVersion, codecs: [(summary.codec ?? .raw).name], dumpLevel: summary.dumpLevel,
-        kernelRelease: dump.vmcoreinfo?.osrelease, frames: summary.frames, storedPages: summary.storedPages))
+        kernelRelease: findings.release, frames: summary.frames, storedPages: summary.storedPages))
     manifest.host = findings.host
     manifest.vendor = findings.vendor.rawValue
     manifest.layout = layout.map {

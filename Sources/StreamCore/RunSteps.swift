@@ -10,35 +10,33 @@ extension Inspection {
   private static func run(_ dump: any HostDump, _ checkpoint: Checkpoint, _ options: Options) throws -> Inspection {
     let (workers, decoders) = (options.workers, options.decoders)
     let memory = HostMemory(dump, decoders: decoders, cachedPages: options.memory.cachedPages)
-    var findings = Findings(dump)
     let sources = LayoutSources(of: dump, layout: options.layout, vmcsinfo: options.vmcsinfo)
-    findings.note(sources)
+    var findings = Findings(dump, sources)
     // Ask the host's kernel: Linux, KVM. What it does not name, scan for: Discovery, in one pass for all layouts.
-    let word = try checkpoint.step { try HostWord(dump.vmcoreinfo, memory, options.question) }
+    let asked = try checkpoint.step { try HostWord(dump.vmcoreinfo, memory, options.question) }
     let scan = try checkpoint.step {
       try HeadScan.run(
-        dump, memory, named: options.scans ? nil : word.regionFrames, heads: sources.heads, decoders: decoders,
+        dump, memory, named: options.scans ? nil : asked.regionFrames, heads: sources.heads, decoders: decoders,
         workers: workers, progress: options.progress, isPlain: options.isPlain)
     }
-    findings.note(word, scan, of: dump)
     // Agree on a layout: Host. Prove what it reads: KVM.
-    let finder = HostFinder(dump: dump, memory: memory, decoders: decoders, word: word, scan: scan, workers: workers)
-    let host = try checkpoint.step { try finder.run(sources.list) }
-    findings.note(host)
+    var finder = HostFinder(dump: dump, memory: memory, decoders: decoders, word: asked, scan: scan, workers: workers)
+    let host = try checkpoint.step { try finder.findHost(sources.list) }
+    findings.note(finder.word, scan, host, of: dump)
     // Group, map, identify: Guest.
-    let storage = options.mapStorage(zeroFrames: word.zeroFrames, scan)
+    let storage = options.mapStorage(zeroFrames: finder.word.zeroFrames, scan)
     let mapping = try checkpoint.step {
       try GuestMapping(dump: dump, memory: memory, storage: storage, workers: workers, progress: options.progress)
         .run(GroupedGuest.group(host.vms), vmcoreinfo: scan.vmcoreinfo)
     }
     let claims = try checkpoint.step { try mapping.settle(workers) }
     let guests = try checkpoint.step {
-      try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, by: word.clock, workers)
+      try Guest.identify(claims.kept, isScanned: scan.isOfAllPages, by: finder.word.clock, workers)
     }
     findings.note(guests, mapping, claims)
     return Inspection(
       dump: dump, memory: memory, guests: guests, layout: host.layout, unknownLayout: host.unknown, findings: findings,
-      decoders: decoders, extents: storage.extents, isPlain: options.isPlain, word: word, checkpoint: checkpoint)
+      decoders: decoders, extents: storage.extents, isPlain: options.isPlain, word: finder.word, checkpoint: checkpoint)
   }
 }
 

@@ -6,7 +6,7 @@ import StreamCore
 struct CommonOptions: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
-      "The host's crash dump: kdump-compressed or an ELF core, flattened or not, or all parts of a split set; each may be "
+      "The host's crash dump: kdump-compressed, an ELF core, flattened or not, all parts of a split set, or a LiME image; each may be "
         + "wrapped in gzip, xz, zstd or LZ4. - is standard input.",
       valueName: "dump"))
   var dumps: [String]
@@ -26,6 +26,12 @@ struct CommonOptions: ParsableArguments {
       "The vmlinux and the modules (kvm.ko, kvm-intel.ko) of the host's kernel, for symbols and types that its dump lacks. "
         + "The dump stands before this option, or behind another.", valueName: "file"))
   var symbols: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The dump is raw memory, and this table says what stands where in it: lines of START-END [OFFSET] in hexadecimal, as "
+        + "in /proc/iomem.", valueName: "file"))
+  var ranges: String?
 
   @Option(help: "Worker threads (default: the machine's cores).")
   var threads: Int = ProcessInfo.processInfo.activeProcessorCount
@@ -71,6 +77,7 @@ struct CommonOptions: ParsableArguments {
       purpose, memory: try MemorySize(parsing: memory).budget, layout: try layout.map(Layout.init(file:)),
       vmcsinfo: try vmcsinfo.map(VMCSInfo.init(path:)), workers: workers, progress: progress)
     options.symbols = try SymbolFiles(paths: symbols, mapped: !plain)
+    options.ranges = try ranges.map(RangeTable.init(file:))
     options.isPlain = plain
     options.scans = scan
     options.isByContent = byContent

@@ -4,7 +4,7 @@ struct HostFinder {
   let dump: any HostDump
   let memory: HostMemory
   let decoders: DecoderPool
-  let word: HostWord
+  var word: HostWord
   let scan: HeadScan
   let workers: Workers
 

@@ -23,10 +23,14 @@ struct HostWord: Sendable {
   private(set) var isBroken = false
   private var hasCompoundInfo = false
 
+  let question: Question
+  /// By VMCOREINFO; `nil`: there is none.
+  let release: String?
+
   /// Those that were given.
-  let files: SymbolFiles
+  var files: SymbolFiles { question.files }
   /// Where the kernel has no types, memory slots of a known shape count.
-  let usesShapes: Bool
+  var usesShapes: Bool { question.usesShapes }
 
   /// How it is asked.
   struct Question: Sendable {
@@ -44,8 +48,8 @@ struct HostWord: Sendable {
   init(
     _ vmcoreinfo: VMCoreInfo?, _ memory: any PhysicalMemory, _ question: Question = Question()
   ) throws(SymbolFileError) {
-    files = question.files
-    usesShapes = question.usesShapes
+    self.question = question
+    release = vmcoreinfo?.osrelease
     guard let info = vmcoreinfo else {
       kernel = nil
       why = "the dump has no VMCOREINFO"

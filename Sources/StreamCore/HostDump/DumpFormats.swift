@@ -7,6 +7,7 @@ private let formats: [(magic: [UInt8], open: @Sendable (DumpInput) throws(HostDu
       return header.split == nil ? try KdumpDump(input, header) : try KdumpSet(input)
     }
   ),
+  (LiMEImage.magic, { input throws(HostDumpError) in try LiMEImage.open(input) }),
   (ElfHeader.magic, { input throws(HostDumpError) in try ElfDump(input) }),
 ]
 

@@ -46,7 +46,6 @@ struct ForeignFormat: Sendable {
   /// The longer magics before those that two bytes can mimic.
   static let all: [ForeignFormat] = [
     ForeignFormat("a dump of the old diskdump facility", "DISKDUMP", "it predates hosts with KVM"),
-    ForeignFormat("a LiME memory image", "EMiL", "capture with kdump, or convert it to an ELF core"),
     ForeignFormat("an AVML memory image", "AVML", avml),
     // Of a crashed machine, of s390, of a running system.
     ForeignFormat("an LKCD dump", [0xed, 0x23, 0x8f, 0x61, 0x73, 0x01, 0x19, 0xa8], capture),

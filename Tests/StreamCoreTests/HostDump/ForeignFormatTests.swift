@@ -24,7 +24,7 @@ import Testing
   @Test(arguments: [
     ("an LKCD dump", "ed238f61730119a8"), ("a VMware snapshot", "d2bed2be"),
     ("a QEMU migration stream", "5145564d00000003"),
-    ("a LiME memory image", "454d694c"), ("an AVML memory image", "41564d4c"), ("xz data", "fd377a585a00"),
+    ("an AVML memory image", "41564d4c"), ("xz data", "fd377a585a00"),
     ("gzip data", "1f8b08"), ("zstd data", "28b52ffd"), ("bzip2 data", "425a68"), ("lz4 data", "04224d18"),
     ("a zip archive", "504b0304140000"), ("a 7z archive", "377abcaf271c0004"), ("lzop data", "894c5a4f000d0a1a0a1030"),
     ("a RAR archive", "526172211a0701"), ("compress data (.Z)", "1f9d90"),

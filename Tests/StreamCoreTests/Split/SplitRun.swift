@@ -31,6 +31,8 @@ struct SplitRun {
     /// As `--layout` and `--vmcsinfo` give them.
     var layout: Layout?
     var vmcsinfo: VMCSInfo?
+    /// As `--ranges` gives it: the table's text.
+    var ranges: String?
     /// As `--symbols` gives them.
     var symbols = SymbolFiles.none
   }
@@ -53,6 +55,9 @@ struct SplitRun {
     inspecting.isByContent = options.isByContent
     inspecting.usesShapes = options.usesShapes
     inspecting.symbols = options.symbols
+    inspecting.ranges = try options.ranges.map { text in
+      try RangeTable(file: directory.write(Array(text.utf8), as: "ranges"))
+    }
     inspection = try Inspection.run(paths: [first] + others, inspecting)
     let format = try #require(guestDumpFormats.first { $0.name == options.format })
     let split = Split(

@@ -31,6 +31,8 @@ enum StreamCodec: String, Sendable, CaseIterable {
   case xz
   case zstd
   case lz4
+  /// What it decodes to is an image of LiME's.
+  case avml
 
   /// The first bytes of a file.
   var magic: [UInt8] {
@@ -39,6 +41,7 @@ enum StreamCodec: String, Sendable, CaseIterable {
     case .xz: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]
     case .zstd: [0x28, 0xb5, 0x2f, 0xfd]
     case .lz4: [0x04, 0x22, 0x4d, 0x18]
+    case .avml: AVMLStream.magic
     }
   }
 
@@ -55,6 +58,7 @@ enum StreamCodec: String, Sendable, CaseIterable {
       case .xz: XzStream()
       case .zstd: ZstdStream()
       case .lz4: Lz4Stream()
+      case .avml: AVMLStream()
       }
     guard let decoder else { throw .unavailable }
     return decoder

@@ -6,6 +6,7 @@ extension UnwrappedSize {
     case .xz: self = try Self.xz(file)
     case .zstd: self = try Self.zstd(file)
     case .lz4: self = try Self.lz4(file)
+    case .avml: self = .unknown
     }
   }
 
@@ -16,7 +17,7 @@ extension UnwrappedSize {
     return size.map { .atLeast(UInt64($0)) } ?? .unknown
   }
 
-  /// The sum of the index at the end of the last stream. Source: The .xz File Format 1.1.0, §2.1.2, §4.
+  /// The sum of the index at the end of the last stream. Source: The .xz File Format 1.1.0, sections 2.1.2 and 4.
   private static func xz(_ file: InputFile) throws(SystemError) -> UnwrappedSize {
     guard file.size >= 32 else { return .unknown }
     let footer = try file.read(at: file.size - 12, count: 12)

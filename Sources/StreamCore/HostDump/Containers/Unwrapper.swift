@@ -6,6 +6,8 @@ struct Unwrapper {
   let spooling: Spooling
   let cancellation: Cancellation
   let progress: Progress
+  /// Whatever it is, it is unwrapped whole: raw memory has no head.
+  var takesAll = false
   /// Wrappers within each other.
   private static let depth = 3
   private static let pieceSize = 256 << 10
@@ -127,7 +129,7 @@ struct Unwrapper {
           if filled == output.count {
             let isFirst = spool.size == 0
             try spool.append(output, count: filled)
-            if isFirst, !Unwrapper.isReadable(output) { return }
+            if isFirst, !unwrapper.takesAll, !Unwrapper.isReadable(output) { return }
             filled = 0
           } else if step.consumed == 0, step.produced == 0, at < input.count || isAtEnd {
             guard isAtEnd, at == input.count else { throw StreamFault.corrupt("it does not go on") }
@@ -149,7 +151,7 @@ struct Unwrapper {
         let count = min(input.count, pieceSize)
         let isFirst = spool.size == 0
         try spool.append(input, count: count)
-        if isFirst, !Unwrapper.isReadable(input) { return }
+        if isFirst, !unwrapper.takesAll, !Unwrapper.isReadable(input) { return }
         at = count
         if isAtEnd {
           input.removeFirst(at)
