@@ -121,7 +121,7 @@ import Testing
     for guest in run.host.liveGuests {
       try run.expectMemory(guest)
       let owner = try #require(run.host.guests.firstIndex { $0.name == guest.name })
-      #expect(Self.owners(in: try run.bytes(guest)).keys.allSatisfy { $0 == owner }, "\(guest.name)")
+      #expect(SplitRun.owners(in: try run.bytes(guest)).keys.allSatisfy { $0 == owner }, "\(guest.name)")
     }
   }
 

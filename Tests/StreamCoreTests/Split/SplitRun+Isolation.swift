@@ -33,7 +33,7 @@ extension SplitRun {
   }
 
   /// Whose secrets a file holds, at any place, and how many.
-  private static func owners(in bytes: [UInt8]) -> [UInt64: Int] {
+  static func owners(in bytes: [UInt8]) -> [UInt64: Int] {
     let data = Data(bytes)
     let marker = Data(RecipeSecret.marker)
     var found: [UInt64: Int] = [:]
