@@ -56,7 +56,9 @@ public struct DumpLook: Codable, Sendable, Equatable {
       switch error {
       case .unknown(_, let found):
         // Its time is not known before it is unwrapped.
-        do throws(SystemError) { look.isDump = try Unwrapper.holdsDump(file) } catch { throw HostDumpError.system(error) }
+        do throws(SystemError) { look.isDump = try Unwrapper.holdsDump(file) } catch {
+          throw HostDumpError.system(error)
+        }
         look.why = look.isDump ? nil : "it begins with \(found)"
       // What is wrong with it is said by who splits it.
       case .format, .unsupported, .severalDumps: break

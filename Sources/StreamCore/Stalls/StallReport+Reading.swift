@@ -80,13 +80,15 @@ private struct GuestReading {
   let processes: ProcessPlaces
   let run: VCPURunPlaces
   var channels: WaitChannels
-  private var clocks: [Int: SchedulerClock?] = [:]
+  /// That of the run queues.
+  let clock: SchedClock?
 
   init(host: HostScheduler, listed: ListedVMs) {
     self.host = host
     self.listed = listed
     processes = ProcessPlaces(host.kernel.types)
     run = VCPURunPlaces(host.kernel.types)
+    clock = try? SchedClock(host.kernel)
     channels = WaitChannels(host.kernel, host.places.task)
   }
 
@@ -161,18 +163,10 @@ private struct GuestReading {
   }
 
   /// When it left its CPU last, where that agrees with what the scheduler noted.
-  private mutating func left(_ run: VCPURun, _ task: ScheduledTask) -> StallReport.Number? {
+  private func left(_ run: VCPURun, _ task: ScheduledTask) -> StallReport.Number? {
     guard task.state != .running, let counter = run.lastHostTSC, counter.value != 0, let instant = host.instant,
-      let cpu = task.cpu.flatMap({ Int(exactly: $0.value) })
+      let time = clock?.nanoseconds(at: counter.value), time <= instant.clock
     else { return nil }
-    let clock: SchedulerClock?
-    if let known = clocks[cpu] {
-      clock = known
-    } else {
-      clock = SchedulerClock(host, cpu: cpu)
-      clocks[cpu] = .some(clock)
-    }
-    guard let time = clock?.time(ofCounter: counter.value), time <= instant.clock else { return nil }
     return .init(value: time, source: "\(counter.source) by cyc2ns")
   }
 }

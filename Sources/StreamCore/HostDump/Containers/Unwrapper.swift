@@ -65,7 +65,9 @@ struct Unwrapper {
   /// Whether a file is wrapped, and what is in it begins as something that is read: the first bytes alone are unwrapped.
   static func holdsDump(_ file: InputFile) throws(SystemError) -> Bool {
     let head = try file.read(at: 0, count: Int(min(file.size, UInt64(pieceSize))))
-    guard let codec = StreamCodec(head: Array(head.prefix(16))), let decoder = try? codec.decoder() else { return false }
+    guard let codec = StreamCodec(head: Array(head.prefix(16))), let decoder = try? codec.decoder() else {
+      return false
+    }
     var output = [UInt8](repeating: 0, count: 16)
     guard let step = try? decoder.step(head, from: 0, into: &output, at: 0, isLast: false) else { return false }
     return isReadable(Array(output.prefix(step.produced)))

@@ -26,7 +26,7 @@ struct HostScheduler: Sendable {
   /// CPUs of a host at most. Source: arch/x86/Kconfig, NR_CPUS_RANGE_END.
   private static let cpuLimit = 8192
   /// Looked for in one pass with those of other rooms.
-  static let symbols = WaitChannels.symbols.union(SchedulerClock.symbols).union([
+  static let symbols = WaitChannels.symbols.union([
     "__per_cpu_offset", "nr_cpu_ids", "runqueues", "panic_cpu", "crashing_cpu", "freezer_cgrp_subsys",
   ])
 

@@ -132,15 +132,25 @@ import Testing
     #expect(try proofs(host, files) == [nil])
   }
 
-  /// Nothing says which kernel a dump without VMCOREINFO is of.
-  @Test func withoutVMCOREINFONothingIsUsed() throws {
+  /// There the kernel is that whose VMCOREINFO its own image leads to, and the files are held against it.
+  @Test func withoutVMCOREINFOTheKernelThatIsFoundProvesTheFiles() throws {
     let host = try HostRecipe("host ram 24M symbols types\nguest a ram 0-2M nolinux\nno vmcoreinfo").build()
     var options = SplitRun.Options()
     let files = try GivenFiles(of: host)
     options.symbols = try files.open()
     let run = try SplitRun(host, options)
     #expect(run.manifest.guests.count == 1)
-    #expect(run.manifest.warnings.filter { $0.code == .symbols }.count == 3)
-    #expect(run.manifest.discovery?.files?.allSatisfy { $0.proof == nil && $0.gives == nil } == true)
+    #expect(run.manifest.warnings.filter { $0.code == .symbols }.isEmpty)
+    #expect(run.manifest.discovery?.files?.count == 3)
+    #expect(run.manifest.discovery?.files?.allSatisfy { $0.proof != nil } == true)
+  }
+
+  /// Nothing says which kernel a dump is of that has no VMCOREINFO, and no VMCS of a host's kernel.
+  @Test func withoutAKernelNothingIsUsed() throws {
+    let host = try HostRecipe("host ram 24M symbols types unknown-layout 0x5a5a51\nguest a ram 0-2M nolinux").build()
+    let files = try GivenFiles(of: host)
+    let word = try HostWord(nil, BuiltMemory(host), .init(files: try files.open()))
+    #expect(word.kernel == nil && word.listed == nil)
+    #expect(word.fileRemarks.count == 3)
   }
 }
