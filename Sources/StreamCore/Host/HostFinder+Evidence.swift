@@ -1,8 +1,6 @@
 extension HostFinder {
   /// Regions without evidence that are judged to say why, and in a kernel without known ways searched for, at most.
   private static let sampleLimit = 1 << 10
-  /// Regions that a kernel without VMCOREINFO is looked for by, at most.
-  private static let voterLimit = 1 << 16
 
   /// Regions, the evidence for them, and which of them the layout is not of.
   struct Evidence {
@@ -124,11 +122,12 @@ extension HostFinder {
     body(RegionFacts(VMCSRegion(address: HPA(frame: frame), page: page, layout: layout)))
   }
 
-  /// Regions from which a direct-map base follows.
+  /// Regions from which a direct-map base follows; of too many as many as show it.
   func voters(_ result: RegionSearch.LayoutResult) -> [RegionFacts] {
     var voters: [RegionFacts] = []
     forEach(result.accepted, result.layout) { region in
-      guard voters.count < Self.voterLimit, LinuxKernel.directMapBase(byPointersOf: region, memory: memory) != nil
+      guard voters.count <= LinuxKernel.regionLimit,
+        LinuxKernel.directMapBase(byPointersOf: region, memory: memory) != nil
       else {
         return
       }

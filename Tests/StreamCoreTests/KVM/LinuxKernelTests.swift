@@ -91,6 +91,9 @@ import Testing
     let proof = try HostEvidence(kernel: kernel, regions: [facts]).evidence(for: facts.address).get()
     #expect(proof.kvm.rawValue == kvm)
     #expect(!kernel.anchored)
+    // A guest could have put them all there, and the host's own behind the last that are looked at.
+    let crowd = [RegionFacts](repeating: facts, count: LinuxKernel.regionLimit + 1)
+    #expect(throws: UnanchoredKernelFault.crowded) { try LinuxKernel(regions: crowd, memory: host.memory) }
     facts.entryMSRLoad = nil
     #expect(throws: UnanchoredKernelFault.noPointer) { try LinuxKernel(regions: [facts], memory: host.memory) }
   }

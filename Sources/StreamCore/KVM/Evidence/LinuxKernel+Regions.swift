@@ -1,11 +1,14 @@
 extension LinuxKernel {
   /// Tables looked at that are no kernel's or another's, at most.
   private static let tableLimit = 64
+  /// Regions that tell of a kernel, at most. A guest that forges more could have all that are looked at.
+  static let regionLimit = 1 << 16
 
   /// A kernel without a VMCOREINFO: the direct map's base follows from the pointers in `vcpu_vmx` alone, the tables are
   /// those that the regions' HOST_CR3 name, and both must agree. `anchored` is false. Source: Documentation/kvm.md
   /// §2.3.
   init(regions: [RegionFacts], memory: any PhysicalMemory) throws(UnanchoredKernelFault) {
+    guard regions.count <= Self.regionLimit else { throw .crowded }
     var votes: [UInt64: Int] = [:]
     for region in regions {
       if let base = Self.directMapBase(byPointersOf: region, memory: memory) { votes[base, default: 0] += 1 }

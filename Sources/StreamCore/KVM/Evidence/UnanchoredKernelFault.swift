@@ -6,6 +6,8 @@ enum UnanchoredKernelFault: Error, Equatable, Sendable {
   case noKernel
   /// Regions lead to tables of another kernel, too, such as this one, and one of them is forged.
   case ambiguous(HPA)
+  /// More regions than can be held against each other.
+  case crowded
 }
 
 extension UnanchoredKernelFault: CustomStringConvertible {
@@ -16,6 +18,8 @@ extension UnanchoredKernelFault: CustomStringConvertible {
     case .ambiguous(let table):
       "regions lead to page tables of several kernels, such as those at \(table), and there is no VMCOREINFO to tell which "
         + "are the host's"
+    case .crowded:
+      "more than \(LinuxKernel.regionLimit) regions tell of a kernel, and there is no VMCOREINFO to tell which is the host's"
     }
   }
 }
