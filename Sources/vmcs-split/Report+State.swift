@@ -5,7 +5,8 @@ extension Report {
   /// One line a guest, "-" where nothing is known.
   static func stateTable(_ guests: [Manifest.Guest]) -> String {
     guard guests.contains(where: { $0.state != nil }) else { return "" }
-    var table = Table(["GUEST", "UP", "LAST RAN", "TROUBLE", "LAST LOG LINE"], rightAligned: [0, 1], keys: 1)
+    var table = Table(
+      ["GUEST", "UP", "LAST RAN", "TROUBLE", "LAST LOG LINE"], rightAligned: [0, 1], cuttable: [3, 4])
     for guest in guests {
       let state = guest.state
       table.add([

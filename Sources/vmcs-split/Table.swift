@@ -5,11 +5,14 @@ struct Table {
   private let rightAligned: Set<Int>
   /// Columns from the left that name a row.
   private let keys: Int
+  /// Columns of text that may lose its end where the terminal is too narrow for it.
+  private let cuttable: Set<Int>
 
-  init(_ header: [String], rightAligned: Set<Int> = [], keys: Int = 1) {
+  init(_ header: [String], rightAligned: Set<Int> = [], keys: Int = 1, cuttable: Set<Int> = []) {
     rows = [header]
     self.rightAligned = rightAligned
     self.keys = keys
+    self.cuttable = cuttable
   }
 
   mutating func add(_ row: [String]) { rows.append(row) }
@@ -17,8 +20,20 @@ struct Table {
   /// - Parameter width: columns of the terminal; `nil`: as many as it needs.
   func text(width: Int?) -> String {
     let columns = rows.map(\.count).max() ?? 0
-    let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
-    return groups(of: widths, width ?? .max).map { text(of: $0, widths) }.joined(separator: "\n")
+    func widths(_ rows: [[String]]) -> [Int] {
+      (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+    }
+    let room = (width ?? .max) - widths(rows).prefix(keys).reduce(0) { $0 + $1 + 2 }
+    let shown = rows.map { row in
+      row.enumerated().map { cuttable.contains($0) ? Self.cut($1, to: room) : $1 }
+    }
+    let needed = widths(shown)
+    return groups(of: needed, width ?? .max).map { Self.text(of: $0, shown, needed, rightAligned) }
+      .joined(separator: "\n")
+  }
+
+  private static func cut(_ text: String, to room: Int) -> String {
+    text.count > room ? text.prefix(max(0, room - 3)) + "..." : text
   }
 
   /// Columns that stand side by side.
@@ -37,7 +52,9 @@ struct Table {
     return groups
   }
 
-  private func text(of columns: [Int], _ widths: [Int]) -> String {
+  private static func text(
+    of columns: [Int], _ rows: [[String]], _ widths: [Int], _ rightAligned: Set<Int>
+  ) -> String {
     rows.map { row in
       var line = ""
       for column in columns where column < row.count {
