@@ -76,10 +76,6 @@ struct HostScheduler: Sendable {
     return VirtualAddress(rawValue: place &+ perCPU[cpu])
   }
 
-  func perCPU(_ name: String, of cpu: Int) -> VirtualAddress? {
-    (try? Self.value(name, kernel)).flatMap { perCPU($0, of: cpu) }
-  }
-
   /// The panicking CPU's clock; other CPUs run on until they are stopped, and what waits meanwhile does not count. Where
   /// that CPU is not known, or slept so that its clock is old, the oldest of the CPUs that were busy: no wait is said to
   /// be longer than it was.
