@@ -70,7 +70,9 @@ public struct Inspection: Sendable {
       self.progress = progress
     }
 
-    var question: HostWord.Question { .init(isAsked: !isByContent, usesShapes: usesShapes, files: symbols) }
+    var question: HostWord.Question {
+      .init(isAsked: !isByContent, usesShapes: usesShapes, files: symbols, workers: workers)
+    }
 
     /// Tables that are read at most to count pages for a list: those of 32 GiB in pages of 4 KiB, EPT's and the VMMs'.
     /// Tests give others.

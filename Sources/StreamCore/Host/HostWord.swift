@@ -40,6 +40,8 @@ struct HostWord: Sendable {
     var usesShapes = true
     /// Of the host's kernel and its modules, for what its dump lacks.
     var files = SymbolFiles.none
+    /// Who read and look through what is large.
+    var workers = Workers.alone
   }
 
   /// - Parameters:
@@ -88,7 +90,8 @@ struct HostWord: Sendable {
     guard let own = try kernel?.get() else { return }
     var described = try DescribedKernel(
       own, info, modules: KVMTypes.modules,
-      expecting: Self.symbols, leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 }, file: file)
+      expecting: Self.symbols, leads: KVMTypes.leads.merging(FilePages.leads) { $0 + $1 }, file: file,
+      workers: question.workers)
     try described.add(files, info)
     self.described = described
     zeroFrames = described.zeroFrames

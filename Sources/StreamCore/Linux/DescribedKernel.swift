@@ -35,12 +35,15 @@ struct DescribedKernel: Sendable {
   ///   - leads: where types can be found without a search, by their names: paths to a member that is of the type or
   ///     points at it, such as "kvm_vcpu" by "vcpu_vmx.vcpu". A lead that leads elsewhere does no harm.
   ///   - file: the kernel's vmlinux, for what the dump lacks.
+  ///   - workers: who read the kernel's names.
   init(
     _ kernel: LinuxKernel, _ vmcoreinfo: VMCoreInfo, modules: [String] = [], expecting names: Set<String> = [],
-    leads: [String: [String]] = [:], file: KernelFile? = nil
+    leads: [String: [String]] = [:], file: KernelFile? = nil, workers: Workers = .alone
   ) throws(KernelSymbolsFault) {
     let names = Self.own.union(names)
-    let own = Result { () throws(KernelSymbolsFault) in try Self.symbols(of: kernel, vmcoreinfo, expecting: names) }
+    let own = Result { () throws(KernelSymbolsFault) in
+      try Self.symbols(of: kernel, vmcoreinfo, expecting: names, workers)
+    }
     let symbols: any SymbolSource
     if let file, let others = file.symbols(expecting: names) {
       symbols = FilledSymbols(own, others, file)
@@ -71,13 +74,13 @@ struct DescribedKernel: Sendable {
   }
 
   private static func symbols(
-    of kernel: LinuxKernel, _ vmcoreinfo: VMCoreInfo, expecting names: Set<String>
+    of kernel: LinuxKernel, _ vmcoreinfo: VMCoreInfo, expecting names: Set<String>, _ workers: Workers
   ) throws(KernelSymbolsFault) -> KernelSymbols {
     do throws(KernelSymbolsFault) {
-      return try KernelSymbols(of: kernel, vmcoreinfo: vmcoreinfo, expecting: names)
+      return try KernelSymbols(of: kernel, vmcoreinfo: vmcoreinfo, expecting: names, workers: workers)
     } catch {
       guard case .noKey = error else { throw error }
-      return try KernelSymbols(searching: kernel, vmcoreinfo: vmcoreinfo, expecting: names)
+      return try KernelSymbols(searching: kernel, vmcoreinfo: vmcoreinfo, expecting: names, workers: workers)
     }
   }
 

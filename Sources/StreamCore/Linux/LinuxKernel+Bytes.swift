@@ -16,6 +16,24 @@ extension LinuxKernel {
     return (bytes, fault)
   }
 
+  /// The same by several workers, each of which reads a part.
+  func readable(_ address: VirtualAddress, upTo count: Int, _ workers: Workers) -> [UInt8] {
+    let parts = (max(0, count) + Self.partBytes - 1) / Self.partBytes
+    let read = workers.mapAll(parts) { part in
+      readable(address &+ UInt64(part * Self.partBytes), upTo: min(Self.partBytes, count - part * Self.partBytes))
+    }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(max(0, count))
+    for part in read {
+      bytes += part.bytes
+      if part.fault != nil { break }
+    }
+    return bytes
+  }
+
+  /// What one worker reads at once.
+  private static let partBytes = 64 << 10
+
   /// Appends the bytes from a kernel virtual address on, as far as they can be had. Translates once a leaf.
   /// - Parameter count: bounded by the caller.
   /// - Returns: what ends them before `count`.

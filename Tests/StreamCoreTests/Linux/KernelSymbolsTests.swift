@@ -38,6 +38,22 @@ import Testing
     }
   }
 
+  @Test func `several workers find an index that begins in the pages of one and ends in those of the next`() throws {
+    let symbols = KallsymsImage.symbols(300, .relative)
+    let place = KallsymsImage(symbols, .relative, offset: 0, isOld: false).places["kallsyms_token_index"]
+    let before = Int(try #require(place) - KallsymsImage.base)
+    // A part has 256 pages, and may begin a page before the tables' own.
+    for end in [0xff000, 0x100000] {
+      for part in [8, 256, 504] {
+        let image = KallsymsImage(symbols, .relative, offset: end - before - part, isOld: false)
+        let byContent = try KernelSymbols(
+          searching: try image.host().kernel(), vmcoreinfo: image.vmcoreinfo(keys: false),
+          workers: Workers(count: 3))
+        #expect(Self.tells(byContent, image), "\(part) bytes before \(end)")
+      }
+    }
+  }
+
   @Test func `few names are found as many are, and only those with one address have it`() throws {
     let image = Self.image()
     let symbols = try KernelSymbols(of: image.host().kernel(), vmcoreinfo: image.vmcoreinfo())

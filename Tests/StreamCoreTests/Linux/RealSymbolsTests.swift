@@ -90,13 +90,15 @@ struct RealSymbolsTests {
     name: String, count: Int, perCPU: Int
   ) throws {
     let host = try Host(name)
-    let byKeys = try KernelSymbols(of: try host.kernel(), vmcoreinfo: host.info)
+    let workers = Workers(count: 3)
+    let byKeys = try KernelSymbols(of: try host.kernel(), vmcoreinfo: host.info, workers: workers)
     Self.expect(byKeys, host, count: count, perCPU: perCPU)
     #if DEBUG
       // Their kernel is haswell's.
       if name == "nested" || name == "stalled" { return }
     #endif
-    let byContent = try KernelSymbols(searching: try host.kernel(), vmcoreinfo: try host.oldInfo())
+    let byContent = try KernelSymbols(
+      searching: try host.kernel(), vmcoreinfo: try host.oldInfo(), workers: workers)
     Self.expect(byContent, host, count: count, perCPU: perCPU)
     #expect(byKeys.form == byContent.form)
     if name == "new7" {

@@ -21,6 +21,14 @@ import Testing
     }
   }
 
+  @Test(arguments: [1, 4], [0, 1, 8])
+  func workThatCannotFailIsDoneForAllItemsHoweverFewThreadsThereAre(workers: Int, threads: Int) {
+    let crew = Workers(count: workers, threads: .atMost(threads))
+    for count in [-1, 0, 1, 3, 300] {
+      #expect(crew.mapAll(count) { $0 * $0 } == (0..<max(0, count)).map { $0 * $0 })
+    }
+  }
+
   @Test(arguments: [1, 4])
   func resultsStandInTheOrderOfTheirElements(workers: Int) throws {
     let results = try Workers(count: workers).map(Array(0..<300)) { number in

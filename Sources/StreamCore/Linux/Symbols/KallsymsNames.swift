@@ -11,28 +11,44 @@ struct KallsymsNames: Sendable {
   /// Bytes read at once, for the table's length is known only when it has been gone through.
   private static let step = 64 << 10
 
+  /// Names that one worker looks through at once.
+  private static let partNames = 1 << 14
+
   let count: Int
   let tokens: KallsymsTokens
   private let bytes: [UInt8]
+  /// Where each `partNames`th name begins.
+  private let parts: [Int]
 
-  /// - Parameter bytes: `count` names that were gone through.
-  init(count: Int, tokens: KallsymsTokens, bytes: [UInt8]) {
+  /// - Parameters:
+  ///   - bytes: `count` names that were gone through.
+  ///   - parts: where each `partNames`th begins, where that is known.
+  init(count: Int, tokens: KallsymsTokens, bytes: [UInt8], parts: [Int] = []) {
     self.count = count
     self.tokens = tokens
     self.bytes = bytes
+    self.parts = parts
   }
 
   /// Reads names from an address on until there are `count`.
+  /// - Parameter end: no name is behind it, where that is known.
   init(
-    at address: VirtualAddress, count: Int, tokens: KallsymsTokens, kernel: LinuxKernel
+    at address: VirtualAddress, before end: VirtualAddress?, count: Int, tokens: KallsymsTokens, kernel: LinuxKernel,
+    workers: Workers
   ) throws(KernelSymbolsFault) {
-    var bytes: [UInt8] = []
     // Room that is not written to costs nothing.
-    bytes.reserveCapacity(min(Self.byteLimit, count * 16))
+    let expected = min(Self.byteLimit, count * 16)
+    var bytes: [UInt8] = []
+    if workers.count > 1, let end, end.rawValue > address.rawValue {
+      bytes = kernel.readable(address, upTo: min(expected, Int(clamping: end.rawValue - address.rawValue)), workers)
+    }
+    bytes.reserveCapacity(expected)
     var at = 0
     var number = 0
+    var parts: [Int] = []
     while number < count {
       if let next = Self.next(bytes, at) {
+        if number % Self.partNames == 0, parts.count == number / Self.partNames { parts.append(at) }
         guard next.length > 0 else { throw .name(number, at: address &+ UInt64(at)) }
         number += 1
         at = next.end
@@ -47,7 +63,7 @@ struct KallsymsNames: Sendable {
       if bytes.count == before, let fault { throw .unreadable(table: "kallsyms_names", fault) }
     }
     bytes.removeLast(bytes.count - at)
-    self.init(count: count, tokens: tokens, bytes: bytes)
+    self.init(count: count, tokens: tokens, bytes: bytes, parts: parts)
   }
 
   /// Where the name at `at` has its tokens, and how many; `nil` unless it is there whole.
@@ -87,15 +103,24 @@ struct KallsymsNames: Sendable {
 
   /// The numbers of the symbols with these names, ascending, in one pass. Most names are ruled out by their first and
   /// last token, for no wanted name begins or ends so, or by their length.
-  func find(_ wanted: Set<String>) -> [String: [Int]] {
+  func find(_ wanted: Set<String>, _ workers: Workers = .alone) -> [String: [Int]] {
     let query = KallsymsQuery(wanted, tokens)
+    guard workers.count > 1, parts.count > 1 else { return find(query, 0..<count, from: 0) }
+    let found = workers.mapAll(parts.count) { part in
+      let first = part * Self.partNames
+      return find(query, first..<min(count, first + Self.partNames), from: parts[part])
+    }
+    return found.reduce(into: [:]) { $0.merge($1, uniquingKeysWith: +) }
+  }
+
+  private func find(_ query: KallsymsQuery, _ numbers: Range<Int>, from start: Int) -> [String: [Int]] {
     let canBegin = query.canBegin
     let canEnd = query.canEnd
     let sizes = tokens.sizes
     let lasts = tokens.lasts
     var found: [String: [Int]] = [:]
-    var at = 0
-    for number in 0..<count {
+    var at = start
+    for number in numbers {
       guard let next = Self.next(bytes, at), next.length > 0 else { break }
       at = next.end
       guard canEnd[Int(bytes[next.end - 1])], canBegin[Int(bytes[next.start])] else { continue }

@@ -7,13 +7,22 @@ struct KallsymsSearch {
   /// Indexes that are followed up at most; each kernel has one.
   private static let indexLimit = 32
 
+  /// Pages that one worker looks through at once.
+  private static let partPages: UInt64 = 256
+  /// Of a page, what an index that goes on in the next can begin in.
+  private static let overlap = KallsymsTokens.indexBytes - 4
+
   private let kernel: LinuxKernel
+  private let workers: Workers
   /// Pages of the image that were looked through, and pages or page tables that could not be read.
   private var pages = 0
   private var missing = 0
   private var indexes: [VirtualAddress] = []
 
-  init(_ kernel: LinuxKernel) { self.kernel = kernel }
+  init(_ kernel: LinuxKernel, _ workers: Workers = .alone) {
+    self.kernel = kernel
+    self.workers = workers
+  }
 
   /// What `prove` makes of the first tables that it does not refuse.
   /// - Throws: the last refusal, or that there are no tables.
@@ -47,34 +56,61 @@ struct KallsymsSearch {
       case .notPresent: break
       }
     }
-    // The end of the page before, as much as an index can begin in, and a page.
-    var window: [UInt8] = []
-    var next = VirtualAddress(rawValue: base)
+    var parts: [Part] = []
     for run in runs {
-      for offset in stride(from: 0, to: run.byteCount, by: pageSize) where indexes.count < Self.indexLimit {
-        let address = run.virtual &+ offset
-        guard let page = kernel.memory.page((run.physical &+ offset) >> 12).page else {
-          missing += 1
-          continue
-        }
-        pages += 1
-        if address != next { window.removeAll(keepingCapacity: true) }
-        next = address &+ UInt64(pageSize)
-        look(at: page, next, &window)
+      for start in stride(from: 0, to: run.byteCount, by: Int(Self.partPages) * pageSize) {
+        let pages = min(Self.partPages, (run.byteCount - start) / UInt64(pageSize))
+        parts.append(Part(virtual: run.virtual &+ start, frame: (run.physical &+ start) >> 12, pages: pages))
       }
+    }
+    for at in parts.indices.dropFirst() where parts[at].virtual == parts[at - 1].end {
+      parts[at].before = parts[at - 1].frame &+ parts[at - 1].pages &- 1
+    }
+    let (memory, work) = (kernel.memory, parts)
+    for found in workers.mapAll(work.count, { work[$0].look(memory) }) {
+      pages += found.pages
+      missing += found.missing
+      indexes += found.indexes.prefix(Self.indexLimit - indexes.count)
     }
   }
 
-  /// - Parameter end: of the page.
-  private mutating func look(at page: Page, _ end: VirtualAddress, _ window: inout [UInt8]) {
-    let kept = KallsymsTokens.indexBytes - 4
-    // Most pages of an image that are not code are zero; an index has no more than one zero in a row.
-    if page.isZero { return window = Array(repeating: 0, count: kept) }
-    window += page.bytes
-    for place in Self.indexes(in: window) where indexes.count < Self.indexLimit {
-      indexes.append(end &- UInt64(window.count - place))
+  /// Pages that lie side by side.
+  private struct Part {
+    let virtual: VirtualAddress
+    let frame: UInt64
+    let pages: UInt64
+    /// The frame of the page before the first, where one is mapped there.
+    var before: UInt64?
+
+    var end: VirtualAddress { virtual &+ pages * UInt64(pageSize) }
+
+    /// What can be an index, and ends in these pages.
+    func look(_ memory: any PhysicalMemory) -> (indexes: [VirtualAddress], pages: Int, missing: Int) {
+      var found: (indexes: [VirtualAddress], pages: Int, missing: Int) = ([], 0, 0)
+      // The end of the page before, as much as an index can begin in, and a page.
+      var window: [UInt8] = []
+      if let before, let page = memory.page(before).page { window = Array(page.bytes.suffix(overlap)) }
+      for number in 0..<pages {
+        guard let page = memory.page(frame &+ number).page else {
+          found.missing += 1
+          window.removeAll(keepingCapacity: true)
+          continue
+        }
+        found.pages += 1
+        // Most pages of an image that are not code are zero; an index has no more than one zero in a row.
+        if page.isZero {
+          window = Array(repeating: 0, count: overlap)
+          continue
+        }
+        window += page.bytes
+        let end = virtual &+ (number &+ 1) * UInt64(pageSize)
+        for place in indexes(in: window) where found.indexes.count < indexLimit {
+          found.indexes.append(end &- UInt64(window.count - place))
+        }
+        window.removeFirst(window.count - overlap)
+      }
+      return found
     }
-    window.removeFirst(window.count - kept)
   }
 
   /// Where 256 numbers ascend from 0; tables stand at multiples of 4 at least.

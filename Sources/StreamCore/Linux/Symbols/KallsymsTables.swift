@@ -6,7 +6,7 @@ struct KallsymsTables {
   init(names: KallsymsNames) { self.names = names }
 
   /// The tables where VMCOREINFO says that they are. Source: kernel/vmcore_info.c.
-  init(_ kernel: LinuxKernel, keys: VMCoreInfo) throws(KernelSymbolsFault) {
+  init(_ kernel: LinuxKernel, keys: VMCoreInfo, _ workers: Workers = .alone) throws(KernelSymbolsFault) {
     func symbol(_ name: String) throws(KernelSymbolsFault) -> VirtualAddress {
       guard let address = keys.symbol(name) else { throw .noKey("SYMBOL(\(name))") }
       return address
@@ -29,7 +29,10 @@ struct KallsymsTables {
       if let fault = texts.fault { throw .unreadable(table: "kallsyms_token_table", fault) }
       throw .tokens(at: try symbol("kallsyms_token_index"))
     }
-    names = try KallsymsNames(at: try symbol("kallsyms_names"), count: count, tokens: tokens, kernel: kernel)
+    // The texts stand behind the names. Source: scripts/kallsyms.c, write_src.
+    names = try KallsymsNames(
+      at: try symbol("kallsyms_names"), before: try symbol("kallsyms_token_table"), count: count, tokens: tokens,
+      kernel: kernel, workers: workers)
     func table(_ name: String, entry: Int) throws(KernelSymbolsFault) -> VirtualAddress {
       let address = try symbol(name)
       do throws(KernelReadFault) {

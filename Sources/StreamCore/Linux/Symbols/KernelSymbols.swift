@@ -31,18 +31,19 @@ struct KernelSymbols: SymbolSource {
   /// - Parameter expected: names that will be asked for: they are found in the pass that proves the form.
   /// - Throws: what is missing, or that no form of the tables agrees with what VMCOREINFO says.
   init(
-    of kernel: LinuxKernel, vmcoreinfo: VMCoreInfo, expecting expected: Set<String> = []
+    of kernel: LinuxKernel, vmcoreinfo: VMCoreInfo, expecting expected: Set<String> = [], workers: Workers = .alone
   ) throws(KernelSymbolsFault) {
-    try self.init(try KallsymsTables(kernel, keys: vmcoreinfo), .keys, vmcoreinfo, expected)
+    try self.init(try KallsymsTables(kernel, keys: vmcoreinfo, workers), .keys, vmcoreinfo, expected, workers)
   }
 
   /// The tables by their content: reads all of the kernel's image that its page tables map.
   init(
-    searching kernel: LinuxKernel, vmcoreinfo: VMCoreInfo, expecting expected: Set<String> = []
+    searching kernel: LinuxKernel, vmcoreinfo: VMCoreInfo, expecting expected: Set<String> = [],
+    workers: Workers = .alone
   ) throws(KernelSymbolsFault) {
-    var search = KallsymsSearch(kernel)
+    var search = KallsymsSearch(kernel, workers)
     self = try search.first { tables throws(KernelSymbolsFault) in
-      try KernelSymbols(tables, .content, vmcoreinfo, expected)
+      try KernelSymbols(tables, .content, vmcoreinfo, expected, workers)
     }
   }
 
@@ -98,11 +99,11 @@ extension KernelSymbols {
 
   /// The first form of the tables that gives every address that VMCOREINFO has too.
   private init(
-    _ tables: KallsymsTables, _ way: Way, _ vmcoreinfo: VMCoreInfo, _ expected: Set<String>
+    _ tables: KallsymsTables, _ way: Way, _ vmcoreinfo: VMCoreInfo, _ expected: Set<String>, _ workers: Workers
   ) throws(KernelSymbolsFault) {
     // Outside of the image VMCOREINFO has what a variable holds, not where it is, as for mem_section.
     let known = vmcoreinfo.symbols.filter { LinuxKernel.isImageOrModule($0.value) }
-    let found = tables.names.find(Set(known.keys).union(Self.bounds).union(expected))
+    let found = tables.names.find(Set(known.keys).union(Self.bounds).union(expected), workers)
     let truth = known.compactMap { name, address in
       found[name].map { (places: $0, address: address) }
     }
