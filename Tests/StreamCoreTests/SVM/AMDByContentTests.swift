@@ -28,7 +28,8 @@ import Testing
   @Test(arguments: [
     "kernel 6.1", "kernel 6.12", "kernel 7.3", "kernel 5.14", "kernel 6.1 la57", "kernel 6.1 sme 47",
     "kernel 6.12 sme 51",
-    "kernel 6.1 symbols types", "kernel 7.3 symbols types la57",
+    "kernel 6.1 symbols types", "kernel 7.3 symbols types la57", "kernel 5.10", "kernel 4.18",
+    "kernel 5.10 sme 47 la57",
   ])
   func guestsComeOutWhole(words: String) throws {
     let run = try SplitRun(Self.recipe(words), Self.options)
@@ -45,6 +46,48 @@ import Testing
     var options = Self.options
     options.isPlain = true
     #expect(try SplitRun(host, options).files() == fast.files())
+  }
+
+  @Test func aGuestOf64VCPUsComesOutWhole() throws {
+    let vcpus = (0..<64).map { "  vcpu \($0 % 3 == 0 ? "stopped" : "halted")" }.joined(separator: "\n")
+    let run = try SplitRun(
+      "host ram 192M cpus 4 amd\nguest a ram 0-8M backing 2M linux 6.1.0-a\n\(vcpus)", Self.options)
+    #expect(run.manifest.guests.map(\.vcpus.count) == [64])
+    for guest in run.host.liveGuests { try run.expectExact(guest) }
+  }
+
+  /// What is left of a vCPU right behind the only one that lives names its VMCB as that one does.
+  @Test(arguments: ["kernel 6.1", "kernel 6.12", "kernel 7.3", "kernel 5.14", "kernel 5.10"])
+  func oneVCPUBeforeADeadOneIsTold(words: String) throws {
+    let run = try SplitRun(
+      """
+      host ram 64M amd \(words)
+      guest a ram 0-4M linux 6.1.0-a
+        vcpu stopped
+      guest gone ram 0-2M dead nolinux
+        vcpu stopped
+      """, Self.options)
+    #expect(run.manifest.guests.count == 1)
+    for guest in run.host.liveGuests { try run.expectExact(guest) }
+    let gone = try #require(run.host.guest("gone")?.vcpus.first)
+    #expect(run.manifest.defunct.map(\.vmcs.value) == [gone.vmcs])
+  }
+
+  /// Before 5.12 one VMCB serves a guest and its own guest in turn, with another map of MSRs for the latter: then neither
+  /// its registers nor its tables are the guest's.
+  @Test func aVCPUInItsOwnGuestIsNotPassedOffBefore512() throws {
+    var host = try HostRecipe(Self.recipe("kernel 5.10")).build()
+    let guest = try #require(host.guest("a"))
+    let other = try #require(host.guest("b"))
+    host.space.memory.store(other.vcpus[0].vmcs, at: guest.vcpus[0].vmcs + 0x48)
+    host.space.memory.store(other.eptPointer, at: guest.vcpus[0].vmcs + 0xb0)
+    let run = try SplitRun(host, Self.options)
+    #expect(run.manifest.guests.count == 2)
+    try run.expectMemory(try #require(run.host.guest("a")))
+    try run.expectExact(try #require(run.host.guest("b")))
+    let entries = try run.entry(guest).vcpus
+    #expect(entries.count == 3 && entries.count { $0.registers.isEmpty } == 1)
+    #expect(run.manifest.exitStatus == .incomplete)
   }
 
   /// Without slots and shapes, NPT and what the VMM's page tables show between.
@@ -82,6 +125,18 @@ import Testing
       return
     }
     #expect(what.contains("AMD host"))
+  }
+
+  /// Nor of what an AMD host's guest keeps of Intel's.
+  @Test func anAMDHostsGuestsHaveNoVMCS() throws {
+    let recipe = "host ram 64M\nguest a ram 0-4M linux 6.1.0-a\n  vcpu stopped"
+    var host = try HostRecipe(recipe.replacing("64M", with: "64M amd")).build()
+    let other = try HostRecipe(recipe).build()
+    let gfn = try #require(host.guests[0].ranges.first).upperBound - 1
+    let frame = try #require(host.guests[0].backing.frame(gfn))
+    host.space.memory.setWords(other.memory.words(other.guests[0].vcpus[0].vmcs >> 12), frame: frame)
+    let run = try SplitRun(host, Self.options)
+    #expect(run.manifest.vendor == "AMD" && run.manifest.guests.map(\.vcpus.count) == [1])
   }
 
   /// Of VMCBs on a host with Intel's processors nothing is believed.
