@@ -176,23 +176,27 @@ struct Findings: Sendable {
   /// What is known of a guest without its slots.
   private mutating func note(_ join: BlockJoin.Outcome?, of guest: Guest) {
     guard let join else { return }
-    let unknown = "blocks that EPT never touched cannot be known"
+    let tables = vendor.tables
+    let unknown = "blocks that \(tables) never touched cannot be known"
     if join.slots.isEmpty {
       let why = join.fault.map { "\($0)" } ?? "the page tables of its VMM show no block of it"
       warn(
-        .unknown_slots, "\(guest.name): without its memory slots its memory is what EPT maps, for \(why); \(unknown)")
+        .unknown_slots,
+        "\(guest.name): without its memory slots its memory is what \(tables) maps, for \(why); \(unknown)")
     } else {
       let pages = guest.map.sources[.join] ?? 0
       warn(
         .unknown_slots,
-        "\(guest.name): without its memory slots its memory is what EPT maps, and \(pages) pages that the page tables of "
-          + "its VMM have in the blocks (\(join.slots.count)) which EPT shows there; \(unknown)"
+        "\(guest.name): without its memory slots its memory is what \(tables) maps, and \(pages) pages that the page tables "
+          + "of its VMM have in the blocks (\(join.slots.count)) which \(tables) shows there; \(unknown)"
           + (join.fault.map { ", and \($0)" } ?? ""))
     }
     note(
       join.contradicting, of: guest,
-      "that its EPT maps between those of a block lie elsewhere in its VMM: nothing around them is added")
-    note(join.tied, of: guest, "that its EPT lacks are in two places of its VMM which do not agree: they are left out")
+      "that its \(tables) maps between those of a block lie elsewhere in its VMM: nothing around them is added")
+    note(
+      join.tied, of: guest,
+      "that its \(tables) lacks are in two places of its VMM which do not agree: they are left out")
   }
 
   private mutating func note(_ guest: Guest) {

@@ -36,6 +36,8 @@ extension Report {
     switch evidence.reason {
     case "released": "dead: its loaded_vmcs was cleared"
     case "kvm_unmapped": "dead: its VM at \(evidence.kvm.map { hex($0.value) } ?? "?") is unmapped"
+    case "kvm_unlisted":
+      "dead: its VM at \(evidence.kvm.map { hex($0.value) } ?? "?") was taken off the list of VMs"
     case "thread_gone": "dead: its thread's stack and memory are unmapped"
     default: "dead: \(evidence.reason)"
     }

@@ -124,7 +124,7 @@ extension HostBuilder {
     if let pointer = try tables(forgery, at: base + Place.ept << 12) { words[0xb0 / 8] = pointer }
     space.memory.setWords(words, frame: base >> 12)
     let place = base + Place.vcpu << 12
-    let info = place + shape.vmcb01
+    let info = place + shape.vmcbPair
     let region = base | kernel.tables.encryptionBit
     if forgery.isInRegisters {
       // RBP and those behind it as `vmcb`, `vmcb01` and `current_vmcb`.
@@ -136,10 +136,10 @@ extension HostBuilder {
     }
     if forgery.machine != .none {
       copyObject(of: vcpu, to: place)
-      let names: [(UInt64, UInt64)] = [
+      var names: [(UInt64, UInt64)] = [
         (place + shape.vmcb, kernel.virtual(base)), (info, kernel.virtual(base)), (info + 8, region),
-        (place + shape.currentVMCB, kernel.virtual(info)),
       ]
+      if shape.hasVMCB01 { names.append((place + shape.currentVMCB, kernel.virtual(info))) }
       for (address, value) in names { space.memory.store(value, at: address) }
       if forgery.machine != .genuine {
         copyMachine(guest, vcpu: place, at: base, kernel.virtual(base + Place.kvm << 12), kernel.directMap)
@@ -246,8 +246,8 @@ extension HostBuilder {
   private mutating func tables(_ forgery: ForgerySpec, at base: UInt64) throws(RecipeMistake) -> UInt64? {
     let isNPT = shape.isAMD
     let bit = kernel.tables.encryptionBit
-    let table = { (number: UInt64) in base + number << 12 | (isNPT ? 0x867 | bit : EPTBits.table) }
-    let leaf = isNPT ? 0xe67 | bit : EPTBits.Leaf.memory.rawValue
+    let table = { (number: UInt64) in base + number << 12 | (isNPT ? NPTBits.table | bit : EPTBits.table) }
+    let leaf = isNPT ? NPTBits.memory | bit : EPTBits.Leaf.memory.rawValue
     func put(_ entry: UInt64, _ number: UInt64, _ place: UInt64, _ memory: inout SparseMemory) {
       memory.store(entry, at: base + number << 12 + place * 8)
     }

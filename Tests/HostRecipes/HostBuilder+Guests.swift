@@ -335,6 +335,7 @@ extension HostBuilder {
   /// zeros, no user memory. Source: Documentation/vmcs.md §9.
   private mutating func kill(_ guest: BuiltGuest) throws(RecipeMistake) {
     for vcpu in guest.vcpus { try module.free(vcpu, kernel: kernel, in: &space) }
+    module.unlink(guest.kvm, in: &space.memory)
     try kernel.unmap(guest.kvm, in: &space)
     space.memory.setWords(nil, frame: (guest.eptPointer & kernel.tables.frameMask) >> 12)
     for place in 0..<256 as Range<UInt64> { space.memory.store(0, at: guest.processTables.root + place * 8) }

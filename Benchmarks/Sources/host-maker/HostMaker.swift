@@ -40,6 +40,9 @@ struct HostMaker: ParsableCommand {
   @Flag(help: "The kernel describes itself: names, types, processes with page tables, memory slots.")
   var describe = false
 
+  @Flag(help: "The host's processors are AMD's.")
+  var amd = false
+
   @Option(help: "Also write physical memory as it is to this file, sparse.")
   var image: String?
 
@@ -60,7 +63,9 @@ struct HostMaker: ParsableCommand {
     guard let codec = PageCodec(), let pool = PagePool.standard else {
       throw ValidationError("a codec library cannot start")
     }
-    guard let kind = HostKind.standard else { throw ValidationError("the table of VMCS layouts is missing") }
+    guard let kind = amd ? HostKind.amd : HostKind.standard else {
+      throw ValidationError("the table of VMCS layouts is missing")
+    }
     let summary = try KdumpFile(options, kind: kind, codec: codec, pool: pool).write(to: output, image: image)
     print(
       "\(summary.frames) frames, \(summary.zeroFrames) of them zero, \(summary.builtFrames) of the kernel and EPT, "

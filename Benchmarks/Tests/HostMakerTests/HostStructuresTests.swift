@@ -55,6 +55,34 @@ import Testing
     #expect(pointers == wanted)
   }
 
+  /// AMD's have nested CR3 in a page that is told by what it holds, and the processors' own pages beside them.
+  @Test func everyVMOfAnAMDHostLeadsToItsVMCBAndNPT() throws {
+    let kind = try #require(HostKind.amd)
+    let options = HostOptions(size: 256 << 20, guestSize: 192 << 20, guests: 2, backing: .half)
+    let objects = try HostStructures(options, kind: kind, geometry: try Geometry(options))
+    let root = objects.kernel.tables.root
+    func load(_ virtual: UInt64) throws -> UInt64 {
+      objects.memory.load(try #require(translate(virtual, root, objects.memory.load)))
+    }
+    var node = try load(objects.module.vmList)
+    for guest in objects.geometry.guests.reversed() {
+      let xarray = try load(node - 4472 + 4392 + 8)
+      for slot in 0..<options.vcpusPerGuest {
+        let vcpu = try load(xarray - 2 + 40 + slot * 8)
+        let vmcb = try load(vcpu + 6560)
+        #expect(try load(vcpu + 6552) == vmcb && translate(vmcb, root, objects.memory.load) == load(vcpu + 6568))
+        #expect(try load(vmcb + 0xb0) == objects.ept.pointer(guest))
+        #expect(try load(vmcb + 0x4d0) & 0x1000 != 0)
+      }
+      // Every entry has U, as walks of NPT need it.
+      var words = SparseMemory.zero
+      objects.ept.fill(&words, frame: objects.ept.pointer(guest) >> 12)
+      #expect(words[0] & 7 == 7)
+      node = try load(node)
+    }
+    #expect(objects.kernel.description.vendor == "AuthenticAMD")
+  }
+
   @Test func aGuestsTablesLeadToItsOwnNamesAndSections() throws {
     let options = HostOptions(size: 64 << 30, guestSize: 48 << 30, guests: 1, backing: .shuffled)
     let geometry = try Geometry(options)

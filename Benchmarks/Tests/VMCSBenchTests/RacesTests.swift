@@ -20,6 +20,8 @@ import Testing
         "--size", "16G", "--guests", "64", "--backing", "shuffled", "--codec", "zstd", "--guest-size", "9G",
       ])
     #expect(order.title == "generated 16 GiB, zstd, 64 guests, shuffled 4 KiB pages")
+    let amd = HostOrder(gigabytes: 4, isAMD: true)
+    #expect(amd.arguments.last == "--amd" && amd.title.hasSuffix(", AMD"))
   }
 
   @Test func anonymousMemoryOfAWatchedProcessIsSeen() throws {

@@ -8,8 +8,17 @@ extension HostFinder {
   /// - Returns: `nil` where the host is none, or nothing proves a VMCB.
   func amdByContent(_ kernel: LinuxKernel) throws -> JudgedHost? {
     let accepted = try VMCBSearch.run(scan.vmcbs, memory: memory, workers: workers).accepted
-    let holders = try holders(of: accepted, kernel)
-    var sieve = EvidenceSieve(kernel: kernel, listed: word.listed, head: word.head)
+    let sieve = EvidenceSieve(kernel: kernel, listed: word.listed, head: word.head)
+    let (regions, evidence) = try evidence(byContentOf: accepted, holders(of: accepted, kernel), sieve)
+    return judged(regions, evidence, accepted: accepted)
+  }
+
+  /// The VMCBs that may have evidence, those of which it is to be said why not, and what proves the former.
+  private func evidence(
+    byContentOf accepted: FrameBitmap, _ holders: VMCBHolders, _ sieve: EvidenceSieve
+  ) throws -> (regions: [RegionFacts], evidence: HostEvidence) {
+    var sieve = sieve
+    let kernel = holders.kernel
     var known = KnownPlaces()
     var regions: [HPA: RegionFacts] = [:]
     for stage in EvidenceSieve.Stage.allCases where stage != .old || regions.isEmpty {
@@ -19,12 +28,11 @@ extension HostFinder {
         regions[region.address] = region
       }
     }
-    guard !regions.isEmpty else { return nil }
     addNested(&regions, &known, holders, sieve.finder)
     addOthers(&regions, &known, holders, accepted)
     var evidence = try evidence(sieve.finder, regions, known)
     if addNamed(&regions, &known, by: evidence) { evidence = try self.evidence(sieve.finder, regions, known) }
-    return judged(regions.values.sorted { $0.address < $1.address }, evidence, accepted: accepted)
+    return (regions.values.sorted { $0.address < $1.address }, evidence)
   }
 
   private func holders(of vmcbs: FrameBitmap, _ kernel: LinuxKernel) throws -> VMCBHolders {
@@ -121,14 +129,14 @@ extension HostFinder {
     return host.vmcbs.isEmpty ? nil : host
   }
 
-  /// Where every page was looked at: what is left of vCPUs that are gone, beside those that the kernel names.
+  /// Where every page was looked at: what is left of vCPUs that are gone, beside those that the kernel names, and how what
+  /// content proves differs from what the kernel says.
   func withLeftovers(_ named: NamedHost) throws -> JudgedHost {
     guard scan.isOfAllPages, let shape = named.listed.types.vcpu else { return named.amd() }
-    var accepted = try VMCBSearch.run(scan.vmcbs, memory: memory, workers: workers).accepted
-    for region in named.facts { accepted.remove(region.address.frame) }
-    accepted.freeze()
+    let accepted = try VMCBSearch.run(scan.vmcbs, memory: memory, workers: workers).accepted
     guard accepted.count > 0 else { return named.amd() }
-    let stray = Self.stray(than: Set(named.facts.map(\.address)), try holders(of: accepted, named.kernel))
+    let holders = try holders(of: accepted, named.kernel)
+    let stray = Self.stray(than: Set(named.facts.map(\.address)), holders)
     let regions = stray.map(\.0)
     let evidence = HostEvidence(
       named.listed, shape, kernel: named.kernel, regions: regions,
@@ -140,7 +148,12 @@ extension HostFinder {
       }
     }
     host.rejected = Self.reported(host.rejected)
-    host.rejectedCount = accepted.count
+    // Content knows those with encrypted state by their VMs alone.
+    let readable = named.facts.filter { accepted.contains($0.address.frame) }
+    host.rejectedCount = accepted.count - UInt64(readable.count)
+    // As if the kernel had not been asked at all.
+    let content = try self.evidence(byContentOf: accepted, holders, EvidenceSieve(kernel: named.kernel)).evidence
+    host.differences = WayDifference.all(named.listed, content, regions: readable)
     return host
   }
 }

@@ -11,7 +11,7 @@ struct HostFinder {
   func run(_ sources: [LayoutSource]) throws -> FoundHost {
     let (host, refused) = try judge(sources)
     var found = host.found(refused: refused, listed: word.listed, usesShapes: word.usesShapes)
-    found.differences = try differences(host)
+    found.differences = try host.differences + differences(host)
     return found
   }
 

@@ -19,6 +19,8 @@ struct JudgedHost: Sendable {
   /// Content-accepted regions without evidence, and why; the first of each fault come with their address.
   var rejected: [(address: HPA, fault: EvidenceFault)] = []
   var rejectedCount: UInt64 = 0
+  /// How the two ways to the VMs differ, where both were taken.
+  var differences: [WayDifference] = []
   /// Named VMCBs whose content is none, one line each.
   var faults: [String] = []
 

@@ -72,8 +72,8 @@ extension Manifest {
 
   /// By what a vCPU is known to be gone.
   public struct DeathEvidence: Encodable, Sendable, Equatable {
-    /// "released" (its `loaded_vmcs` was cleared), "kvm_unmapped" (its `struct kvm`) or "thread_gone" (its thread's
-    /// stack and memory are unmapped).
+    /// "released" (its `loaded_vmcs` was cleared), "kvm_unmapped" (its `struct kvm`), "kvm_unlisted" (that was taken off
+    /// the list of VMs) or "thread_gone" (its thread's stack and memory are unmapped).
     public var reason: String
     public var kvm: HexString?
   }

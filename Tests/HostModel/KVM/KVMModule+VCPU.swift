@@ -43,7 +43,7 @@ extension KVMModule {
     writer.registers(in: &space)
     if vcpu.nested == .active { space.memory.store(VMCBImage.innerRIP, at: place + shape.registers + 128) }
     if shape.isAMD {
-      writer.vmcb(vmcs, hostCPU: hostCPU, nested: nested, in: &space.memory)
+      writer.vmcb(vmcs, map: pointers.msrBitmap, hostCPU: hostCPU, nested: nested, in: &space.memory)
     } else {
       writer.loadedVMCS(
         vmcs: vmcs, hostCPU: hostCPU, host: host, controls: controls, pointers: pointers, in: &space.memory)

@@ -117,6 +117,12 @@ public struct KVMModule: Sendable {
       at: [listPage.physical(KVMModule.listPlace)] + youngestFirst.map { $0.physical(shape.kvm.list) }, in: &memory)
   }
 
+  /// What `list_del` leaves in a `struct kvm`: LIST_POISON1 and 2.
+  public func unlink(_ machine: BuiltKernel.Mapping, in memory: inout SparseMemory) {
+    memory.store(0xdead_0000_0000_0100, at: machine.physical(shape.kvm.list))
+    memory.store(0xdead_0000_0000_0122, at: machine.physical(shape.kvm.list + 8))
+  }
+
   /// Chains the VMCSs that are loaded on a CPU into its `loaded_vmcss_on_cpu`, whose head stands in the per-CPU area.
   public func linkLoaded(kernel: BuiltKernel, in memory: inout SparseMemory) {
     for (cpu, links) in loadedLinks {

@@ -15,6 +15,7 @@ extension KVMModule {
       return nil
     }
     var inner = image
+    inner[0x48] = try bitmapPage(clear: 5, in: &space) | kernel.tables.encryptionBit
     inner[0xb0] = machine.shadowPointer
     // KVM runs VMLOAD and VMSAVE on the first one alone.
     let segments = [0x440, 0x448, 0x450, 0x458, 0x470, 0x478, 0x490, 0x498]

@@ -1,12 +1,18 @@
-/// `struct vcpu_svm`, right behind `kvm_vcpu`: `vmcb`, `vmcb01`, `current_vmcb`. Source: arch/x86/kvm/svm/svm.h.
+/// `struct vcpu_svm`, right behind `kvm_vcpu`: `vmcb`, `vmcb01`, `current_vmcb`, and before 5.12 `vmcb` and `vmcb_pa`; then
+/// `tsc_aux`, `msrpm`, `nested`. Source: arch/x86/kvm/svm/svm.h of 4.18, 5.10 and 6.1.
 extension KVMShape {
   /// `vmcb01` and its like: a pointer, the physical address, the CPU, a generation; since 5.12.
   public var hasVMCB01: Bool { name != "4.18" && name != "5.10" }
   public var vmcb: UInt64 { kvmVCPUSize }
   public var vmcb01: UInt64 { vmcb + 8 }
   public var currentVMCB: UInt64 { vmcb01 + 32 }
-  var systemCallAux: UInt64 { currentVMCB + 16 }
-  var svmNested: UInt64 { currentVMCB + 64 }
+  var systemCallAux: UInt64 { hasVMCB01 ? currentVMCB + 16 : vmcb + 48 }
+  public var msrpm: UInt64 { hasVMCB01 ? vmcb01 + 104 : vmcb + 184 }
+  var svmNested: UInt64 { msrpm + 16 }
+  /// In `nested`, the map by which the guest's own guest runs.
+  var nestedMSRPM: UInt64 { svmNested + (hasVMCB01 ? 64 : 32) }
+  /// Where the pair stands that names the VMCB.
+  public var vmcbPair: UInt64 { hasVMCB01 ? vmcb01 : vmcb }
 
   /// What the BTF of kvm_amd adds.
   public var amdStructures: [KernelStructure] {
@@ -30,7 +36,7 @@ extension KVMShape {
         "svm_nested_state", size: 128,
         hasVMCB01
           ? [("vmcb02", 0, .structure("kvm_vmcb_info")), ("hsave_msr", 32, .u64), ("vmcb12_gpa", 48, .u64)]
-          : [("hsave", 0, .pointer(to: "vmcb")), ("hsave_msr", 32, .u64)]),
+          : [("hsave", 0, .pointer(to: "vmcb")), ("hsave_msr", 8, .u64), ("vmcb12_gpa", 24, .u64)]),
       KernelStructure("vmcb", size: 4096, [("control", 0, .array(.u32, 256)), ("save", 1024, .array(.u64, 384))]),
     ] + moduleStructures
   }
@@ -42,10 +48,13 @@ extension KVMShape {
 
 extension VCPUWriter {
   /// `vmcb01`, in use.
-  /// - Parameter nested: the VMCB of the guest's own guest, and whether that one is in use.
+  /// - Parameters:
+  ///   - map: the MSR permission map.
+  ///   - nested: the VMCB of the guest's own guest, and whether that one is in use.
   func vmcb(
-    _ page: UInt64, hostCPU: Int, nested: (page: UInt64, isActive: Bool)?, in memory: inout SparseMemory
+    _ page: UInt64, map: UInt64, hostCPU: Int, nested: (page: UInt64, isActive: Bool)?, in memory: inout SparseMemory
   ) {
+    memory.store(kernel.virtual(map), at: place + shape.msrpm)
     memory.store(kernel.virtual(page), at: place + shape.vmcb)
     memory.store(cpu.truth["tsc_aux"], at: place + shape.systemCallAux)
     guard shape.hasVMCB01 else {
@@ -55,6 +64,8 @@ extension VCPUWriter {
     memory.store(kernel.virtual(place + shape.vmcb01), at: place + shape.currentVMCB)
     guard let nested else { return }
     info(nested.page, at: place + shape.svmNested, hostCPU: hostCPU, in: &memory)
+    let own = memory.load(nested.page + 0x48) & ~kernel.tables.encryptionBit
+    memory.store(kernel.virtual(own), at: place + shape.nestedMSRPM)
     guard nested.isActive else { return }
     memory.store(kernel.virtual(nested.page), at: place + shape.vmcb)
     memory.store(kernel.virtual(place + shape.svmNested), at: place + shape.currentVMCB)

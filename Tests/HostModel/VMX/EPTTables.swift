@@ -48,13 +48,13 @@ public struct EPTTables: Sendable {
   public var pointer: UInt64 { isNPT ? root | encryptionBit : EPTBits.pointer(root: root, levels: levels) }
 
   /// A link to the next table.
-  public var link: UInt64 { isNPT ? 0x867 | encryptionBit : EPTBits.table }
+  public var link: UInt64 { isNPT ? NPTBits.table | encryptionBit : EPTBits.table }
 
   /// NPT's leaves, as found on a real host; a device's is uncached.
   private func bits(_ leaf: EPTBits.Leaf) -> UInt64 {
     guard isNPT else { return leaf.rawValue }
     switch leaf {
-    case .memory: return 0xe67 | encryptionBit
+    case .memory: return NPTBits.memory | encryptionBit
     case .readOnly: return 0x865 | encryptionBit
     case .device: return 0xe7f
     }

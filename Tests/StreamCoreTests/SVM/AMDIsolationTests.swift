@@ -7,7 +7,7 @@ import Testing
   private static let forgeries = [
     "victim 0", "victim 0 maps host", "evil 0 maps victim", "evil 0 maps host", "victim 0 maps loop",
     "victim 0 maps shared", "evil 0 complete maps victim", "victim 0 complete maps host", "victim 0 complete maps loop",
-    "evil 0 true-vm maps victim", "victim 0 true-vm maps host",
+    "evil 0 true-vm maps victim", "victim 0 true-vm maps host", "victim 0 complete", "victim 0 true-vm",
   ]
 
   private static func recipe(_ words: String, cache: [String] = [], evil: [String] = []) -> String {
@@ -36,7 +36,7 @@ import Testing
   }
 
   /// Pages beyond the candidates: each is read once for what names a VMCB.
-  @Test(arguments: ["kernel 6.1", "kernel 7.3", "kernel 6.1 sme 47"])
+  @Test(arguments: ["kernel 6.1", "kernel 7.3", "kernel 6.1 sme 47", "kernel 5.10"])
   func aForgeryMakesNoGuestByContent(words: String) throws {
     let (cache, evil) = Self.forged
     let run = try SplitRun.expectIsolated(
@@ -56,7 +56,7 @@ import Testing
 
   /// A guest chooses its registers, and the host keeps them in the very `vcpu_svm` that proves it. With no other tenant to
   /// outvote it, nothing is believed.
-  @Test(arguments: ["kernel 6.1", "kernel 6.12", "kernel 7.3"])
+  @Test(arguments: ["kernel 6.1", "kernel 6.12", "kernel 7.3", "kernel 5.10", "kernel 4.18"])
   func registersThatLookLikeVmcb01ProveNothingByContent(words: String) throws {
     let forge = "forge evil 0 in-registers maps host"
     try SplitRun.expectIsolated(Self.recipe(words, cache: [forge]), pages: 1 << 15, isByContent: true)

@@ -1,11 +1,16 @@
 import HostModel
 
-/// The pages of the guests' EPT, made when their turn comes in the file. Entries as Linux 6.1 writes them.
+/// The pages of the guests' EPT, or NPT, made when their turn comes in the file. Entries as Linux 6.1 writes them.
 struct EPTPages: Sendable {
   let geometry: Geometry
+  /// The tables are those of AMD's processors.
+  var isNPT = false
+
+  private var leaf: UInt64 { isNPT ? NPTBits.memory : EPTBits.Leaf.memory.rawValue }
 
   func pointer(_ guest: Geometry.Guest) -> UInt64 {
-    EPTBits.pointer(root: geometry.frame(table: 0, of: guest) << 12, levels: 4)
+    let root = geometry.frame(table: 0, of: guest) << 12
+    return isNPT ? root : EPTBits.pointer(root: root, levels: 4)
   }
 
   /// Fills `words` with the table in a frame of the geometry's tables, EPT's or that of a process.
@@ -22,7 +27,6 @@ struct EPTPages: Sendable {
     case guest.eptTables...: ProcessPages(geometry: geometry).fill(&words, table: table - guest.eptTables, of: guest)
     default:
       let block = table - 2 - guest.directories
-      let leaf = EPTBits.Leaf.memory.rawValue
       for page in 0..<512 as Range<UInt64> {
         words[Int(page)] = leaf | geometry.frame(guest, block: block, page: page) << 12
       }
@@ -31,7 +35,6 @@ struct EPTPages: Sendable {
 
   private func directory(_ directory: UInt64, of guest: Geometry.Guest, _ words: inout [UInt64]) {
     let first = guest.gigabyte(directory: directory) * 512
-    let leaf = EPTBits.Leaf.memory.rawValue
     for place in 0..<512 as Range<UInt64> {
       guard let block = guest.block(at: first + place) else { continue }
       words[Int(place)] =
@@ -42,6 +45,6 @@ struct EPTPages: Sendable {
   }
 
   private func link(_ guest: Geometry.Guest, _ table: UInt64) -> UInt64 {
-    geometry.frame(table: table, of: guest) << 12 | EPTBits.table
+    geometry.frame(table: table, of: guest) << 12 | (isNPT ? NPTBits.table : EPTBits.table)
   }
 }

@@ -1,6 +1,6 @@
 import HostModel
 
-/// What all hosts of this program are: Debian's 6.1 kernel on Intel's Haswell.
+/// What all hosts of this program are: Debian's 6.1 kernel on Intel's Haswell, or on a processor of AMD's.
 struct HostKind: Sendable {
   let shape: KVMShape
   let layout: VMCSLayout
@@ -11,11 +11,19 @@ struct HostKind: Sendable {
     return HostKind(shape: shape, layout: layout)
   }()
 
+  /// Of AMD's processors, whose layout is one for all: that of the other kind is not used.
+  static let amd: HostKind? = standard.map { standard in
+    var shape = standard.shape
+    shape.isAMD = true
+    return HostKind(shape: shape, layout: standard.layout)
+  }
+
   /// The kernel of the host and of its guests.
   func kernel(nodeName: String) -> KernelDescription {
     var kernel = KernelDescription(release: "6.1.0-bench-amd64", nodeName: nodeName)
     kernel.version = "#1 SMP PREEMPT_DYNAMIC vmcs-bench"
     kernel.hasMemorySections = true
+    if shape.isAMD { kernel.takeAMDName() }
     return kernel
   }
 

@@ -19,7 +19,7 @@ struct HostStructures: Sendable {
     self.options = options
     self.kind = kind
     self.geometry = geometry
-    ept = EPTPages(geometry: geometry)
+    ept = EPTPages(geometry: geometry, isNPT: kind.shape.isAMD)
     space = StructureSpace(free: geometry.structures, ram: geometry.ram, seed: mix(options.seed) &+ 7)
     var description = kind.kernel(nodeName: "bench-host")
     description.imageSize = Geometry.imageFrames << 12
@@ -35,14 +35,20 @@ struct HostStructures: Sendable {
 
   private mutating func addMachines() throws(NoRoom) {
     var machines: [VMDescription] = []
-    for index in geometry.guests.indices { machines.append(try addMachine(index)) }
+    var all: [BuiltVCPU] = []
+    for index in geometry.guests.indices {
+      let (machine, vcpus) = try addMachine(index)
+      machines.append(machine)
+      all += vcpus
+    }
+    _ = try module.writeHostSaveAreas(all, kernel: kernel, in: &space)
     for machine in machines { kernel.tables.copyKernelHalf(to: machine.process, in: &space.memory) }
     module.link(machines: machines.map(\.kvm), in: &space.memory)
     module.linkLoaded(kernel: kernel, in: &space.memory)
     tasks?.link(kernel: kernel, in: &space.memory)
   }
 
-  private mutating func addMachine(_ index: Int) throws(NoRoom) -> VMDescription {
+  private mutating func addMachine(_ index: Int) throws(NoRoom) -> (VMDescription, [BuiltVCPU]) {
     let guest = geometry.guests[index]
     var description = kind.kernel(nodeName: "guest-\(index + 1)")
     description.hasVMCoreInfoPointers = options.describes
@@ -71,7 +77,7 @@ struct HostStructures: Sendable {
       machine.kvm, process: machine.process, vcpus: vcpus.map(\.vcpuAddress),
       slots: vmm == nil ? [] : pages.slots(guest), pid: vmm == nil ? UInt64(300 + index * 20) : pid, vmm: vmm,
       kernel: kernel, in: &space)
-    return machine
+    return (machine, vcpus)
   }
 
   /// The process of a VMM, where the kernel describes itself.

@@ -47,6 +47,8 @@ extension InputDump {
 let realDumps = [
   (host: "haswell", codec: "lzo", file: "host.lzo.kdump"),
   (host: "haswell", codec: "zlib", file: "host.zlib.kdump"),
+  (host: "amd", codec: "lzo", file: "host.lzo.kdump"),
+  (host: "amd", codec: "zlib", file: "host.zlib.kdump"),
 ]
 
 /// A host for `host-maker`.
@@ -61,12 +63,15 @@ struct HostOrder: Sendable {
   var sharesData = false
   /// The kernel describes itself, so that nothing needs to be looked for.
   var describes = false
+  /// Its processors are AMD's.
+  var isAMD = false
 
   var arguments: [String] {
     var arguments = ["--size", "\(gigabytes)G", "--guests", "\(guests)", "--backing", backing, "--codec", codec]
     if let guestSize { arguments += ["--guest-size", guestSize] }
     if sharesData { arguments.append("--shared-data") }
     if describes { arguments.append("--describe") }
+    if isAMD { arguments.append("--amd") }
     return arguments
   }
 
@@ -80,6 +85,7 @@ struct HostOrder: Sendable {
 
   var title: String {
     "generated \(gigabytes) GiB, \(codec), \(guests) guests, \(backingText)" + (describes ? ", described" : "")
+      + (isAMD ? ", AMD" : "")
   }
 
   /// Makes the dump, lends it, and removes it.

@@ -3,7 +3,7 @@ import Foundation
 
 /// What can be measured, in the order of the results.
 enum RaceKind: String, CaseIterable, ExpressibleByArgument, Sendable {
-  case haswell, generated, described, growth, transcode, python, scale
+  case haswell, generated, described, amd, growth, transcode, python, scale
 }
 
 /// Runs the races of a kind. One input lies in the scratch directory at a time, or two that are measured in turns.
@@ -13,30 +13,21 @@ struct Races {
   let runner: Runner
   let rounds: Int
 
-  /// - Parameter dumps: the directory of real host dumps, which only `haswell` needs.
+  /// - Parameter dumps: the directory of real host dumps, which `haswell` and `amd` need.
   func run(_ kind: RaceKind, dumps: URL?) throws -> [Section] {
     switch kind {
-    case .haswell:
-      guard let dumps else {
-        throw BenchError.missing(what: "the directory of host dumps", advice: "give --dumps or set VMCS_SPLIT_DUMPS")
-      }
-      return try realDumps.map { dump in
-        let path = "\(dump.host)/\(dump.file)"
-        let input = InputDump(
-          title: "\(dump.host), \(dump.codec)", codec: dump.codec, origin: "`\(path)`",
-          path: dumps.appending(path: path).path)
-        return try peers(input)
-      }
+    case .haswell: return try real("haswell", dumps)
     case .generated:
       return try ["lzo", "snappy", "zlib", "zstd"].map { codec in
         try HostOrder(gigabytes: 4, codec: codec).with(programs, workspace, peers)
       }
-    case .described:
-      return try HostOrder(gigabytes: 4, describes: true).with(programs, workspace) { input in
-        try input.readIn(programs, workspace)
-        let race = DescribedRace(input: input, programs: programs)
-        return [section(try runner.run(race.prepare(), rounds: rounds))]
+    case .described: return [try described(HostOrder(gigabytes: 4, describes: true))]
+    case .amd:
+      let generated = try ["lzo", "zlib"].map { codec in
+        try HostOrder(gigabytes: 4, codec: codec, isAMD: true).with(programs, workspace, peers)
       }
+      let described = try described(HostOrder(gigabytes: 4, describes: true, isAMD: true))
+      return try real("amd", dumps) + generated + [described]
     case .growth:
       return [
         try GrowthPairs(programs: programs, workspace: workspace, runner: runner, rounds: rounds).run(),
@@ -54,6 +45,28 @@ struct Races {
       }
     case .scale:
       return [try ScaleRace(programs: programs, workspace: workspace, runner: runner, rounds: min(rounds, 3)).run()]
+    }
+  }
+
+  /// - Parameter host: of the real hosts.
+  private func real(_ host: String, _ dumps: URL?) throws -> [Section] {
+    guard let dumps else {
+      throw BenchError.missing(what: "the directory of host dumps", advice: "give --dumps or set VMCS_SPLIT_DUMPS")
+    }
+    return try realDumps.filter { $0.host == host }.map { dump in
+      let path = "\(dump.host)/\(dump.file)"
+      let input = InputDump(
+        title: "\(dump.host), \(dump.codec)", codec: dump.codec, origin: "`\(path)`",
+        path: dumps.appending(path: path).path)
+      return try peers(input)
+    }
+  }
+
+  private func described(_ order: HostOrder) throws -> Section {
+    try order.with(programs, workspace) { input in
+      try input.readIn(programs, workspace)
+      let race = DescribedRace(input: input, programs: programs)
+      return section(try runner.run(race.prepare(), rounds: rounds))
     }
   }
 

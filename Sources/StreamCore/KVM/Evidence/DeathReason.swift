@@ -4,6 +4,8 @@ enum DeathReason: Equatable, Sendable {
   case released
   /// The VM that its vCPU names is unmapped.
   case kvmUnmapped(VirtualAddress)
+  /// The VM that its vCPU names was taken off the list of VMs.
+  case kvmUnlisted(VirtualAddress)
   /// Neither HOST_FS_BASE nor HOST_RSP is mapped by the tables that HOST_CR3 names: the thread is gone.
   case threadGone
 }
@@ -13,6 +15,7 @@ extension DeathReason: CustomStringConvertible {
     switch self {
     case .released: "its loaded_vmcs was cleared"
     case .kvmUnmapped(let kvm): "its VM at \(kvm) is unmapped"
+    case .kvmUnlisted(let kvm): "its VM at \(kvm) was taken off the list of VMs"
     case .threadGone: "its thread's stack and memory are unmapped"
     }
   }
@@ -24,6 +27,7 @@ extension DeathReason {
     switch self {
     case .released: .init(reason: "released")
     case .kvmUnmapped(let kvm): .init(reason: "kvm_unmapped", kvm: .init(kvm.rawValue))
+    case .kvmUnlisted(let kvm): .init(reason: "kvm_unlisted", kvm: .init(kvm.rawValue))
     case .threadGone: .init(reason: "thread_gone")
     }
   }

@@ -27,7 +27,7 @@ extension EvidenceJudge {
     return VCPUEvidence(
       region: region.address, role: isNested ? .nested(of: vcpu) : .vmcs01, vcpu: vcpu,
       loadedVMCS: HPA(rawValue: proof.pointer), checks: proof.loaded.passed, kvm: proof.kvm.address, index: proof.index,
-      isActive: isActive(proof, shape), cpu: proof.loaded.cpu, frames: frames(of: region, proof))
+      isActive: isActive(proof, shape), cpu: cpu(of: region, proof, shape), frames: frames(of: region, proof))
   }
 
   /// Whether `vcpu_vmx.loaded_vmcs` names this place; `nil` when it names nothing inside its vCPU.
@@ -38,6 +38,11 @@ extension EvidenceJudge {
     else { return nil }
     if used == proof.pointer { return true }
     return used > proof.start && used - proof.start < VCPUShape.startReach ? false : nil
+  }
+
+  /// Before 5.12 a `vcpu_svm` names its VMCB without a CPU.
+  private func cpu(of region: RegionFacts, _ proof: VCPUProof, _ shape: VCPUShape) -> Int32? {
+    region.vendor == .amd && shape.pointerToLoaded == nil ? nil : proof.loaded.cpu
   }
 
   private func frames(of region: RegionFacts, _ proof: VCPUProof) -> [UInt64] {
@@ -64,16 +69,27 @@ extension EvidenceJudge {
     }
   }
 
-  /// Freeing a `vcpu_svm` clears nothing in it: what tells is that the VM that it names is gone. Source:
-  /// arch/x86/kvm/svm/svm.c, svm_vcpu_free.
+  /// Freeing a `vcpu_svm` clears nothing in it: what tells is that the VM that it names is gone, or, where VMs lie in the
+  /// direct map, off the list. Source: arch/x86/kvm/svm/svm.c, svm_vcpu_free; virt/kvm/kvm_main.c, kvm_destroy_vm.
   private func death(ofVMCB region: RegionFacts, _ finder: inout VCPUFinder) -> DeathReason? {
     guard let place = strayPointer(of: region.address)?.address ?? proofs[region.address]?.pointer, let shape,
-      place >= shape.startToPointer, let named = kernel.memory.u64(place - shape.startToPointer),
-      kernel.isPointer(named),
-      case .failure(.unmapped(let address)) = finder.kvm(at: named)
+      place >= shape.startToPointer, let named = kernel.memory.u64(place - shape.startToPointer)
     else { return nil }
-    return .kvmUnmapped(address)
+    return end(ofVM: named, &finder)
   }
+
+  /// Why a VM that a vCPU names is no more; `nil`: it is, or nothing tells.
+  func end(ofVM named: UInt64, _ finder: inout VCPUFinder) -> DeathReason? {
+    guard kernel.isPointer(named), case .failure(let fault) = finder.kvm(at: named) else { return nil }
+    if case .unmapped(let address) = fault { return .kvmUnmapped(address) }
+    guard let offset = finder.listOffset, kernel.u64(named &+ offset) == Self.poison.next,
+      kernel.u64(named &+ offset &+ 8) == Self.poison.previous
+    else { return nil }
+    return .kvmUnlisted(VirtualAddress(rawValue: named))
+  }
+
+  /// What `list_del` leaves. Source: include/linux/poison.h, LIST_POISON1 and LIST_POISON2.
+  private static let poison: (next: UInt64, previous: UInt64) = (0xdead_0000_0000_0100, 0xdead_0000_0000_0122)
 
   /// Signs of a vCPU that is gone, on a region that no convincing pointer leads to. Source: Documentation/vmcs.md §9.
   private func death(of region: RegionFacts, _ finder: inout VCPUFinder) -> DeathReason? {

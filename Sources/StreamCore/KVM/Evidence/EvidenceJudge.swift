@@ -147,7 +147,7 @@ struct EvidenceJudge {
       let strength = proof.loaded.passed.intersection(RegionHolder.strong).count
       votes[proof.startToPointer, default: [:]][proof.start] = strength
     }
-    guard let winner = Self.pointerPlace(votes) else { return }
+    guard let winner = Self.pointerPlace(votes) ?? placeBeforeLeftover(votes, own) else { return }
     let agreed = own.filter { $0.value.startToPointer == winner }
     var loads: [UInt64: Int] = [:]
     for region in regions {

@@ -32,7 +32,7 @@ struct HostEvidence: Sendable {
   let kvms: [KVMObject]
   /// Where members stand, by the kernel itself; `nil`: by shape.
   let types: KVMTypes?
-  /// VMs of the list that were found by content and cannot be read.
+  /// VMs of the list that were found by content and cannot be read, or not whole.
   let unreadable: [(kvm: VirtualAddress, fault: KVMFault)]
   private let verdicts: [HPA: Result<VCPUEvidence, EvidenceFault>]
 
@@ -59,6 +59,10 @@ struct HostEvidence: Sendable {
       case .success(let object): kvms.append(object)
       case .failure(let fault): unreadable.append((address, fault))
       }
+    }
+    for object in kvms {
+      guard let online = object.fewerThan else { continue }
+      unreadable.append((object.address, .fewerVCPUs(found: object.vcpus.count, online: online)))
     }
     // What the kernel's own list says of a VM is told with that.
     self.unreadable = finder.types == nil ? unreadable : []

@@ -8,6 +8,8 @@ struct VCPUFinder {
   /// that forged ones cost nothing.
   private var members: Set<UInt64>?
   private var vmList: VMList?
+  /// From the start of a `struct kvm` to `vm_list`, once a VM has told.
+  var listOffset: UInt64? { vmList.map { UInt64($0.offset) } }
   /// Of the host's list, where its symbol is known.
   private let head: VirtualAddress?
   /// Two lists in which what looks like a VM stands.

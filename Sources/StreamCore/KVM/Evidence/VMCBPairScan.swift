@@ -78,7 +78,7 @@ struct VMCBHolders {
       let facts = RegionFacts(vmcb)
       let bytes = PhysicalBytes(kernel.memory, from: place, count: RegionHolder.reach)
       let holder = RegionHolder(at: place, of: facts, bytes: bytes, kernel: kernel)
-      guard holder.isConvincingNested else { continue }
+      guard holder.isConvincing || holder.isConvincingNested else { continue }
       body(facts, holder)
     }
   }

@@ -72,10 +72,10 @@ extension WayDifference: CustomStringConvertible {
     case .vcpus(let kvm, let listed, let content):
       "of the VM at \(kvm) the kernel alone has \(Self.text(listed)), content alone \(Self.text(content))"
     case .region(let vcpu, let listed, let content):
-      "the VMCS of vCPU \(vcpu.index) at \(vcpu.address) is at \(Self.text(listed)) by the kernel, at "
+      "the region of vCPU \(vcpu.index) at \(vcpu.address) is at \(Self.text(listed)) by the kernel, at "
         + "\(Self.text(content)) by content"
     case .notNamed(let region, let kvm):
-      "by content VMCS \(region) is of the VM at \(kvm), of which no vCPU names it by the kernel"
+      "by content region \(region) is of the VM at \(kvm), of which no vCPU names it by the kernel"
     }
   }
 

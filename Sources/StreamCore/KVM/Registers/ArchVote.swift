@@ -124,15 +124,15 @@ struct ArchVote {
     else { return nil }
     let bytes = PhysicalBytes(kernel.memory, from: lapic.rawValue, count: ArchShape.lapicSize)
     let offsets = stride(from: UInt64(0), to: ArchShape.lapicSize, by: 8)
-    guard offsets.contains(where: { bytes.u64(lapic.rawValue + $0) == object.evidence.vcpu.rawValue }) else {
+    guard let own = offsets.first(where: { bytes.u64(lapic.rawValue + $0) == object.evidence.vcpu.rawValue }) else {
       return nil
     }
     if let page = object.own.virtualAPIC {
       let value = kernel.directMapped(HPA(rawValue: page))
       return offsets.first { bytes.u64(lapic.rawValue + $0) == value }
     }
-    let places = offsets.filter { bytes.u64(lapic.rawValue + $0).map(isAPICPage) ?? false }
-    return places.count == 1 ? places[0] : nil
+    // `regs` follows `vcpu` in all kernels; farther on the next object of the slab can have its own.
+    return offsets.first { $0 > own && bytes.u64(lapic.rawValue + $0).map(isAPICPage) ?? false }
   }
 
   /// Whether a page holds the registers of a local APIC, by its version as KVM sets it. Source: arch/x86/kvm/lapic.c,

@@ -12,6 +12,8 @@ enum KVMFault: Error, Equatable, Sendable {
   case unlisted(VirtualAddress)
   /// Its bytes hold no table of vCPUs that name it in turn.
   case noVCPUTable(VirtualAddress)
+  /// Its table names fewer vCPUs than it counts.
+  case fewerVCPUs(found: Int, online: Int)
   /// Other VMs of this host stand in one `vm_list`; this one does not.
   case notListed(VirtualAddress)
   /// VMs stand in two lists, with these heads: one of them is forged.
@@ -27,6 +29,7 @@ extension KVMFault: CustomStringConvertible {
     case .unaligned(let kvm): "the VM at \(kvm) does not begin a page"
     case .unlisted(let kvm): "the VM at \(kvm) stands in no list of VMs"
     case .noVCPUTable(let kvm): "the VM at \(kvm) names no vCPU"
+    case .fewerVCPUs(let found, let online): "its table names \(found) of its \(online) vCPUs"
     case .notListed(let kvm): "the kernel's list of VMs lacks the VM at \(kvm)"
     case .twoLists(let one, let other):
       "VMs stand in the list at \(one) and in the list at \(other), and one of the two is forged"

@@ -3,6 +3,8 @@ struct KVMObject: Sendable, Equatable {
   let address: VirtualAddress
   /// Its vCPUs, by index.
   let vcpus: [VCPUPointer]
+  /// How many there are by its own count, where its table has fewer.
+  private(set) var fewerThan: Int?
   /// The list of the host's VMs, in which this one stands.
   let vmList: VMList
   /// Frames that this rests on: the object's own, its table's nodes and its vCPUs' first.
@@ -30,6 +32,7 @@ struct KVMObject: Sendable, Equatable {
     }
     self.address = address
     vcpus = table.vcpus
+    fewerThan = table.online.flatMap { $0 > table.vcpus.count && $0 <= VCPUTable.vcpuLimit ? $0 : nil }
     self.vmList = vmList
     // What was not looked at behind the list is not evidence; its frames may belong to others.
     let used = object.frames.prefix((vmList.offset + address.pageOffset) / pageSize + 1)

@@ -12,6 +12,7 @@ struct RegionFacts: Sendable, Equatable {
   var hostGSBase: UInt64?
   /// VM-entry MSR-load address: lies inside `vcpu_vmx`, behind `vmcs01`. Source: KVM, init_vmcs.
   var entryMSRLoad: UInt64?
+  /// Of a VMCB its MSR permission map, with the host's encryption bit.
   var msrBitmap: UInt64?
   var virtualAPIC: UInt64?
   var cr0Mask: UInt64?
@@ -46,6 +47,7 @@ struct RegionFacts: Sendable, Equatable {
     vendor = .amd
     isRead = true
     exitReason = vmcb[.exitCode]
+    msrBitmap = vmcb[.msrpmBase]
     guard vmcb.encryption != .stateToo else { return }
     guestRSP = vmcb[.rsp]
     saved = Saved(rax: vmcb[.rax], rip: vmcb[.rip], cr2: vmcb[.cr2], efer: vmcb[.efer])

@@ -16,7 +16,7 @@ struct RegionHolder: Sendable, Equatable {
 
   /// Those that not everything shows which is not damaged.
   static let strong: Set<RegionHolderCheck> = [
-    .on_cpu_link, .msr_bitmap, .host_state, .controls_shadow, .loaded_vmcs, .current_vmcb,
+    .on_cpu_link, .msr_bitmap, .host_state, .controls_shadow, .loaded_vmcs, .current_vmcb, .msrpm,
   ]
   /// CPUs of a Linux host at most: NR_CPUS is 8192.
   static let cpuLimit: Int32 = 8192

@@ -29,6 +29,8 @@ enum RegionHolderCheck: String, Sendable, CaseIterable {
   case vmcb
   /// `vcpu_svm.current_vmcb`, right behind `vmcb01`, points at this place, or at the like of it behind.
   case current_vmcb
+  /// `vcpu_svm.msrpm`, behind `vmcb_pa` before 5.12, is the MSR permission map's address, seen through the direct map.
+  case msrpm
 
   static let loadedVMCS: Set<RegionHolderCheck> = [
     .cpu, .shadow_vmcs, .launched, .on_cpu_link, .msr_bitmap, .host_state, .controls_shadow, .loaded_vmcs,

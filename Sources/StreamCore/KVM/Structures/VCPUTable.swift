@@ -4,6 +4,8 @@ struct VCPUTable: Sendable, Equatable {
   let vcpus: [VCPUPointer]
   /// Frames of the nodes that stand outside the `struct kvm`.
   let frames: [UInt64]
+  /// `online_vcpus`, where the table does not end by it; a vCPU in the making stands in the table before it is counted.
+  private(set) var online: Int?
 
   /// vCPUs of one VM at most: KVM_MAX_VCPUS is 4096 at most so far.
   static let vcpuLimit = 4096
@@ -22,6 +24,8 @@ struct VCPUTable: Sendable, Equatable {
         let table = Self.xarray(value, offset: offset, kvm: kvm, kernel: kernel)
       {
         self = table
+        // 16 bytes before `vm_list` in every kernel that has the xarray.
+        online = bytes.load(list - 16, as: UInt32.self).flatMap { Int(exactly: $0) }
         return
       }
     }
