@@ -128,7 +128,9 @@ struct Findings: Sendable {
       warn(
         .unknown_layout,
         "no known layout reads the \(unknown.regions) VMCS regions of this host (revision \(ids)): \(found); give the "
-          + "processor's layout with --layout FILE or --vmcsinfo PATH")
+          + "processor's layout with --layout FILE or --vmcsinfo PATH"
+          + (unknown.likeness.map { "; \($0) ('layout show ID' writes it for --layout, without its line 'revision')" }
+            ?? ""))
     }
     for (region, reason) in host.defunct { defunct.append(.init(vmcs: .init(region.rawValue), evidence: reason.entry)) }
     for (region, indicator) in host.aborted {

@@ -53,6 +53,7 @@ struct HostFinder {
     do throws(InferenceFault) {
       let inferred = try InferredLayout(clues)
       unknown.inferred = inferred.summary
+      unknown.likeness = inferred.likeness
       host.inferred = inferred
     } catch {
       unknown.inferred = "nothing: \(error)"

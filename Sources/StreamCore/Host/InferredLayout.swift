@@ -41,7 +41,22 @@ public struct InferredLayout: Sendable {
     "\(layout.id): "
       + ["sure", "agreed", "open", "not there"].map { outcome in
         "\(rows.count { $0.outcome == outcome && $0.voters > 0 }) \(outcome)"
-      }.joined(separator: ", ") + " of the fields that the kernel keeps a copy of"
+      }.joined(separator: ", ") + " of the fields that the kernel keeps a copy of" + (likeness.map { "; " + $0 } ?? "")
+  }
+
+  /// Fewer places in common say nothing.
+  private static let leastAlike = 16
+
+  /// The layouts of the catalogue that have every settled place, in words; `nil` without any. They tell where open fields
+  /// may lie, and no more: no register comes from them unless one is given.
+  public var likeness: String? {
+    let alike = LayoutCatalogue.all.compactMap(\.layout).filter { known in
+      let common = layout.fields.filter { known[$0] != nil }
+      return common.count >= Self.leastAlike && common.allSatisfy { known[$0] == layout[$0] }
+        && [.unknown, known.accessRights].contains(layout.accessRights)
+    }
+    guard !alike.isEmpty else { return nil }
+    return "all of the settled places are those of \(alike.map(\.id).joined(separator: " and "))"
   }
 
   /// - Parameters:

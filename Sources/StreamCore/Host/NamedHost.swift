@@ -70,6 +70,8 @@ struct UnknownLayout: Sendable, Equatable {
   var tried: [String]
   /// What came of inference, in words.
   var inferred: String?
+  /// Layouts of the catalogue with the same places, in words.
+  var likeness: String?
   /// The host's structures lead to the regions, for its kernel does not name them.
   var isByStructure = false
 }

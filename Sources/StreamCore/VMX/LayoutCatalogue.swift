@@ -3,7 +3,8 @@ public enum LayoutCatalogue {
   /// One layout, still as text.
   public struct Entry: Sendable {
     public let id: String
-    /// The ids of the text's own header, so that a dump's ids find it unparsed.
+    /// The ids of the text's own header, so that a dump's ids find it unparsed. Without any no dump does: nobody has
+    /// published them.
     let revisionIDs: [UInt32]
     /// Bits of bytes 8 to 15 that are 0 in every region a host can enter with: RPL and TI of the HOST_*_SELECTORs that
     /// stand there. They tell most chance hits by the head alone. Source: SDM vol. 3, 28.2.3.
@@ -25,6 +26,7 @@ public enum LayoutCatalogue {
   /// that of `layouts(revisionID:)`.
   public static let all: [Entry] = [
     .intelPenryn, .intelNehalem, .intelWestmere, .intelSandyBridge, .intelHaswell, .intelSkylake,
+    .intelGoldenCove,
     .kvmVmcs12, .kvmVmcs12Of2013, .hyperVEvmcs1, .vmwareNested, .xenNested, .virtualBoxVvmcs,
     .bochs27, .bochs28, .bochs30, .bochsGit2026,
   ]

@@ -258,6 +258,26 @@ import Testing
     }
   }
 
+  /// Places that the catalogue has, under an id that it has not: the layout is named, and counts once it is given.
+  @Test func aKnownLayoutUnderAnotherIDIsNamed() throws {
+    let host = try HostRecipe(Self.recipe("6.1 symbols types layout intel-skylake")).build()
+    let layout = VMCSLayout(
+      id: "other", revision: Self.revision, form: host.layout.form, fields: host.layout.fields)
+    func warning(_ layout: VMCSLayout) throws -> String {
+      let run = try SplitRun(host.with(layout))
+      #expect(run.manifest.layout == nil && run.manifest.guests.count == 3)
+      return try #require(run.manifest.warnings.first { $0.code == .unknown_layout }).text
+    }
+    #expect(try warning(layout).contains("intel-goldencove"))
+    #expect(try !warning(layout.exchanging("HOST_RSP", "HOST_GS_BASE")).contains("intel-goldencove"))
+    var options = SplitRun.Options()
+    options.layout = LayoutCatalogue.layout(id: "intel-goldencove")
+    let given = try SplitRun(host.with(layout), options)
+    #expect(given.manifest.layout?.id == "intel-goldencove" && given.manifest.unknownLayout == nil)
+    let own = try SplitRun(host)
+    for guest in host.liveGuests { #expect(try given.bytes(guest) == own.bytes(guest)) }
+  }
+
   /// A layout that lacks fields, and has others wrong, is refused by these.
   @Test func aPartOfALayoutThatIsWrongIsRefusedByItsFields() throws {
     let host = try HostRecipe(Self.recipe("6.1 symbols types unknown-layout \(Self.revision)")).build()

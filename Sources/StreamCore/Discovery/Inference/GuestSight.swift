@@ -86,19 +86,43 @@ struct GuestSight: Sendable {
   /// Whether the page tables map an address.
   /// - Parameter executable: for instructions, too.
   func isMapped(_ address: UInt64, by cr3: UInt64, executable: Bool) -> Verdict {
-    guard VirtualAddress(rawValue: address).isCanonical(levels: levels) else { return .fails }
+    switch leaf(address, by: cr3) {
+    case .none: .fails
+    case .unknown: .unknown
+    case .at(_, let isExecutable): executable && !isExecutable ? .fails : .passes
+    }
+  }
+
+  /// The page of the guest's memory that an address lies in.
+  func page(at address: UInt64, by cr3: UInt64) -> GuestPage {
+    switch leaf(address, by: cr3) {
+    case .none: .none
+    case .unknown: .unknown
+    case .at(let frame, _): pages.look(frame)
+    }
+  }
+
+  private enum Leaf { case none, unknown, at(frame: UInt64, isExecutable: Bool) }
+
+  private func leaf(_ address: UInt64, by cr3: UInt64) -> Leaf {
+    guard VirtualAddress(rawValue: address).isCanonical(levels: levels) else { return .none }
     var table = (cr3 & X86PageTables.addressMask) >> 12
+    var isExecutable = true
     for level in stride(from: levels, through: 1, by: -1) {
       switch pages.look(table) {
-      case .none: return .fails
+      case .none: return .none
       case .unknown: return .unknown
       case .page(let page):
         let entry = page.entry(X86PageTables.index(address, level))
-        guard entry & X86PageTables.present != 0, !executable || entry & Self.noExecute == 0 else { return .fails }
-        if X86PageTables.leafSize(entry, level) != nil { return .passes }
-        table = (entry & X86PageTables.addressMask) >> 12
+        guard entry & X86PageTables.present != 0 else { return .none }
+        isExecutable = isExecutable && entry & Self.noExecute == 0
+        let target = entry & X86PageTables.addressMask
+        if let size = X86PageTables.leafSize(entry, level) {
+          return .at(frame: (target & ~(size - 1) | address & (size - 1)) >> 12, isExecutable: isExecutable)
+        }
+        table = target >> 12
       }
     }
-    return .fails
+    return .none
   }
 }

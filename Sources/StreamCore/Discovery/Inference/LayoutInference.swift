@@ -17,6 +17,7 @@ struct LayoutInference: Sendable {
   private let given: Layout?
   /// What a field's places hold counts in regions whose own value is not known.
   private var agreeing: Set<VMCSField> = []
+  private var tables: DescriptorTables?
 
   /// - Parameters:
   ///   - regions: of one revision id, all of them live.
@@ -37,6 +38,7 @@ struct LayoutInference: Sendable {
     settleBySight()
     settleSegments()
     settle()
+    settleTables()
     for field in VMCSField.allCases { conclude(field) }
     for region in regions { values[region.address] = values(of: region) }
   }
@@ -54,7 +56,7 @@ struct LayoutInference: Sendable {
         changed = true
       }
     }
-    for (field, vote) in votes where vote.isStrong && !hasTwin(vote) { agreeing.insert(field) }
+    for (field, vote) in votes where (vote.isStrong || vote.isFormed) && !hasTwin(vote) { agreeing.insert(field) }
   }
 
   private mutating func take(_ field: VMCSField, _ place: Layout.Place, _ reason: String) {
@@ -67,6 +69,7 @@ struct LayoutInference: Sendable {
   private func reason(_ vote: PlaceVotes) -> String? {
     guard !isClaimed(vote) else { return nil }
     if vote.isStrong, !hasTwin(vote) { return vote.source }
+    if vote.isFormed, !hasTwin(vote) { return "\(vote.source); its form in all other regions" }
     guard vote.voters > 0, let neighbour = neighbour(of: vote) else { return nil }
     return "\(vote.source); next to \(neighbour.name)"
   }
@@ -120,11 +123,7 @@ struct LayoutInference: Sendable {
     }
     let three = SightVotes.three
     guard three.allSatisfy({ sure[$0] == nil && votes[$0]?.isStrong == false }) else { return }
-    var cr3: [HPA: UInt64] = [:]
-    for region in seen {
-      cr3[region.address] =
-        sure[.GUEST_CR3].map { region.page.u64($0.offset) } ?? agreed(.GUEST_CR3, in: region)
-    }
+    let cr3 = seen.reduce(into: [HPA: UInt64]()) { $0[$1.address] = tables(of: $1) }
     let places = SightVotes(regions: regions, taken: bytes(of: Set(sure.keys))).stacks(cr3: cr3)
     guard places.count == 1 else { return }
     for (index, field) in three.enumerated() {
@@ -133,6 +132,30 @@ struct LayoutInference: Sendable {
         field, Layout.Place(offset: places[0] + 8 * index, width: 8),
         "RSP, RIP and RFLAGS side by side, mapped by the guests' page tables")
     }
+  }
+
+  /// A guest's CR3, where it is settled.
+  private func tables(of region: RegionClues) -> UInt64? {
+    sure[.GUEST_CR3].map { region.page.u64($0.offset) } ?? agreed(.GUEST_CR3, in: region)
+  }
+
+  /// GDTR and IDTR; TR's base where it stands in that GDT.
+  private mutating func settleTables() {
+    let guests = regions.filter { $0.guest != nil }
+    let seen = guests.compactMap { region -> DescriptorTables.Seen? in
+      guard let guest = region.guest, let cr3 = tables(of: region) else { return nil }
+      let own = values(of: region)
+      return DescriptorTables.Seen(
+        clue: region, guest: guest, cr3: cr3, selector: own[.GUEST_TR_SELECTOR], base: own[.GUEST_TR_BASE])
+    }
+    guard seen.count == guests.count else { return }
+    let distances = Set(
+      SegmentRegister.allCases.compactMap { register -> Int? in
+        guard let base = sure[register.fields.base], let limit = sure[register.fields.limit] else { return nil }
+        return limit.offset - base.offset
+      })
+    tables = DescriptorTables(
+      seen, taken: bytes(of: Set(sure.keys)), limitDistance: distances.count == 1 ? distances.first : nil)
   }
 
   /// By byte of the region: whether it is one of these fields'.
@@ -187,6 +210,17 @@ struct LayoutInference: Sendable {
   // MARK: Outcome
 
   private mutating func conclude(_ field: VMCSField) {
+    if let tables, DescriptorTables.fields.contains(field), sure[field] == nil, let places = tables.places[field],
+      !places.isEmpty, votes[field]?.voters ?? 0 == 0
+    {
+      let seen = regions.filter { $0.guest != nil }
+      let isSettled = tables.values.values.contains { $0[field] != nil }
+      fields.append(
+        InferredField(
+          field: field, outcome: isSettled ? .agreed(places) : .open(places), voters: seen.count,
+          vms: Set(seen.map(\.vm)).count, evidence: "descriptor tables of the guests, in their memory"))
+      return
+    }
     guard let vote = votes[field], vote.voters > 0 else {
       let outcome = sure[field].map(FieldOutcome.sure) ?? .open([])
       let evidence = reasons[field] ?? "the host's kernel keeps no copy"
@@ -235,6 +269,7 @@ struct LayoutInference: Sendable {
     for control in ControlRegisterVotes.all {
       for (field, value) in control.values(in: region, votes, sure) { values[field] = value }
     }
+    for (field, value) in tables?.values[region.address] ?? [:] where values[field] == nil { values[field] = value }
     return values
   }
 

@@ -8,6 +8,8 @@ struct PlaceVotes: Sendable {
   private(set) var voters = 0
   private(set) var vms = 0
   let isStrong: Bool
+  /// The processor takes no other than values of a certain form, and every region without a voter holds one, too.
+  private(set) var isFormed = false
   /// Where the copies stand, in words.
   let source: String
 
@@ -16,6 +18,8 @@ struct PlaceVotes: Sendable {
   /// So many bits over all different values: 1,000 places are tried, and a guest's values it may have chosen.
   private static let enough = (host: 24, guest: 40)
   private static let leastOfGuest = 16
+  /// Of RFLAGS with interrupts on.
+  private static let leastOfFlags = 9
 
   /// - Parameter step: places are multiples of it, at most 4.
   init(_ field: VMCSField, in regions: [RegionClues]) {
@@ -36,6 +40,17 @@ struct PlaceVotes: Sendable {
         offsets.append(offset)
       }
     }
+    isFormed = field == .GUEST_RFLAGS && isFlags(votes, in: regions)
+  }
+
+  /// RFLAGS: 46 of its 64 bits are fixed, and entry fails with others. The places of which that is so in all regions, with
+  /// what two VMs' vCPUs were stopped with, are its own; where all regions have voters, nothing more is to be told.
+  private func isFlags(_ votes: [(RegionClues, KnownValue)], in regions: [RegionClues]) -> Bool {
+    let others = regions.filter { $0.known[field] == nil }
+    guard !others.isEmpty, vms >= 2,
+      votes.contains(where: { Self.significantBits($0.1.exact ?? 0) >= Self.leastOfFlags })
+    else { return false }
+    return offsets.allSatisfy { offset in others.allSatisfy { Self.isRFLAGS($0.page.u64(offset)) } }
   }
 
   /// A field of a pattern, which says where it can lie.

@@ -67,6 +67,17 @@ struct LayoutInferenceTests {
     #expect(Self.outcome(.GUEST_RFLAGS, regions(flagsAt: 0x108)) == .sure(.init(offset: 0x108, width: 8)))
   }
 
+  /// A vCPU that was not stopped has RFLAGS of that form, too: entry takes no other.
+  @Test(arguments: [(0x206, 0, true), (0x206, 1, false), (0x1_0206, 0, true), (0x204, 0, false), (0, 0, false)])
+  func flagsOfOtherVCPUsSettleTheirPlace(_ flags: UInt64, vm: UInt64, _ isSure: Bool) {
+    var regions = (0..<2).map {
+      Self.region(UInt64($0 + 1), vm: vm == 1 ? 7 : UInt64($0), [0x300: 0x246], [.GUEST_RFLAGS: 0x246])
+    }
+    regions.append(Self.region(3, vm: 3, [0x300: flags], [:]))
+    #expect((Self.outcome(.GUEST_RFLAGS, regions) == .sure(.init(offset: 0x300, width: 8))) == isSure)
+    #expect(LayoutInference(regions).values[HPA(frame: 3)]?[.GUEST_RFLAGS] == (isSure ? flags : nil))
+  }
+
   /// Copies of a field are as good as the field where they hold the same, and nothing where they do not.
   @Test func copiesAgreeOrLeaveAFieldOpen() {
     func regions(last copy: UInt64) -> [RegionClues] {
