@@ -144,6 +144,26 @@ import Testing
     #expect(try GuestClock(vm, Self.host, unstable) { kernel }.toHost == clock.toHost)
   }
 
+  /// Its counter runs at half the host's speed, and began to count when the host's stood at 250,000,000.
+  @Test(arguments: [(48, 1 << 47), (32, 1 << 31)] as [(UInt64, UInt64)])
+  func `a guest without kvm-clock tells its stamps by its counter, scaled and set off`(
+    fraction: UInt64, ratio: UInt64
+  ) throws {
+    let recipe = """
+      host ram 64M kernel 6.1 symbols types
+      clock 25000 0 0
+      guest g ram 0-2M nolinux
+        vcpu halted
+      """
+    let kernel = try Self.kernel(recipe)
+    var vm = VMClock(offset: 0, master: nil)
+    vm.vcpus[0] = VCPUClock(offset: 0 &- 125_000_000, ratio: ratio)
+    let host = HostClock(clock: Self.clock, ticks: 50_000, crash: 10_000_000_500, fraction: fraction)
+    let clock = try GuestClock(vm, host, try digest([lines[0]])) { kernel }
+    #expect(clock.source == .tsc && clock.toHost == 5_000_000_500 && clock.uncertainty == 1000)
+    #expect(clock.stops == nil)
+  }
+
   /// Counters run on while a VMM has its VM stopped, and kvm-clock does not.
   @Test func `for how long a VM was stopped has a bound`() {
     var vm = VMClock(offset: -9_000_000_000, master: nil)
