@@ -57,6 +57,9 @@ extension Report {
     if let early = clock.early {
       text += "; those before its \(Seconds.text(early.until)) within \(Seconds.text(early.uncertainty)) s"
     }
+    if let stops = clock.stops {
+      text += "; if its VMM has stopped it, those before up to \(Seconds.text(stops)) s late"
+    }
     return text + "\n"
   }
 }

@@ -161,7 +161,9 @@ struct StallText {
     var lines: [String] = []
     if let group = vcpu.thread?.cgroup { lines.append("control group \(HostileText.escaped(group))") }
     if let freeze = vcpu.thread?.freeze {
-      lines.append("frozen group \(HostileText.escaped(freeze.group ?? "-")), by \(freeze.source)")
+      var line = "frozen group \(HostileText.escaped(freeze.group ?? "-")), by \(freeze.source)"
+      if let began = freeze.began { line += ", since \(stamp(began.value)) s (within \(stamp(began.uncertainty)) s)" }
+      lines.append(line)
     }
     for quota in vcpu.thread?.quotas ?? [] {
       var line = "quota of \(HostileText.escaped(quota.group ?? "-")): \(stamp(quota.quota.value)) s"

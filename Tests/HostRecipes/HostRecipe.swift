@@ -84,6 +84,7 @@ package struct HostRecipe: Sendable {
       spec.clock = ClockDescription(
         ticks: try words.number("kHz"), offset: try words.number("offset"),
         stableOffset: try words.number("stable offset"))
+    case "timekeeping": spec.keptTime = try KeptTimeDescription(&words)
     case "no":
       switch try words.word("what") {
       case "vmcoreinfo": spec.hasVMCoreInfo = false
@@ -180,6 +181,7 @@ package struct HostRecipe: Sendable {
       if words.take("master") {
         spec.guests[last].clock?.master = (try words.number("nanoseconds"), try words.number("counter"))
       }
+      if words.take("set") { spec.guests[last].clock?.counterSet = try words.number("nanoseconds") }
     case "counter":
       let offset = try words.number("offset")
       let ratio = try words.number("ratio")

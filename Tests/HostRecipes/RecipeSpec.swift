@@ -37,6 +37,7 @@ package struct HostSpec: Sendable {
   package var isKVMBuiltIn = false
   package var log = LogSpec()
   package var clock: ClockDescription?
+  package var keptTime: KeptTimeDescription?
 
   /// What the host's kernel says of itself, if anything.
   package var selfDescription: KernelSelfDescription? {
@@ -77,6 +78,7 @@ package struct HostSpec: Sendable {
     kernel.hasVMCoreInfoPointers = selfDescription != nil
     kernel.log = log.ring
     kernel.clock = clock
+    kernel.keptTime = keptTime
     return kernel
   }
 }

@@ -55,7 +55,7 @@ package struct ScheduledHost {
     guard let stack = host.guest(guest)?.vcpus[vcpu].stack else { return }
     scheduler.sleep(
       thread(guest, vcpu), in: functions, stack: stack.physical(0x3000), base: stack.virtual + 0x3000,
-      memory: &host.space.memory)
+      others: ["kvm_vcpu_halt [kvm]": host.module.halt], memory: &host.space.memory)
   }
 
   /// The same of a VMM's first thread.
@@ -67,8 +67,8 @@ package struct ScheduledHost {
       memory: &host.space.memory)
   }
 
-  package mutating func freeze(_ task: UInt64, byParent: Bool = false) {
-    scheduler.freeze(task, byParent: byParent, in: &host.space.memory)
+  package mutating func freeze(_ task: UInt64, byParent: Bool = false, since: UInt64 = 0) {
+    scheduler.freeze(task, byParent: byParent, since: since, in: &host.space.memory)
   }
 
   package mutating func freezeLegacy(_ task: UInt64) throws(RecipeMistake) {

@@ -10,6 +10,9 @@ struct GuestClock: Sendable, Equatable {
   let uncertainty: UInt64
   /// Stamps before the guest found its clock stable can be off by so much more.
   let early: Early?
+  /// A VMM that stops its VM stops kvm-clock, too, and KVM keeps no record: stamps before are too late by as long as that
+  /// was, at most by this, nanoseconds; `nil`: no bound is known.
+  let stops: UInt64?
 
   struct Early: Sendable, Equatable {
     /// By the guest's log, nanoseconds.
@@ -19,30 +22,32 @@ struct GuestClock: Sendable, Equatable {
 
   /// A microsecond: the places at which a clock is read, and the rounding of its factors.
   private static let least: UInt64 = 1_000
-  /// A second: what a clock that its kernel has not found stable yet is off by; up to 0.72 s were seen.
-  private static let unsettled: UInt64 = 1_000_000_000
-
   /// - Parameters:
   ///   - digest: of the guest's log.
   ///   - kernel: the guest's own, for what its log does not say.
   init(
     _ vm: VMClock, _ host: HostClock, _ digest: LogDigest, _ kernel: () -> DescribedKernel?
   ) throws(GuestClockFault) {
-    guard let crash = host.crash, let tsc = host.crashTSC else { throw .noCrash }
-    guard !digest.isUnstable else { throw .unstable }
+    guard let moment = host.moment else { throw .noCrash }
     let clock = try GuestLogClock(digest, kernel)
-    source = clock.pvclockOffset == nil ? .tsc : .kvmclock
-    guard let now = clock.nanoseconds(at: tsc, vm, host) else { throw .noClock(source) }
-    toHost = Int64(bitPattern: crash) &- now
-    // The same when the guest's clock began.
-    var drift: UInt64 = 0
-    if let start = UInt64(exactly: toHost), let first = host.clock.tsc(at: start),
-      let then = clock.nanoseconds(at: first, vm, host)
+    source = clock.isKvmclock ? .kvmclock : .tsc
+    guard let now = clock.nanoseconds(at: moment, vm, host) else { throw .noClock(source) }
+    toHost = Int64(bitPattern: moment.log) &- now
+    var error = Self.least &+ clock.uncertainty
+    if let kept = host.kept {
+      let life = UInt64(clamping: now)
+      error &+= kept.time.uncertainty &+ kept.time.slew(over: life)
+      if vm.master == nil { error &+= host.drift(over: life) }
+    } else if let start = UInt64(exactly: toHost), let first = host.clock?.tsc(at: start),
+      let then = clock.nanoseconds(at: .init(log: start, tsc: first, boot: nil), vm, host)
     {
-      drift = (Int64(bitPattern: start) &- then &- toHost).magnitude
+      // The same when the guest's clock began.
+      error &+= (Int64(bitPattern: start) &- then &- toHost).magnitude
     }
-    uncertainty = drift &+ Self.least &+ (clock.stable == nil ? Self.unsettled : 0)
-    early = clock.stable.map { Early(until: $0.since, uncertainty: $0.offset.magnitude) }
+    if let kept = clock.kept { error &+= kept.slew(over: UInt64(clamping: now)) }
+    uncertainty = error
+    early = clock.early
+    stops = clock.booted.flatMap { vm.stops(since: $0) }
   }
 
   /// A stamp of the guest's log by the host's clock; `nil`: before the host booted.
@@ -65,6 +70,9 @@ extension GuestClock {
     if let early {
       text += "; those before its \(Self.seconds(Int64(clamping: early.until))) s within "
       text += "\(Self.seconds(Int64(clamping: early.uncertainty))) s"
+    }
+    if let stops {
+      text += "; if its VMM has stopped it, those before that up to \(Self.seconds(Int64(clamping: stops))) s late"
     }
     return text
   }
@@ -101,52 +109,5 @@ extension GuestClockFault: CustomStringConvertible {
     case .noClock(.kvmclock): "KVM does not tell what it told the guest of its kvm-clock"
     case .noClock(.tsc): "its clock is its time stamp counter, of which KVM, or the guest's types, do not tell enough"
     }
-  }
-}
-
-/// What a guest's kernel makes the stamps of its log of: by the guest's own word.
-private struct GuestLogClock {
-  /// `kvm_sched_clock_offset`; `nil`: its clock is not kvm-clock.
-  var pvclockOffset: UInt64?
-  var stable: LogDigest.Stable?
-  /// Where its clock is its counter.
-  var counter: SchedClock?
-
-  init(_ digest: LogDigest, _ kernel: () -> DescribedKernel?) throws(GuestClockFault) {
-    stable = digest.stable
-    if let offset = digest.pvclockOffset, digest.isWhole || digest.stable != nil {
-      pvclockOffset = offset
-      return
-    }
-    guard let kernel = kernel() else {
-      let why = digest.isWhole ? "it is not kvm-clock" : "its log has lost its first lines"
-      throw .noWord("\(why), and its kernel has no names of symbols that can be read")
-    }
-    if let place = try? kernel.symbol("kvm_sched_clock_offset"),
-      let offset = try? kernel.kernel.integer(place, size: 8),
-      offset != 0
-    {
-      guard let place = try? kernel.symbol("__sched_clock_offset"),
-        let settled = try? kernel.kernel.integer(place, size: 8)
-      else { throw .noWord("__sched_clock_offset is not known") }
-      pvclockOffset = offset
-      stable = .init(offset: Int64(bitPattern: settled), since: digest.stable?.since ?? 0)
-      return
-    }
-    do throws(SchedClockFault) {
-      let clock = try SchedClock(kernel)
-      counter = clock
-      stable = .init(offset: clock.stableOffset, since: digest.stable?.since ?? 0)
-    } catch { throw .noWord("\(error)") }
-  }
-
-  /// The guest's log clock when the host's counter stood there.
-  func nanoseconds(at tsc: UInt64, _ vm: VMClock, _ host: HostClock) -> Int64? {
-    if let pvclockOffset {
-      return vm.kvmclock(at: tsc, host).map { $0 &- Int64(bitPattern: pvclockOffset) &+ (stable?.offset ?? 0) }
-    }
-    let vcpu = vm.vcpus.min { $0.key < $1.key }?.value
-    guard let counter, let own = vcpu?.counter(at: tsc, fraction: host.fraction) else { return nil }
-    return Int64(bitPattern: counter.nanoseconds(at: own))
   }
 }

@@ -26,6 +26,7 @@ extension GuestState {
       entry.source = clock.source.rawValue
       entry.toHost = clock.toHost
       entry.uncertainty = clock.uncertainty
+      entry.stops = clock.stops
       entry.early = clock.early.map { .init(until: $0.until, uncertainty: $0.uncertainty) }
     case .failure(let fault): entry.unknown = "\(fault)"
     }

@@ -26,8 +26,8 @@ struct GuestState: Sendable {
     let vm = guest.mapped.group.clock
     let known = host.flatMap { try? $0.get() }
     if let known, let vm = try? vm?.get() {
-      if let tsc = known.crashTSC, let crash = known.crash {
-        began = vm.kvmclock(at: tsc, known).map { Int64(bitPattern: crash) &- $0 }
+      if let moment = known.moment {
+        began = vm.kvmclock(at: moment, known).map { Int64(bitPattern: moment.log) &- $0 }
       }
       lastRan = LastRan(vm, known)
     }
@@ -56,9 +56,13 @@ extension GuestState.LastRan {
       self = .atCrash
       return
     }
-    guard let crash = host.crash, let left = vm.lastLeft, vm.isOnCPU == false else { return nil }
-    let stamp = host.clock.nanoseconds(at: left)
-    self = left == 0 ? .never : stamp >= crash ? .atCrash : .before(crash - stamp)
+    guard let left = vm.lastLeft, vm.isOnCPU == false else { return nil }
+    if left == 0 {
+      self = .never
+      return
+    }
+    guard let crash = host.crash, let stamp = host.clock?.nanoseconds(at: left) else { return nil }
+    self = stamp >= crash ? .atCrash : .before(crash - stamp)
   }
 }
 
@@ -66,6 +70,6 @@ extension Guest {
   /// Its kernel with its names, where these can be had without a search through all of its image.
   fileprivate func named() -> DescribedKernel? {
     guard let (kernel, vmcoreinfo) = try? kernel(), vmcoreinfo["SYMBOL(kallsyms_names)"] != nil else { return nil }
-    return try? DescribedKernel(kernel, vmcoreinfo, expecting: SchedClock.symbols)
+    return try? DescribedKernel(kernel, vmcoreinfo, expecting: HostClock.symbols)
   }
 }

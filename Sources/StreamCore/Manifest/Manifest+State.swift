@@ -59,6 +59,9 @@ extension Manifest {
     public var uncertainty: UInt64?
     /// Stamps of the guest's log before `until` can be off by so much more, nanoseconds.
     public var early: Early?
+    /// Stamps from before its VMM stopped it, if it did, are too late by as long as that was: by so much at most,
+    /// nanoseconds.
+    public var stops: UInt64?
     /// Its kvm-clock's 0 by the host's log, nanoseconds.
     public var began: Int64?
     /// Why the guest's stamps cannot be told by the host's.

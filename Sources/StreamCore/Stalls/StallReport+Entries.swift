@@ -48,17 +48,19 @@ extension StallReport.Thread {
       execStart: task.execStart.map(StallReport.Number.init), queued: facts.queued, absence: facts.absence,
       waitChannel: facts.channel.map { .init(function: $0.function, way: $0.way.rawValue, stack: $0.stack) },
       lockOwner: facts.owner.map { .init(tid: $0.tid, comm: $0.comm, source: $0.source) }, cgroup: facts.cgroup,
-      freeze: facts.limits.freeze.map(StallReport.Freeze.init),
+      freeze: facts.limits.freeze.map { .init($0, began: facts.freezeBegan) },
       quotas: facts.limits.quotas.map(StallReport.Quota.init),
       conclusion: conclusion.map(StallReport.Conclusion.init))
   }
 }
 
 extension StallReport.Freeze {
-  init(_ freeze: TaskLimits.Freeze) {
+  init(_ freeze: TaskLimits.Freeze, began: (time: UInt64, uncertainty: UInt64)?) {
     self.init(
       group: freeze.group, hasStopped: freeze.hasStopped, source: freeze.source,
       since: freeze.since.map(StallReport.Number.init))
+    guard let began, let source = since?.source else { return }
+    self.began = .init(value: began.time, uncertainty: began.uncertainty, source: "\(source) by tk_fast_mono")
   }
 }
 

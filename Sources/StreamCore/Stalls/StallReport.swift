@@ -148,6 +148,15 @@ public struct StallReport: Encodable, Sendable {
     public var source: String
     /// On the monotonic clock.
     public var since: Number?
+    /// The same on the clock of the run queues.
+    public var began: Moment?
+  }
+
+  public struct Moment: Encodable, Sendable {
+    public var value: UInt64
+    /// How far it can be off, nanoseconds.
+    public var uncertainty: UInt64
+    public var source: String
   }
 
   public struct Quota: Encodable, Sendable {

@@ -13,6 +13,8 @@ struct ThreadFacts: Sendable {
   let queued: UInt64?
   /// Nanoseconds that it had not run at the instant.
   let absence: UInt64?
+  /// When its group began to be frozen, on the clock of the run queues, where the kernel keeps it.
+  let freezeBegan: (time: UInt64, uncertainty: UInt64)?
 
   init(
     _ task: ScheduledTask, _ host: HostScheduler, _ processes: ProcessPlaces, _ channels: inout WaitChannels
@@ -26,6 +28,9 @@ struct ThreadFacts: Sendable {
     queue = task.cpu.flatMap { host.queues[Int(truncatingIfNeeded: $0.value)] }
     queued = task.state == .runnable ? host.queued(task) : nil
     absence = task.state == .running ? nil : host.absence(task)
+    // 0 where it was not noted.
+    let since = limits.freeze?.since?.value ?? 0
+    freezeBegan = since == 0 ? nil : host.time?.log(monotonic: since)
   }
 
   /// It waits in user space for another thread of its own.

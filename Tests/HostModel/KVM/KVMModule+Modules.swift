@@ -9,7 +9,8 @@ extension KVMModule {
       KernelSymbol("D", "kvm_nr_uret_msrs", data + returnCount),
     ]
     return [
-      KernelSymbol("D", "vm_list", data + listPlace), KernelSymbol("d", "kvm_vm_fops", data + 0x400),
+      KernelSymbol("D", "vm_list", data + listPlace), KernelSymbol("d", "pvclock_gtod_data", data + timePlace),
+      KernelSymbol("d", "kvm_vm_fops", data + 0x400),
       KernelSymbol("d", "kvm_vcpu_fops", data + 0x600), KernelSymbol("t", "vmx_vmexit", text + exitPlace),
     ] + (hasReturnList ? list : [])
   }
@@ -39,6 +40,7 @@ extension KVMModule {
           symbols(of: module.name, kernel: kernel), in: page, from: KernelShape.moduleSize, to: &space.memory)
         structures += parts.map { BuiltStructure($0.name, of: module.name, parts: page.parts($0.bytes)) }
       }
+      if module.name == "kvm" { writeCode(own.shape, in: page, to: &space.memory) }
       writeSections(of: module.name, own.shape, kernel: kernel, in: page, to: &space.memory)
       guard !module.types.isEmpty else { continue }
       // `btf_data` is NULL once the module is loaded.
@@ -52,7 +54,8 @@ extension KVMModule {
     let all = KVMModule.symbols(
       data: listPage.virtual, text: vmexit - KVMModule.exitPlace, hasReturnList: shape.hasReturnList)
     switch module {
-    case "kvm": return all.filter { $0.name != "vmx_vmexit" }
+    case "kvm":
+      return all.filter { $0.name != "vmx_vmexit" } + [KernelSymbol("t", "kvm_vcpu_halt", halt - KVMModule.haltReturn)]
     case "kvm_amd": return [KernelSymbol("t", "svm_vcpu_run", vmexit & ~0xfff + 0x100)]
     case "kvm_intel":
       return all.filter { $0.name == "vmx_vmexit" } + [
@@ -61,6 +64,26 @@ extension KVMModule {
       ]
     default: return [KernelSymbol("t", "\(module)_probe", vmexit & ~0xfff + 0x10_0000)]
     }
+  }
+
+  /// A return address in `kvm_vcpu_halt` of the module.
+  public var halt: UInt64 { vmexit & ~0xfff + 0x200 + KVMModule.haltReturn }
+  private static let haltReturn: UInt64 = 0x40
+
+  /// Where kvm's code stands, and its ORC tables: every function has a frame of 64 bytes.
+  private func writeCode(_ shape: KernelShape, in page: BuiltKernel.Mapping, to memory: inout SparseMemory) {
+    let text = vmexit & ~0xfff
+    memory.store(text, at: page.physical(KernelShape.moduleCode))
+    memory.store(4096, at: page.physical(KernelShape.moduleCode + shape.codeSize), width: 4)
+    let places: UInt64 = 3584
+    let rules = places + 64
+    memory.store(1, at: page.physical(KernelShape.moduleORC), width: 4)
+    memory.store(page.virtual + places, at: page.physical(KernelShape.moduleORC + 8))
+    memory.store(page.virtual + rules, at: page.physical(KernelShape.moduleORC + 16))
+    memory.store(text &- (page.virtual + places), at: page.physical(places), width: 4)
+    memory.store(64, at: page.physical(rules), width: 2)
+    let type: UInt64 = shape.hasThreeBitTypes ? 2 : 0
+    memory.store(shape.orcNumbers.sp | type << 8, at: page.physical(rules + 4), width: 2)
   }
 
   /// `struct mod_kallsyms` with its tables: ELF symbols, the first of which is none, and their names.
@@ -82,6 +105,7 @@ extension KVMModule {
         (symbol.type.isUppercase ? 0x10 : 0) | (symbol.type.lowercased() == "t" ? 2 : 1), at: entry + 4, width: 1)
       memory.store(3, at: entry + 6, width: 2)
       memory.store(symbol.value, at: entry + 8)
+      if symbol.type.lowercased() == "t" { memory.store(0x80, at: entry + 16) }
       text += Array(symbol.name.utf8) + [0]
     }
     memory.write(text, at: page.physical(names))

@@ -3,6 +3,10 @@
 public struct KVMModule: Sendable {
   /// Where the list head of all VMs stands in its page of module data.
   static let listPlace: UInt64 = 0x2c0
+  /// `pvclock_gtod_data`, and in it `offs_boot`: for how long the host was suspended.
+  static let timePlace: UInt64 = 0x900
+  static let sleptPlace: UInt64 = 104
+  public static let slept: UInt64 = 2_000_000_000
 
   /// Where `kvm_uret_msrs_list` and `kvm_nr_uret_msrs` stand there, and what they hold on a processor that has them all.
   public static let returnList: UInt64 = 0x800
@@ -85,6 +89,7 @@ public struct KVMModule: Sendable {
     }
     vmreadBitmap = try bitmapPage(clear: 19, in: &space)
     vmwriteBitmap = try bitmapPage(clear: 12, in: &space)
+    space.memory.store(KVMModule.slept, at: listPage.physical(KVMModule.timePlace + KVMModule.sleptPlace))
     if shape.hasReturnList {
       for (place, number) in KVMModule.returnMSRs.enumerated() {
         space.memory.store(number, at: listPage.physical(KVMModule.returnList + UInt64(place) * 4), width: 4)

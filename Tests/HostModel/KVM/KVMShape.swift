@@ -136,7 +136,7 @@ public struct KVMShape: Sendable {
   /// `guest_state_loaded`, a byte.
   var stateLoaded: UInt64 { vcpu.vt.map { $0 + 100 } ?? kvmVCPUSize + 2 }
   /// Bytes of `struct kvm` as the types tell it.
-  public var kvmSize: UInt64 { machineArch + 32 }
+  public var kvmSize: UInt64 { machineArch + 40 }
   /// `kvm.arch`; where it stands is assumed, and of its members there are those of the clock.
   var machineArch: UInt64 { (max(userspacePID + 8, (kvm.statsID ?? 0) + 48) + 7) / 8 * 8 }
   /// `arch.l1_tsc_offset`, `l1_tsc_scaling_ratio` and `last_host_tsc`; where they stand is assumed.

@@ -77,6 +77,7 @@ extension BuiltKernel {
     // No huge one was made yet.
     space.memory.store(~0, at: image + DataPlace.hugeZeroPFN)
     if let clock = description.clock { write(clock, in: &space) }
+    if let time = description.keptTime { write(time, in: &space) }
     for head in [DataPlace.modules, DataPlace.moduleTypes] {
       space.memory.store(stext + head, at: image + head)
       space.memory.store(stext + head, at: image + head + 8)
@@ -163,6 +164,9 @@ extension BuiltKernel {
       let names = ["tsc_khz", "__sched_clock_offset", "__sched_clock_stable", "kvm_sched_clock_offset"]
       all += names.enumerated().map { KernelSymbol("D", $1, stext + DataPlace.clock + UInt64($0) * 8) }
     }
+    if description.keptTime != nil {
+      all += BuiltKernel.keptTimeSymbols.map { KernelSymbol($0, $1, stext + $2) }
+    }
     if !own.types.isEmpty {
       all.append(KernelSymbol("R", "__start_BTF", stext + DataPlace.types))
       all.append(KernelSymbol("R", "__stop_BTF", stext + DataPlace.types + UInt64(own.types.count)))
@@ -182,6 +186,7 @@ extension BuiltKernel {
       names += [("current_vmcs", KVMModule.PerCPU.currentVMCS), ("loaded_vmcss_on_cpu", KVMModule.PerCPU.loaded)]
     }
     if description.clock != nil { names.append(("cyc2ns", DataPlace.cyclesInArea)) }
+    if description.keptTime != nil { names.append(("sched_clock_data", DataPlace.tickInArea)) }
     return names.map { KernelSymbol(type, $0, perCPUSymbol($1)) }
   }
 }

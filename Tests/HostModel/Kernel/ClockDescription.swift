@@ -28,6 +28,8 @@ public struct VMClockDescription: Sendable {
   public var offset: UInt64
   /// `master_kernel_ns` and `master_cycle_now`; `nil`: there is no master clock.
   public var master: (kernel: UInt64, tsc: UInt64)?
+  /// `cur_tsc_nsec`.
+  public var counterSet: UInt64 = 0
   /// Of each vCPU: `l1_tsc_offset`, `l1_tsc_scaling_ratio`, `last_host_tsc`.
   public var counter: (offset: UInt64, ratio: UInt64, lastLeft: UInt64)?
 
@@ -40,7 +42,9 @@ extension KVMModule {
   public func write(
     _ clock: VMClockDescription, of kvm: BuiltKernel.Mapping, vcpus: [UInt64], in space: inout some FrameSpace
   ) {
-    let words = [clock.offset, clock.master?.kernel ?? 0, clock.master?.tsc ?? 0, clock.master == nil ? 0 : 1]
+    let words = [
+      clock.offset, clock.master?.kernel ?? 0, clock.master?.tsc ?? 0, clock.master == nil ? 0 : 1, clock.counterSet,
+    ]
     for (index, word) in words.enumerated() {
       space.memory.store(word, at: kvm.physical(shape.machineArch + UInt64(index) * 8))
     }

@@ -30,6 +30,8 @@ public struct KernelDescription: Sendable {
   public var hasBuildIDKey = true
   /// How its clock runs, where it describes itself.
   public var clock: ClockDescription?
+  /// What its timekeeping was last, with a clock alone.
+  public var keptTime: KeptTimeDescription?
   /// What it has logged.
   public var log: PrintkRing?
   /// Names and types in memory, and the structures that they tell of.

@@ -95,12 +95,15 @@ public struct KernelScheduler: Sendable {
   }
 
   /// A task's stack as `__switch_to_asm` and a chain of calls leave it, from `bytes` before the stack's end on.
-  /// - Parameter stack: physical, of the last page of the stack, whose virtual address is `base`.
+  /// - Parameters:
+  ///   - stack: physical, of the last page of the stack, whose virtual address is `base`.
+  ///   - others: return addresses in functions that are not the kernel's own.
   public func sleep(
-    _ task: UInt64, in functions: [String], stack: UInt64, base: UInt64, memory: inout SparseMemory
+    _ task: UInt64, in functions: [String], stack: UInt64, base: UInt64, others: [String: UInt64] = [:],
+    memory: inout SparseMemory
   ) {
     let offset: UInt64 = 0x400
-    let addresses = (["__schedule", "schedule"] + functions).compactMap { kernel.returnAddress($0) }
+    let addresses = (["__schedule", "schedule"] + functions).compactMap { others[$0] ?? kernel.returnAddress($0) }
     // `__schedule` saves BP: the frame of `__switch_to_asm` below it names where.
     let frame = stack + offset
     memory.store(base + offset + 56, at: frame + 40)
@@ -147,12 +150,14 @@ public struct KernelScheduler: Sendable {
   }
 
   /// Freezes the control group of a task by the unified hierarchy: itself, or by the group above it.
-  public func freeze(_ task: UInt64, byParent: Bool = false, in memory: inout SparseMemory) {
+  /// - Parameter since: `freeze_start_nsec`, where the kernel has it.
+  public func freeze(_ task: UInt64, byParent: Bool = false, since: UInt64 = 0, in memory: inout SparseMemory) {
     let set = set(of: task, in: memory)
     let group = memory.load(set + KernelShape.defaultCgroup) - kernel.directMap
     memory.store(1, at: group + KernelShape.groupFreezer + shape.freezerEffective, width: 1)
     let asked = byParent ? memory.load(group + KernelShape.stateParent) - kernel.directMap : group
     memory.store(1, at: asked + KernelShape.groupFreezer, width: 1)
+    if shape.keepsFreezeStart { memory.store(since, at: asked + KernelShape.groupFreezer + 16) }
   }
 
   /// The same by the older hierarchy.

@@ -7,7 +7,11 @@ extension KVMShape {
         [
           ("base_address", 0, .ulong), ("vcpu", lapicVCPU, .pointer(to: "kvm_vcpu")),
           ("regs", lapicRegisters, .voidPointer),
-        ])
+        ]),
+      // Up to 5.5 KVM had the time since boot in another form. Source: arch/x86/kvm/x86.c.
+      KernelStructure(
+        "pvclock_gtod_data", size: 120,
+        name == "4.18" ? [("boot_ns", 64, .u64)] : [("offs_boot", KVMModule.sleptPlace, .u64)]),
     ]
   }
 

@@ -48,10 +48,10 @@ extension KVMShape {
 
   private var machineArchitecture: KernelStructure {
     KernelStructure(
-      "kvm_arch", size: 32,
+      "kvm_arch", size: 40,
       [
         ("kvmclock_offset", 0, .u64), ("master_kernel_ns", 8, .u64), ("master_cycle_now", 16, .u64),
-        ("use_master_clock", 24, .u8),
+        ("use_master_clock", 24, .u8), ("cur_tsc_nsec", 32, .u64),
       ])
   }
 

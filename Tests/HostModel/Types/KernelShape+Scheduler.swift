@@ -75,6 +75,8 @@ extension KernelShape {
   static let freezerState: UInt64 = 64
   /// The kernel has a freezer for the unified hierarchy, since 5.2.
   public var hasUnifiedFreezer: Bool { name != "4.18" }
+  /// `freeze_start_nsec`, since 6.18.
+  var keepsFreezeStart: Bool { isNewest }
   /// TASK_FROZEN in place of PF_FROZEN, since 6.1.
   public var hasFrozenState: Bool { isMaple }
   /// Of a mutex, whose owner a waiter names since 6.17.
@@ -203,10 +205,26 @@ extension KernelShape {
           KernelMember("sp_offset", 0, .typedef("s16", .short)), KernelMember("bp_offset", 2, .typedef("s16", .short)),
         ] + bits.map { KernelMember($0, $1, .uint, bits: $3, at: $2) }),
       KernelStructure(
+        "mod_arch_specific", size: 24,
+        [
+          ("num_orcs", 0, .uint), ("orc_unwind_ip", 8, .pointer(.sint)),
+          ("orc_unwind", 16, .pointer(to: "orc_entry")),
+        ]),
+      hasModuleMemory
+        ? KernelStructure("module_memory", size: 72, [("base", 0, .voidPointer), ("size", codeSize, .uint)])
+        : KernelStructure(
+          "module_layout", size: 80, [("base", 0, .voidPointer), ("size", 8, .uint), ("text_size", codeSize, .uint)]),
+      KernelStructure(
         "inactive_task_frame", size: 56,
         ["r15", "r14", "r13", "r12", "bx", "bp", "ret_addr"].enumerated().map { ($1, UInt64($0) * 8, .ulong) }),
     ]
   }
+
+  /// Of `struct module`: its code, of several kinds of memory the first since 6.4, and its ORC tables.
+  static let moduleCode: UInt64 = 704
+  static let moduleORC: UInt64 = 864
+  var hasModuleMemory: Bool { hasThreeBitTypes }
+  var codeSize: UInt64 { 12 }
 
   var hasThreeBitTypes: Bool { hasOffsetsLast }
   /// ORC_REG_SP and ORC_REG_PREV_SP.

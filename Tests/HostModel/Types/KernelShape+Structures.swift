@@ -138,6 +138,10 @@ extension KernelShape {
         ("kallsyms", moduleKallsyms, .pointer(to: "mod_kallsyms")),
         ("sect_attrs", moduleKallsyms + 8, .pointer(to: "module_sect_attrs")),
         ("btf_data_size", moduleKallsyms + 40, .uint), ("btf_data", moduleKallsyms + 48, .voidPointer),
+        ("arch", KernelShape.moduleORC, .structure("mod_arch_specific")),
+        hasModuleMemory
+          ? ("mem", KernelShape.moduleCode, .array(.structure("module_memory"), 2))
+          : ("core_layout", KernelShape.moduleCode, .structure("module_layout")),
       ] + (hasPlainSections ? [("build_id", moduleKallsyms + 56, .array(.u8, 20))] : []))
   }
 

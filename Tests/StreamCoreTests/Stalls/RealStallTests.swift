@@ -108,8 +108,12 @@ struct RealStallTests {
       let address = try kernel.symbol(name)
       #expect(kernel.function(at: address &+ 9, text: text) == NearestSymbol(name: name, offset: 9))
     }
+    let modules = ModuleORC(kernel, ORCTable(kernel))
     for name in ["kvm_vcpu_block", "kvm_put_kvm"] {
       let address = try kernel.symbol(name, of: "kvm")
+      // Where a function begins nothing but the return address is on its stack.
+      let rule = try #require(modules.rule(at: address.rawValue))
+      #expect(rule == .init(register: .sp, offset: 8, savedBP: .same))
       #expect(kernel.function(at: address &+ 9, text: text) == NearestSymbol(name: "\(name) [kvm]", offset: 9))
     }
     #expect(kernel.function(at: VirtualAddress(rawValue: 0xffff_8880_0000_1000), text: text) == nil)

@@ -160,6 +160,27 @@ import Testing
     }
   }
 
+  /// The kernel notes it on its monotonic clock, which is behind that of the run queues.
+  @Test func theBeginningOfAFreezeIsToldOnTheRunQueuesClock() throws {
+    let time = "clock 50000 0 0\ntimekeeping hpet 5 100000000000 100000000000 133000000\nguest web"
+    var host = try ScheduledHost(Self.recipe("7.3").replacing("guest web", with: time))
+    host.panic(on: 0)
+    host.run(try host.add("sh", pid: 7), on: 0, at: 100 * Self.second)
+    host.set(host.thread("web")) {
+      $0.state = 1
+      $0.isFrozen = true
+      $0.lastStart = 78 * Self.second
+    }
+    host.freeze(host.thread("web"), since: 77_900_000_000)
+    let freeze = try #require(try vcpu(report(host)).thread?.freeze)
+    #expect(freeze.since?.value == 77_900_000_000 && freeze.began?.value == 78_033_000_000)
+    #expect(freeze.began?.uncertainty == KeptTime.tick + 22_100_000_000 / 2_000)
+    #expect(freeze.began?.source == "cgroup.freezer.freeze_start_nsec by tk_fast_mono")
+    // Without what the kernel kept it is not told.
+    host.freeze(host.thread("web"))
+    #expect(try vcpu(report(host)).thread?.freeze?.began == nil)
+  }
+
   @Test(arguments: kernels)
   func aGroupOfTheOlderHierarchyFreezesToo(kernel: String) throws {
     var host = try Self.host(kernel)
@@ -231,6 +252,21 @@ import Testing
     let channel = try #require(try vcpu(report).thread?.waitChannel)
     #expect(channel.way == "orc")
     #expect(channel.stack == ["__schedule", "schedule", "folio_wait_bit_common", "do_syscall_64"])
+  }
+
+  /// Modules have tables of their own, in which their code is looked up.
+  @Test(arguments: ["5.14", "6.1", "6.12", "7.3"])
+  func aStackLeadsThroughAModulesCode(kernel: String) throws {
+    var host = try Self.host(kernel)
+    host.set(host.thread("web")) { $0.sleeps(since: 50 * Self.second) }
+    host.sleep("web", in: ["kvm_vcpu_halt [kvm]", "do_syscall_64"])
+    let report = try report(host)
+    #expect(report.suspects.isEmpty)
+    let vcpu = try vcpu(report)
+    let channel = try #require(vcpu.thread?.waitChannel)
+    #expect(channel.way == "orc" && channel.function == "kvm_vcpu_halt [kvm]")
+    #expect(channel.stack == ["__schedule", "schedule", "kvm_vcpu_halt [kvm]", "do_syscall_64"])
+    #expect(vcpu.conclusion.verdict == "halted")
   }
 
   @Test func theHolderOfAMutexIsNamedWhereTheKernelNotesIt() throws {

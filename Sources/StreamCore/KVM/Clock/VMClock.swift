@@ -4,6 +4,9 @@ struct VMClock: Sendable, Equatable {
   let offset: Int64
   /// The one that all vCPUs have together, while the host's own clock is its time stamp counter.
   let master: Master?
+  /// `cur_tsc_nsec`: the host's time since boot when the counters of its vCPUs were last set, as they are when a vCPU is
+  /// made or reset, nanoseconds. Source: arch/x86/kvm/x86.c, __kvm_synchronize_tsc.
+  var counterSet: UInt64?
   /// By their place in the VM's own table.
   var vcpus: [Int: VCPUClock] = [:]
 
@@ -11,21 +14,6 @@ struct VMClock: Sendable, Equatable {
   struct Master: Sendable, Equatable {
     let kernel: UInt64
     let tsc: UInt64
-  }
-
-  /// Nanoseconds by the guest's counter. Source: Documentation/virt/kvm/x86/msr.rst, pvclock_vcpu_time_info.
-  struct PVClock: Sendable, Equatable {
-    let tsc: UInt64
-    let time: UInt64
-    let multiplier: UInt32
-    let shift: Int8
-
-    /// Wraps.
-    func nanoseconds(at guest: UInt64) -> UInt64 {
-      let ticks = guest &- tsc
-      let shifted = shift < 0 ? ticks >> UInt64(-Int(shift)) : ticks << UInt64(shift)
-      return time &+ TickMath.scaled(shifted, by: UInt64(multiplier), shift: 32)
-    }
   }
 }
 
@@ -39,7 +27,7 @@ struct VCPUClock: Sendable, Equatable {
   /// Its thread was on a CPU.
   var isOnCPU: Bool?
   /// What KVM last told the guest, of kernels up to 6.14.
-  var pvclock: VMClock.PVClock?
+  var pvclock: PVClock?
 }
 
 extension VMClock {
@@ -58,6 +46,23 @@ extension VMClock {
       return Int64(bitPattern: pvclock.nanoseconds(at: guest))
     }
     return nil
+  }
+
+  /// The guest's kvm-clock at a moment of the host's clocks, nanoseconds.
+  func kvmclock(at moment: HostClock.Moment, _ host: HostClock) -> Int64? {
+    if let tsc = moment.tsc, let time = kvmclock(at: tsc, host) { return time }
+    guard master == nil, let boot = moment.boot else { return nil }
+    return boot &+ offset
+  }
+
+  /// For how long its kvm-clock was stopped at most since it stood there. Counters run on while a VM is stopped: what
+  /// `kvmclock_offset` has moved by since they were set is that, and what the VM had run before the kernel was booted, for
+  /// a reset sets them anew.
+  func stops(since booted: UInt64) -> UInt64? {
+    guard let counterSet, counterSet != 0, let most = Int64(exactly: booted) else { return nil }
+    let moved = 0 &- offset &- Int64(bitPattern: counterSet)
+    let (bound, overflow) = moved.addingReportingOverflow(most)
+    return overflow ? nil : UInt64(exactly: bound)
   }
 
   /// The counter of the host at which the last of its vCPUs left a CPU, where it is known of all.

@@ -6,6 +6,7 @@ struct VMClockTypes: Sendable {
   private let isMastered: Place
   private let masterKernel: Place
   private let masterTSC: Place
+  private let counterSet: Place
   private let vcpuOffset: Place
   private let ratio: Place
   private let lastLeft: Place
@@ -23,6 +24,7 @@ struct VMClockTypes: Sendable {
     isMastered = types.place("kvm.arch.use_master_clock")
     masterKernel = types.place("kvm.arch.master_kernel_ns")
     masterTSC = types.place("kvm.arch.master_cycle_now")
+    counterSet = types.place("kvm.arch.cur_tsc_nsec")
     // Names of one level before 5.14.
     vcpuOffset = types.place("kvm_vcpu.arch.l1_tsc_offset", "kvm_vcpu.arch.tsc_offset")
     ratio = types.place("kvm_vcpu.arch.l1_tsc_scaling_ratio", "kvm_vcpu.arch.tsc_scaling_ratio")
@@ -44,6 +46,7 @@ struct VMClockTypes: Sendable {
         kernel: try reader.value(masterKernel, at: vm.kvm), tsc: try reader.value(masterTSC, at: vm.kvm))
     }
     var clock = VMClock(offset: own, master: master)
+    clock.counterSet = try? reader.value(counterSet, at: vm.kvm)
     for vcpu in vm.vcpus { clock.vcpus[vcpu.pointer.index] = self.vcpu(at: vcpu.pointer.address, reader) }
     return clock
   }
@@ -63,7 +66,7 @@ struct VMClockTypes: Sendable {
     if let tsc = try? reader.value(pvTSC, at: place), let time = try? reader.value(pvTime, at: place),
       let multiplier = try? reader.value(pvMultiplier, at: place), let shift = try? reader.value(pvShift, at: place)
     {
-      vcpu.pvclock = VMClock.PVClock(
+      vcpu.pvclock = PVClock(
         tsc: tsc, time: time, multiplier: UInt32(truncatingIfNeeded: multiplier),
         shift: Int8(truncatingIfNeeded: shift))
     }

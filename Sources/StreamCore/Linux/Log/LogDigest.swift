@@ -25,6 +25,8 @@ struct LogDigest: Sendable, Equatable {
   private(set) var pvclockOffset: UInt64?
   /// What is added to the clock since it was found stable, and when that was.
   private(set) var stable: Stable?
+  /// When kvm-clock became what time is kept by.
+  private(set) var clocksource: UInt64?
   /// The clock was found not to be stable.
   private(set) var isUnstable = false
   /// Nothing of it is missing, so that what it does not say was never said.
@@ -80,6 +82,7 @@ struct LogDigest: Sendable, Equatable {
     case .hungTask: break
     case .pvclock: pvclockOffset = UInt64(line.word(5))
     case .stable: noteStable(line)
+    case .clocksource: clocksource = line.nanoseconds
     case .unstable: isUnstable = true
     }
   }
@@ -103,15 +106,15 @@ struct LogDigest: Sendable, Equatable {
     stable = Stable(offset: offset, since: line.nanoseconds)
   }
 
-  private enum What { case panic, softLockup, hungTask, pvclock, stable, unstable }
+  private enum What { case panic, softLockup, hungTask, pvclock, clocksource, stable, unstable }
 
   /// How lines begin. Source: kernel/panic.c; kernel/watchdog.c; kernel/hung_task.c; arch/x86/kernel/kvmclock.c;
-  /// kernel/sched/clock.c.
+  /// kernel/sched/clock.c; kernel/time/clocksource.c.
   private static let kinds: [(start: [UInt8], what: What)] = [
     ("Kernel panic - not syncing", What.panic), ("watchdog: BUG: soft lockup", .softLockup),
     ("BUG: soft lockup", .softLockup), ("NMI watchdog: BUG: soft lockup", .softLockup), ("INFO: task ", .hungTask),
     ("kvm-clock: using sched offset of ", .pvclock), ("sched_clock: Marking stable ", .stable),
-    ("sched_clock: Marking unstable ", .unstable),
+    ("sched_clock: Marking unstable ", .unstable), ("clocksource: Switched to clocksource kvm-clock", .clocksource),
   ].map { (Array($0.utf8), $1) }
   /// Their first letters: most lines begin otherwise.
   private static let firsts = Set(kinds.compactMap(\.start.first))

@@ -6,6 +6,8 @@ struct HostScheduler: Sendable {
   /// By CPU.
   let queues: [Int: RunQueue]
   let instant: Instant?
+  /// What its timekeeping says; `nil`: not known.
+  let time: KeptTime?
   /// Why the queues are not all there.
   let fault: String?
   /// `__per_cpu_offset`.
@@ -46,6 +48,7 @@ struct HostScheduler: Sendable {
       if queues.isEmpty { fault = "no run queue can be read" }
     } catch { fault = "\(error)" }
     perCPU = offsets
+    time = try? KeptTime(kernel)
     self.queues = queues
     self.fault = fault
     instant = Self.instant(kernel, queues)

@@ -21,6 +21,7 @@ struct StackReader: Sendable {
   /// Where the kernel's code stands.
   let text: Range<UInt64>
   private let orc: ORCTable?
+  private let modules: ModuleORC
   /// Of `inactive_task_frame`.
   private let savedBP: UInt64
   private let returnAddress: UInt64
@@ -39,6 +40,7 @@ struct StackReader: Sendable {
     reader = kernel.reader
     text = start..<end
     orc = ORCTable(kernel)
+    modules = ModuleORC(kernel, orc)
     // x86-64's frame is r15 to r12, bx, bp and the return address.
     savedBP = (try? kernel.types.offset("inactive_task_frame.bp", below: 4096)) ?? 40
     returnAddress = (try? kernel.types.offset("inactive_task_frame.ret_addr", below: 4096)) ?? 48
@@ -67,7 +69,8 @@ struct StackReader: Sendable {
     while found.count < Self.frameLimit, LinuxKernel.isImageOrModule(VirtualAddress(rawValue: ip)) {
       found.append(VirtualAddress(rawValue: ip))
       // A call's return address can stand behind its function's end.
-      guard let rule = orc.rule(at: ip &- 1), let base = rule.base(sp: sp, bp: bp), base > sp,
+      let rule = text.contains(ip &- 1) ? orc.rule(at: ip &- 1) : modules.rule(at: ip &- 1)
+      guard let rule, let base = rule.base(sp: sp, bp: bp), base > sp,
         base &- sp < 2 * Self.stackBytes, let next = kernel.u64(base &- 8)
       else { break }
       switch rule.savedBP {
@@ -86,6 +89,7 @@ struct StackReader: Sendable {
     let count = Int(min(base.rawValue &+ Self.stackBytes &- pointer.rawValue, Self.stackBytes))
     let bytes = kernel.readable(pointer, upTo: count).bytes
     let words = stride(from: 0, to: bytes.count & ~7, by: 8).lazy.compactMap { bytes.load($0, as: UInt64.self) }
-    return Array(words.filter(text.contains).prefix(Self.frameLimit)).map(VirtualAddress.init(rawValue:))
+    return Array(words.filter { text.contains($0) || modules.contains($0) }.prefix(Self.frameLimit)).map(
+      VirtualAddress.init(rawValue:))
   }
 }

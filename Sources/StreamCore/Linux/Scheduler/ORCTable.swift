@@ -24,9 +24,11 @@ struct ORCTable: Sendable {
   }
 
   private let reader: KernelReader
-  private let places: VirtualAddress
-  private let rules: VirtualAddress
-  private let count: Int
+  private var places: VirtualAddress
+  private var rules: VirtualAddress
+  private var count: Int
+  /// It has no last entry that is another's.
+  private var isModules = false
   private let fields: Fields
   private var numbers: Numbers?
 
@@ -64,6 +66,15 @@ struct ORCTable: Sendable {
     guard numbers != nil else { return nil }
   }
 
+  /// The same of a module's code, whose entries are of the kernel's form.
+  /// - Returns: `nil` for more entries than there can be.
+  func module(places: VirtualAddress, rules: VirtualAddress, count: UInt64) -> ORCTable? {
+    guard (1...Self.limit).contains(count) else { return nil }
+    var table = self
+    (table.places, table.rules, table.count, table.isModules) = (places, rules, Int(count), true)
+    return table
+  }
+
   /// Rules that are looked at to find out the registers' numbers.
   private static let sampleSize = 512
   /// ORC_REG_BP, in every kernel so far.
@@ -91,7 +102,7 @@ struct ORCTable: Sendable {
   /// "Call" is 0 of two bits up to 6.3, then 2 of three.
   private var call: UInt64 { fields.type.member.bitSize == 3 ? 2 : 0 }
 
-  /// The rule for a place in the kernel's own code; `nil` also for one that a plain call does not lead from.
+  /// The rule for a place in its code; `nil` also for one that a plain call does not lead from.
   func rule(at address: UInt64) -> Rule? {
     // Of each entry the table has its distance to the place.
     func place(_ index: Int) -> UInt64? {
@@ -105,8 +116,8 @@ struct ORCTable: Sendable {
       guard let own = place(middle) else { return nil }
       if own <= address { low = middle + 1 } else { high = middle }
     }
-    // Before the first and behind the last is another's code.
-    guard low > 0, low < count else { return nil }
+    // Before the first and behind the kernel's last is another's code.
+    guard low > 0, low < count || isModules else { return nil }
     return rule(rules &+ UInt64(low - 1) * Self.entryBytes)
   }
 

@@ -26,11 +26,23 @@ struct SchedClock: Sendable, Equatable {
 enum SchedClockFault: Error, Equatable, Sendable {
   case symbol(KernelSymbolFault)
   case kernel(KernelFault)
-  /// It is a hypervisor's.
-  case foreign
+  /// It is a hypervisor's, by this variable.
+  case foreign(String)
   case unstable
   /// The counter is not in use.
   case noCounter
+  /// It is none of the counter's, for that reason, and what it is instead cannot be told.
+  case untold(String, KeptTimeFault)
+}
+
+extension SchedClockFault {
+  /// The kernel has a clock, and it goes by something else.
+  var isOtherClock: Bool {
+    switch self {
+    case .foreign, .unstable: true
+    default: false
+    }
+  }
 }
 
 extension SchedClockFault: CustomStringConvertible {
@@ -38,24 +50,31 @@ extension SchedClockFault: CustomStringConvertible {
     switch self {
     case .symbol(let fault): "\(fault)"
     case .kernel(let fault): "\(fault)"
-    case .foreign: "it is that of a hypervisor below it (kvm-clock)"
+    case .foreign(let name): "it is that of a hypervisor below it (\(name))"
     case .unstable: "the kernel does not take its time stamp counter for stable"
     case .noCounter: "it is not made from the time stamp counter"
+    case .untold(let why, let fault): "\(why), and the time that it keeps otherwise is not known: \(fault)"
     }
   }
 }
 
 extension SchedClock {
   /// Names that are asked for, so that one pass over the kernel's finds them.
-  static let symbols: Set<String> = [
-    "cyc2ns", "__per_cpu_offset", "__sched_clock_offset", "__sched_clock_stable", "kvm_sched_clock_offset", "tsc_khz",
+  static let symbols = Set(foreign.map(\.name)).union([
+    "cyc2ns", "__per_cpu_offset", "__sched_clock_offset", "__sched_clock_stable", "tsc_khz",
+  ])
+  /// Variables that are not 0 where a kernel takes its clock from the hypervisor that it runs on, with their bytes.
+  /// Source: arch/x86/kernel/kvmclock.c, cpu/vmware.c; drivers/clocksource/hyperv_timer.c; arch/x86/xen/time.c.
+  private static let foreign: [(name: String, size: Int)] = [
+    ("kvm_sched_clock_offset", size: 8), ("hv_sched_clock_offset", 8), ("xen_sched_clock_offset", 8),
+    ("vmware_cyc2ns", 4),
   ]
 
   init(_ kernel: DescribedKernel) throws(SchedClockFault) {
-    if let place = try? kernel.symbol("kvm_sched_clock_offset"), let own = try? kernel.kernel.integer(place, size: 8),
-      own != 0
-    {
-      throw .foreign
+    for (name, size) in Self.foreign {
+      guard let place = try? kernel.symbol(name), let own = try? kernel.kernel.integer(place, size: size), own != 0
+      else { continue }
+      throw .foreign(name)
     }
     // The first member of a static key is a counter.
     guard try Self.integer("__sched_clock_stable", size: 4, kernel) != 0 else { throw .unstable }

@@ -1,4 +1,5 @@
 import HostModel
+import HostRecipes
 import Testing
 
 @testable import StreamCore
@@ -41,11 +42,11 @@ import Testing
     #expect(vm.kvmclock(at: 10_000, Self.host) == 7_000_000)
     // 500 ticks of the guest's, 64 * 0.625 ns each.
     #expect(vm.kvmclock(at: 11_000, Self.host) == 7_020_000)
-    let slow = VMClock.PVClock(tsc: 0, time: 0, multiplier: 0x8000_0000, shift: -1)
+    let slow = PVClock(tsc: 0, time: 0, multiplier: 0x8000_0000, shift: -1)
     #expect(slow.nanoseconds(at: 400) == 100)
     // No shift traps.
     for shift in [Int8.min, -64, -1, 63, 64, .max] {
-      _ = VMClock.PVClock(tsc: 1, time: .max, multiplier: .max, shift: shift).nanoseconds(at: 0)
+      _ = PVClock(tsc: 1, time: .max, multiplier: .max, shift: shift).nanoseconds(at: 0)
     }
   }
 
@@ -87,6 +88,14 @@ import Testing
     return LogDigest(log)
   }
 
+  private static func kernel(_ recipe: String) throws -> DescribedKernel {
+    let host = try HostRecipe(recipe).build()
+    let text = try #require(host.vmcoreInfo)
+    let info = try #require(VMCoreInfo(Array(text.utf8)))
+    let kernel = try LinuxKernel(vmcoreinfo: info, memory: BuiltMemory(host))
+    return try DescribedKernel(kernel, info, expecting: HostClock.symbols)
+  }
+
   private let lines: [(UInt64, String)] = [
     (0, "Linux version 6.1"), (20, "kvm-clock: using sched offset of 1000000 cycles"),
     (1_900_000_000, "sched_clock: Marking stable (1870280900, 48397900)->(1992095800, -70000)"), (2_000_000_000, "Run"),
@@ -109,6 +118,64 @@ import Testing
     // A guest's clock that runs faster, as its VMM set it, drifts while the guest lives.
     let fast = HostClock(clock: Self.clock, ticks: 49_950, crash: 10_000_000_500, fraction: 48)
     #expect(try GuestClock(vm, fast, try digest(lines)) { nil }.uncertainty > 6_000_000)
+  }
+
+  /// Such a guest's stamps go by its timekeeping, which counts kvm-clock's nanoseconds.
+  @Test func `a guest that never found its clock stable tells its stamps by its own timekeeping`() throws {
+    let vm = VMClock(offset: -2_000_000_000, master: .init(kernel: 3_000_000_000, tsc: 200_000_000))
+    let recipe = """
+      host ram 64M kernel 6.1 symbols types
+      clock 50000 0 0
+      timekeeping kvm-clock 6000000000 5800000000 5800000000 31000000 hypervisor 1000000
+      guest g ram 0-2M nolinux
+        vcpu halted
+      """
+    let kernel = try Self.kernel(recipe)
+    let told = Array(lines[..<2]) + [(500_000_000, "clocksource: Switched to clocksource kvm-clock")]
+    let clock = try GuestClock(vm, Self.host, try digest(told)) { kernel }
+    // Its log stood at 5.831 s when kvm-clock stood at 6 s; at the crash that stands at 7 s.
+    #expect(clock.toHost == 10_000_000_500 - 6_831_000_000)
+    #expect(clock.uncertainty == 1000 + KeptTime.tick)
+    #expect(clock.early == .init(until: 500_000_000, uncertainty: 168_000_000))
+    // By a log that has lost its beginning, and one that says it.
+    let late = try GuestClock(vm, Self.host, try digest(lines, from: 2)) { kernel }
+    #expect(late.toHost == clock.toHost)
+    let unstable = try digest(lines + [(3, "sched_clock: Marking unstable (1, 2)<-(3, 4)")])
+    #expect(try GuestClock(vm, Self.host, unstable) { kernel }.toHost == clock.toHost)
+  }
+
+  /// Its counter runs at half the host's speed, and began to count when the host's stood at 250,000,000.
+  @Test(arguments: [(48, 1 << 47), (32, 1 << 31)] as [(UInt64, UInt64)])
+  func `a guest without kvm-clock tells its stamps by its counter, scaled and set off`(
+    fraction: UInt64, ratio: UInt64
+  ) throws {
+    let recipe = """
+      host ram 64M kernel 6.1 symbols types
+      clock 25000 0 0
+      guest g ram 0-2M nolinux
+        vcpu halted
+      """
+    let kernel = try Self.kernel(recipe)
+    var vm = VMClock(offset: 0, master: nil)
+    vm.vcpus[0] = VCPUClock(offset: 0 &- 125_000_000, ratio: ratio)
+    let host = HostClock(clock: Self.clock, ticks: 50_000, crash: 10_000_000_500, fraction: fraction)
+    let clock = try GuestClock(vm, host, try digest([lines[0]])) { kernel }
+    #expect(clock.source == .tsc && clock.toHost == 5_000_000_500 && clock.uncertainty == 1000)
+    #expect(clock.stops == nil)
+  }
+
+  /// Counters run on while a VMM has its VM stopped, and kvm-clock does not.
+  @Test func `for how long a VM was stopped has a bound`() {
+    var vm = VMClock(offset: -9_000_000_000, master: nil)
+    #expect(vm.stops(since: 1_000_000) == nil)
+    vm.counterSet = 4_500_000_000
+    #expect(vm.stops(since: 1_000_000) == 4_501_000_000)
+    // A reset sets the counters anew: so much had run before the kernel was booted.
+    vm.counterSet = 9_600_000_000
+    #expect(vm.stops(since: 1_000_000_000) == 400_000_000)
+    #expect(vm.stops(since: 1_000_000) == nil)
+    vm.counterSet = .max
+    _ = vm.stops(since: .max)
   }
 
   @Test func `what a log does not say is not guessed`() throws {

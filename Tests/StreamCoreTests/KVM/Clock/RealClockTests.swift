@@ -27,7 +27,8 @@ struct RealClockTests {
   /// Of new7, makedumpfile 1.7.2 has left out kernel memory with the users'.
   @Test(arguments: [
     ("haswell", "host.lzo.kdump"), ("stalled", "host.lzo.kdump"), ("new7", "host.lzo.kdump"),
-    ("haswell", "host-d31.lzo.kdump"), ("stalled", "host-d31.lzo.kdump"),
+    ("haswell", "host-d31.lzo.kdump"), ("stalled", "host-d31.lzo.kdump"), ("amd", "host.lzo.kdump"),
+    ("amd", "host-d31.lzo.kdump"),
   ])
   func `each guest's clock began between its start and its being ready`(name: String, file: String) throws {
     let console = try Self.console(name)
@@ -41,8 +42,11 @@ struct RealClockTests {
       // Its log began after its clock, and says so where its memory is there.
       guard file == "host.lzo.kdump" else { continue }
       let first = Double(try #require(guest.clock?.toHost)) / 1e9
-      #expect(first > began && first < ready, "\(guest.name): \(first)")
-      #expect(try #require(guest.clock?.uncertainty) < 100_000)
+      // Its VMM may have stopped it later, for at most so long.
+      let stops = Double(try #require(guest.clock?.stops)) / 1e9
+      #expect(first > began && first - stops < ready, "\(guest.name): \(first)")
+      // An emulated AMD host's counter is not stable: within a second.
+      #expect(try #require(guest.clock?.uncertainty) < (name == "amd" ? 1_000_000_000 : 100_000))
     }
   }
 
