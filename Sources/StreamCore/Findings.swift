@@ -161,6 +161,11 @@ struct Findings: Sendable {
     for kvm in unseen {
       warn(.unseen_vm, "the host kernel lists a VM at \(kvm), and the dump holds no \(vendor.region) of it")
     }
+    for reason in Set(guests.compactMap { $0.memory.swapped?.reasons }.joined()).sorted() {
+      warn(
+        .zswap_unread,
+        "pages that the host's kernel keeps compressed (zswap) are not read, and count as swapped: \(reason)")
+    }
     for guest in guests {
       counters["map_workers"] = max(counters["map_workers", default: 0], UInt64(guest.map.workers))
       counters["map_workers_\(guest.name)"] = UInt64(guest.map.workers)

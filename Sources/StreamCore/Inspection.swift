@@ -268,7 +268,7 @@ public struct Inspection: Sendable {
         throw Failure.badAddress(guest: guest.name, address: address, why: "a device is mapped there, no RAM")
       }
       if guest.mapped.mapper.zeroFrames.contains(hostFrame) { return .zero }
-      switch memory.page(hostFrame) {
+      switch hostFrame < SwapEntry.firstFrame ? memory.page(hostFrame) : guest.memory.page(address.frame) {
       case .page(let page): return page
       case .absent:
         throw Failure.badAddress(guest: guest.name, address: address, why: "the host dump does not hold the page")

@@ -88,7 +88,8 @@ public struct Split: Sendable {
     let plan = try ExtractionPlan(
       guests.map(\.mapped), kept: inspection.extents, capacity: memory.extents, memory: again, workers: workers)
     return Extraction(
-      dump: dump, zeroFrames: guests.first?.mapped.mapper.zeroFrames ?? FrameBitmap(), plan: plan, outputs: outputs,
+      dump: dump, zeroFrames: guests.first?.mapped.mapper.zeroFrames ?? FrameBitmap(),
+      swapped: guests.first { $0.map.sources[.zswap, default: 0] > 0 }?.memory.swapped, plan: plan, outputs: outputs,
       target: outputCodec,
       keepsStored: codec == nil && outputCodec == dump.summary.codec ?? .raw && format.storesAnyCodec,
       verifies: verifies || inspection.isPlain, memory: memory.steps, decoders: inspection.decoders)

@@ -86,18 +86,17 @@ struct Report {
     let known = manifest.guests.filter { $0.pages.slots != nil || $0.pages.join != nil }
     guard !known.isEmpty else { return "" }
     let isJoined = known.contains { $0.pages.join != nil }
+    let hasZswap = known.contains { $0.pages.zswap != nil }
     let columns =
       ["GUEST", "PAGES", "BY \(vendor.tables)", "BY SLOTS"] + (isJoined ? ["BY JOIN"] : [])
-      + ["PAGE CACHE", "UNTOUCHED", "ABSENT", "BAD"]
+      + ["PAGE CACHE"] + (hasZswap ? ["ZSWAP"] : []) + ["UNTOUCHED", "ABSENT", "BAD"]
     var table = Table(columns, rightAligned: Set(columns.indices), keys: 1)
     for guest in known {
       table.add(
         ["\(guest.id)", count(guest.pages.known), count(guest.pages.ept), count(guest.pages.slots)]
           + (isJoined ? [count(guest.pages.join)] : [])
-          + [
-            count(guest.pages.pageCache), count(guest.pages.untouched), "\(guest.absentCount)",
-            "\(guest.badPages.count)",
-          ])
+          + [count(guest.pages.pageCache)] + (hasZswap ? ["\(guest.pages.zswap ?? 0)"] : [])
+          + [count(guest.pages.untouched), "\(guest.absentCount)", "\(guest.badPages.count)"])
     }
     return "\n" + table.text(width: Terminal.outputWidth)
   }

@@ -21,6 +21,8 @@ package struct BuiltHost: Sendable {
   package let moduleStructures: [BuiltStructure]
   /// What processes map, and the trees of the files behind it: what only some guests' pages hang on.
   package let mappingStructures: [BuiltStructure]
+  /// What pages hang on that are swapped out and in memory all the same.
+  package let swapStructures: [BuiltStructure]
   /// Regions that nobody runs, in the recipe's order.
   package var forgeries: [BuiltForgery] = []
   /// Of an AMD host: physical addresses of the processors' own save areas, one a CPU.
@@ -101,6 +103,8 @@ package struct BuiltGuest: Sendable {
     /// Only the VMM's page tables map it, on the kernel's zero page.
     case zeroPage
     case swapped, hwpoison, devicePrivate, userfault, untouched, device
+    /// Swapped out, and zswap has it.
+    case zswapped
     /// No RAM of this guest.
     case none
   }
@@ -120,18 +124,20 @@ package struct BuiltGuest: Sendable {
     }
     if dropped.contains(where: { $0.contains(frame) }) { return .filtered }
     if image.has(gfn, .cached) { return .cached }
-    return image.has(gfn, .hvaOnly, .protNone, .migrating) ? .hvaOnly : .mapped
+    return image.has(gfn, .hvaOnly, .protNone, .migrating, .swapCached) ? .hvaOnly : .mapped
   }
 
   private static let frameless: [(GuestRange, Status)] = [
     (.swapped, .swapped), (.zeroPage, .zeroPage), (.hwpoison, .hwpoison), (.devicePrivate, .devicePrivate),
     (.userfault, .userfault), (.poisonMarker, .hwpoison), (.cacheSwapped, .swapped),
+    (.swapReading, .swapped), (.zswapped, .zswapped), (.cacheZswapped, .zswapped), (.cacheUnready, .untouched),
   ]
 
   /// The bytes that a guest dump must hold for a guest frame; `nil` when it can hold none.
   package func page(_ gfn: UInt64) -> [UInt8]? {
     switch status(gfn) {
     case .zeroPage: [UInt8](repeating: 0, count: 4096)
+    case .zswapped: image.space.memory.page(gfn)
     case .mapped, .hvaOnly, .cached: backing.frame(gfn).map { memory.page($0) }
     default: nil
     }

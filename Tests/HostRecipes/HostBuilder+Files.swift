@@ -70,6 +70,7 @@ extension HostBuilder {
     var file = ProcessMappings.File(.ordinary)
     if kind == .hugetlbfs { file.kind = .huge(order: UInt64(unit.trailingZeroBitCount)) }
     if kind == .dax { file.kind = .dax }
+    file.isShared = kind == .memfd
     for (number, run) in guest.image.space.ram.enumerated() where isInFile(run, of: guest) {
       var gfn = run.lowerBound
       while gfn < run.upperBound {
@@ -81,7 +82,13 @@ extension HostBuilder {
           gfn += size
           continue
         }
-        if guest.image.has(gfn, .cacheSwapped) {
+        if guest.image.has(gfn, .cacheUnready) {
+          file.entries.append(.init(page: page, order: 0, .frame(try oldPage()), isUpToDate: false))
+        } else if guest.image.has(gfn, .cacheZswapped) {
+          let index = guests.count
+          file.entries.append(.init(page: page, order: 0, .swapped(type: Self.swapArea(of: index), offset: gfn)))
+          try swapOut(gfn, of: index)
+        } else if guest.image.has(gfn, .cacheSwapped) {
           file.entries.append(.init(page: page, order: 0, .swapped(type: 1, offset: gfn)))
         } else if let frame = guest.backing.frame(gfn), kind != .hugetlbfs {
           if kind != .private || guest.image.has(gfn, .cached) {

@@ -277,11 +277,14 @@ extension HostBuilder {
           // The file alone has it.
         } else if let frame = backing.frame(gfn) {
           let leaf: EPTBits.Leaf = merged[index].contains(gfn) ? .readOnly : .memory
-          if !image.has(gfn, .hvaOnly, .protNone, .migrating) {
+          if !image.has(gfn, .hvaOnly, .protNone, .migrating, .swapCached) {
             try ept.map(address, to: frame << 12, leaf: leaf, in: &space)
           }
           if image.has(gfn, .protNone) {
             try process.setEntry(ProcessEntry.protectionNone(frame), for: address &+ delta, in: &space)
+          } else if image.has(gfn, .swapCached) {
+            try process.setEntry(swapEntry(gfn, of: index), for: address &+ delta, in: &space)
+            try swapToCache(gfn, of: index)
           } else if image.has(gfn, .migrating) {
             let type = ProcessEntry.types(of: shape).migration
             try process.setEntry(ProcessEntry.swap(type: type, offset: frame), for: address &+ delta, in: &space)
@@ -292,6 +295,9 @@ extension HostBuilder {
         } else if image.has(gfn, .zeroPage) {
           let place = kernel.image + BuiltKernel.DataPlace.zeroPage
           try process.map(address &+ delta, to: place, flags: PageTables.Flags.userData & ~2, in: &space)
+        } else if image.has(gfn, .zswapped, .swapReading) {
+          try process.setEntry(swapEntry(gfn, of: index), for: address &+ delta, in: &space)
+          try swapOut(gfn, of: index)
         } else if let entry = entry(of: gfn, image) {
           try process.setEntry(entry, for: address &+ delta, in: &space)
         }

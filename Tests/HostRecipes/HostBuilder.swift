@@ -46,6 +46,7 @@ package struct HostBuilder: Sendable {
     kernel = try BuiltKernel(spec.kernel, image: image, in: &space)
     module = try KVMModule(layout: layout, shape: shape, kernel: &kernel, in: &space)
     tasks = try KernelTasks(kernel: kernel, in: &space)
+    tasks?.swap = KernelSwap(KernelShape.of(shape), codec: spec.zswap.codec, allocator: spec.zswap.allocator)
     self.space = space
   }
 
@@ -57,6 +58,7 @@ package struct HostBuilder: Sendable {
       }
     }
     for (memory, own) in mappings { try tasks?.writeMappings(own, of: memory, kernel: kernel, in: &space) }
+    try tasks?.finishSwap(kernel: kernel, in: &space)
     for guest in guests { kernel.tables.copyKernelHalf(to: guest.processTables, in: &space.memory) }
     module.link(machines: guests.filter { !$0.isDead }.map(\.kvm), in: &space.memory)
     module.linkLoaded(kernel: kernel, in: &space.memory)
@@ -135,7 +137,8 @@ package struct HostBuilder: Sendable {
     return BuiltHost(
       spec: spec, space: space, kernel: kernel, module: module, layout: layout, vmxonRegions: module.vmxonRegions,
       vmList: module.vmList, guests: finished, droppedRuns: dropped, userRuns: user,
-      moduleStructures: module.structures, mappingStructures: tasks?.mappingStructures ?? [], forgeries: forgeries,
+      moduleStructures: module.structures, mappingStructures: tasks?.mappingStructures ?? [],
+      swapStructures: tasks?.swap?.structures ?? [], forgeries: forgeries,
       hostSaveAreas: hostSaveAreas)
   }
 }

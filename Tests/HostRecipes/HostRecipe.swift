@@ -19,7 +19,7 @@ import HostModel
 /// encrypted, which entries say by this bit), `builtin` (KVM is part of the kernel's image). A host with symbols or types has
 /// processes, too.
 /// Host lines: `hole RANGE`, `drop RANGE` (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE COUNT`, `no
-/// vmcoreinfo`, `no legacy-hole`, `forge GUEST VCPU …` (in page cache).
+/// vmcoreinfo`, `no legacy-hole`, `zswap CODEC ALLOCATOR`, `forge GUEST VCPU …` (in page cache).
 /// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`, `sev|sev-es`,
 /// `zero-share`, `process qemu|firecracker|cloud-hypervisor`, `as NAME` (of the VM, `%41` for a byte), `unnamed` (its
 /// arguments say no name), `of GUEST` (that one's VMM runs it, too), `in FILE` (its RAM maps a file). Lines of its
@@ -29,6 +29,8 @@ import HostModel
 /// `private RANGE` (in a guest_memfd, where the kernel has that; with `cached`: EPT does not map it);
 /// of a guest with `in memfd|private|hugetlbfs|dax`, whose RAM maps a file: `cached RANGE` (only the file has it),
 /// `folios SIZE RANGE` (likewise, in large folios), `cache-swapped RANGE`;
+/// `swap-folios SIZE RANGE` (as swap-cached, in large folios), `swap-cached|swap-reading|zswapped RANGE` (swapped out, and in memory all the same), of a guest in a file
+/// `cache-zswapped|cache-unready RANGE`; `noise RANGE` (pages that do not compress);
 /// `stray RANGE at HPA` (EPT maps it, no slot has it), `fake
 /// GPA GUEST VCPU`, `inner GPA` (of an AMD host: where the guest has its own guest's VMCB), `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`,
 /// `ept-flood LEVEL TABLES HPA` (tables full of leaves to HPA), `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
@@ -80,6 +82,13 @@ package struct HostRecipe: Sendable {
     case "u64", "fill": spec.pokes.append(try poke(verb, &words))
     case "forge": spec.forgeries.append(try forgery(at: nil, &words))
     case "log": try spec.log.take(&words)
+    case "zswap":
+      let codec = try words.word("codec")
+      let name = try words.word("allocator")
+      guard let allocator = KernelSwap.Allocator(rawValue: name) else {
+        throw words.mistake("zswap: no allocator '\(name)'")
+      }
+      spec.zswap = (codec, allocator)
     case "clock":
       spec.clock = ClockDescription(
         ticks: try words.number("kHz"), offset: try words.number("offset"),
@@ -186,13 +195,13 @@ package struct HostRecipe: Sendable {
       let offset = try words.number("offset")
       let ratio = try words.number("ratio")
       spec.guests[last].clock?.counter = (offset, ratio, try words.number("last"))
-    case "folios":
+    case "folios", "swap-folios":
       let size = try words.number("size")
       guard size > 4096, size & (size - 1) == 0 else { throw words.mistake("folios: a power of two above 4K") }
       for range in try words.ranges("folios") {
         guard (range.lowerBound | range.upperBound) & (size - 1) == 0 else { throw words.mistake("folios: not whole") }
         spec.guests[last].folios.append((range, size >> 12))
-        spec.guests[last].ranges.append((.cached, range))
+        spec.guests[last].ranges.append((verb == "folios" ? .cached : .swapCached, range))
       }
     case "device":
       let range = try words.range("device")

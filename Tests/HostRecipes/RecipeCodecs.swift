@@ -1,3 +1,4 @@
+import CLz4
 import CLzo2
 import CSnappy
 import CZlib
@@ -59,6 +60,58 @@ package enum RecipeBytes {
       guard ZSTD_isError(size) == 0 else { return nil }
     }
     return size < page.count ? [UInt8](out[0..<size]) : nil
+  }
+
+  /// The page as a kernel's zswap compresses it, or `nil` when that is not smaller than the page, or by no codec.
+  /// - Parameter codec: as the kernel calls it.
+  package static func compress(_ page: [UInt8], asKernel codec: String) -> [UInt8]? {
+    var out = [UInt8](repeating: 0, count: page.count * 2 + 1024)
+    var size = 0
+    switch codec {
+    case "lzo": return compress(page, .lzo)
+    case "zstd": return compress(page, .zstd)
+    case "lzo-rle": return RecipeLZORLE.compress(page)
+    case "lz4":
+      let room = Int32(out.count)
+      // Safe: both arrays outlive the call, and lz4 keeps to the lengths given; chars and bytes have one size.
+      size = unsafe page.withUnsafeBytes { input in
+        unsafe out.withUnsafeMutableBytes { output in
+          unsafe Int(
+            LZ4_compress_default(
+              input.baseAddress?.assumingMemoryBound(to: CChar.self),
+              output.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(input.count), room))
+        }
+      }
+    case "deflate":
+      size = bareDeflate(page, into: &out)
+    default: return nil
+    }
+    return size > 0 && size < page.count ? [UInt8](out[0..<size]) : nil
+  }
+
+  /// A deflate stream without head and checksum, with the kernel's window of 2 KiB.
+  private static func bareDeflate(_ page: [UInt8], into out: inout [UInt8]) -> Int {
+    var input = page
+    let (count, room) = (input.count, out.count)
+    // Safe: both arrays outlive the calls, and zlib keeps to the lengths given.
+    return unsafe input.withUnsafeMutableBytes { input in
+      unsafe out.withUnsafeMutableBytes { output in
+        var stream = unsafe z_stream()
+        let size = unsafe Int32(MemoryLayout<z_stream>.size)
+        guard unsafe deflateInit2_(&stream, 6, Z_DEFLATED, -11, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, size) == Z_OK
+        else {
+          return 0
+        }
+        unsafe stream.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        unsafe stream.avail_in = UInt32(count)
+        unsafe stream.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        unsafe stream.avail_out = UInt32(room)
+        let isWhole = unsafe deflate(&stream, Z_FINISH) == Z_STREAM_END
+        let written = unsafe Int(stream.total_out)
+        unsafe deflateEnd(&stream)
+        return isWhole ? written : 0
+      }
+    }
   }
 
   /// `nil` when the stream does not decode to exactly `count` bytes.

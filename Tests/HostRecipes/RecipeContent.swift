@@ -14,7 +14,18 @@ package enum RecipeContent {
     }
   }
 
-  private static func noise(seed: UInt64, words: Int) -> [UInt64] {
+  /// A page that compresses to some bytes, or to some thousand, or that is one word over and over.
+  package static func small(frame: UInt64, seed: UInt64) -> [UInt64]? {
+    switch frame % 8 {
+    case 0: return nil
+    case 1: return [UInt64](repeating: SplitMix64.mix(seed ^ frame), count: 512)
+    case 2, 3: return text("guest \(seed % 1000) swapped \(frame) ")
+    case 4: return noise(seed: seed ^ frame, words: 400)
+    default: return noise(seed: seed ^ frame, words: 1 + Int(SplitMix64.mix(frame) % 380))
+    }
+  }
+
+  package static func noise(seed: UInt64, words: Int) -> [UInt64] {
     var random = SplitMix64(seed: SplitMix64.mix(seed))
     var page = SparseMemory.zero
     for index in 0..<words { page[index] = random.next() }

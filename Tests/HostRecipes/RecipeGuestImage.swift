@@ -42,7 +42,8 @@ package struct RecipeGuestImage: Sendable {
     for (kind, range) in spec.ranges {
       let frames = range.lowerBound >> 12..<range.upperBound >> 12
       switch kind {
-      case .filter, .hvaOnly, .protNone, .migrating, .cached: space.avoid(frames)
+      case .filter, .hvaOnly, .protNone, .migrating, .cached, .swapCached, .zswapped, .cacheZswapped, .noise:
+        space.avoid(frames)
       case .zero: space.reserve(frames)
       case let kind where GuestRange.withoutFrame.contains(kind): space.reserve(frames)
       default: break
@@ -71,7 +72,12 @@ package struct RecipeGuestImage: Sendable {
       for frame in run.lowerBound..<end where space.memory.pages[frame] == nil {
         let inImage = program.kernel.map { (frame << 12) &- $0.image < $0.description.imageSize } ?? false
         guard inImage || !space.isUsed(frame) else { continue }
-        space.memory.setWords(RecipeContent.page(frame: frame, seed: seed), frame: frame)
+        let words =
+          has(frame, .noise)
+          ? RecipeContent.noise(seed: seed ^ frame, words: 512)
+          : has(frame, .zswapped, .cacheZswapped)
+            ? RecipeContent.small(frame: frame, seed: seed) : RecipeContent.page(frame: frame, seed: seed)
+        space.memory.setWords(words, frame: frame)
       }
     }
   }
@@ -82,7 +88,7 @@ extension RecipeGuestImage {
   fileprivate mutating func hideSecrets(_ owner: UInt64) {
     for frame in space.ram.joined()
     where !space.isUsed(frame) && !has(frame, .zero)
-      && !GuestRange.withoutFrame.contains(where: { has(frame, $0) })
+      && (has(frame, .zswapped, .cacheZswapped) || !GuestRange.withoutFrame.contains { has(frame, $0) })
     {
       RecipeSecret.write(owner: owner, frame: frame, to: &space.memory)
     }

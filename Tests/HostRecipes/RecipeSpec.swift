@@ -38,6 +38,8 @@ package struct HostSpec: Sendable {
   package var log = LogSpec()
   package var clock: ClockDescription?
   package var keptTime: KeptTimeDescription?
+  /// What zswap compresses pages with, and packs them.
+  package var zswap: (codec: String, allocator: KernelSwap.Allocator) = ("lzo", .zsmalloc)
 
   /// What the host's kernel says of itself, if anything.
   package var selfDescription: KernelSelfDescription? {
@@ -185,6 +187,18 @@ package enum GuestRange: String, Sendable, CaseIterable {
   case `private`
   /// Of a guest in a file: a swap entry stands for the page in the file.
   case cacheSwapped = "cache-swapped"
+  /// As hva-only, by a swap entry: the swap cache has the page.
+  case swapCached = "swap-cached"
+  /// A swap entry whose page in the swap cache is still to be read: it holds what was there before.
+  case swapReading = "swap-reading"
+  /// The VMM's page tables hold swap entries, and zswap the pages.
+  case zswapped
+  /// Of a guest in a file: the file has swap entries, and zswap the pages.
+  case cacheZswapped = "cache-zswapped"
+  /// Of a guest in a file: the file has a page that nobody has cleared yet, as fallocate leaves it.
+  case cacheUnready = "cache-unready"
+  /// Pages that do not compress.
+  case noise
   /// Mapped as usual; the host dump leaves the frames out.
   case filter
   /// Pages of zeros.
@@ -193,7 +207,10 @@ package enum GuestRange: String, Sendable, CaseIterable {
   /// Those whose guest frames have no frame of their own.
   package static let withoutFrame: [GuestRange] = [
     .untouched, .swapped, .zeroPage, .hwpoison, .devicePrivate, .poisonMarker, .userfault, .cacheSwapped,
+    .swapReading, .zswapped, .cacheZswapped, .cacheUnready,
   ]
+  /// Of these, those whose pages are somewhere all the same.
+  package static let kept: [GuestRange] = [.zswapped, .cacheZswapped]
 }
 
 package struct VCPUSpec: Sendable {

@@ -25,6 +25,25 @@ import CDeflate
       context, stored.baseAddress, stored.count, page.baseAddress, page.count, nil)
     return result == LIBDEFLATE_SUCCESS ? nil : unsafe zlib.decode(stored, into: page)
   }
+
+  /// The same of a stream without zlib's head and checksum, behind which nothing may follow. `page` has 4096 bytes.
+  func decodeBare(_ stored: RawSpan, into page: inout [UInt8]) -> DecodeFault? {
+    var read = 0
+    var written = 0
+    // Safe: libdeflate keeps to both lengths, and both buffers live across the call.
+    let result = unsafe stored.withUnsafeBytes { input in
+      unsafe page.withUnsafeMutableBytes { output in
+        unsafe libdeflate_deflate_decompress_ex(
+          context, input.baseAddress, input.count, output.baseAddress, output.count, &read, &written)
+      }
+    }
+    switch result {
+    case LIBDEFLATE_SUCCESS where written < page.count: return .short(written)
+    case LIBDEFLATE_SUCCESS: return read == stored.byteCount ? nil : .trailing
+    case LIBDEFLATE_INSUFFICIENT_SPACE: return .long
+    default: return .corrupt("data error")
+    }
+  }
 }
 
 /// Encodes zlib streams at level 1.

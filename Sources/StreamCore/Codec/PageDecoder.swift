@@ -9,7 +9,7 @@
 /// refuse them.
 final class PageDecoder {
   private lazy var inflater = hasMemory ? Inflater() : nil
-  private lazy var deflate = inflater.flatMap(DeflateDecoder.init)
+  lazy var deflate = inflater.flatMap(DeflateDecoder.init)
   private lazy var zstd = hasMemory ? ZstdDecoder() : nil
   private lazy var zlibFirstByte = ZlibFirstByte()
   private lazy var zstdFirstByte = ZstdFirstByte()
@@ -99,7 +99,7 @@ final class PageDecoder {
   private func zstdHead(_ stored: RawSpan, _ isWhole: Bool) throws(SystemError) -> HeadResult {
     if let head = ZstdHead.decode(stored) { return .head(head) }
     guard isWhole else { return .needsMore }
-    guard try decode(stored, .zstd, into: &scratch) == nil else { return .bad }
+    guard try decode(stored, PageCodec.zstd, into: &scratch) == nil else { return .bad }
     return scratch.withBytes { PageHead(page: $0) }.map(HeadResult.head) ?? .bad
   }
 

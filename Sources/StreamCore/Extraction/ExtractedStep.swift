@@ -39,6 +39,10 @@ struct ExtractedStep: Sendable {
       }
     }
     let source = dump.input.source
+    if base >= SwapEntry.firstFrame {
+      try fill(base, transfer)
+      return try source.check()
+    }
     if transfer.decodesInPlace {
       payload = [UInt8](unwritten: resultOfFrame.reduce(0) { $0 + ($1 == Self.wanted ? pageSize : 0) })
     }
@@ -59,6 +63,15 @@ struct ExtractedStep: Sendable {
     transcoded = transfer.transcoded
     dump.input.counters.add(transfer.asked, .pages)
     try source.check()
+  }
+
+  /// Decodes what the host's kernel keeps compressed, in the order of swap entries.
+  private mutating func fill(_ base: UInt64, _ transfer: PageTransfer) throws {
+    for index in resultOfFrame.indices where resultOfFrame[index] == Self.wanted {
+      resultOfFrame[index] = results.count
+      results.append(try transfer.transfer(swapped: base + UInt64(index), into: &payload))
+    }
+    transcoded = transfer.transcoded
   }
 
   /// Index in `results` of a frame that some extent of the step has.

@@ -12,6 +12,8 @@ struct Extraction {
   let dump: any HostDump
   /// Host frames that are the kernel's zero pages.
   let zeroFrames: FrameBitmap
+  /// Pages that the host's kernel keeps compressed; `nil`: no guest has any.
+  let swapped: SwappedPages?
   let plan: ExtractionPlan
   let outputs: [GuestOutput]
   let target: PageCodec
@@ -46,7 +48,7 @@ struct Extraction {
   /// them.
   private var stepSize: UInt64 {
     let lists: UInt64 = 256
-    let page = keepsStored && dump.input.source.isMapped ? 0 : UInt64(pageSize)
+    let page = keepsStored && dump.input.source.isMapped && swapped == nil ? 0 : UInt64(pageSize)
     return StepCounts.framesPerStep * (page + lists)
   }
 

@@ -8,6 +8,8 @@ final class PageTransfer {
   let verifies: Bool
   /// Stored bytes can be written from where they lie.
   let leavesInPlace: Bool
+  /// Pages that the host's kernel keeps compressed.
+  private let swapped: SwappedPages?
   private let decoder: PageDecoder
   private let encoder: PageEncoder
   private var decoded: [UInt8] = []
@@ -30,6 +32,7 @@ final class PageTransfer {
     headerCodec = extraction.dump.summary.codec ?? .raw
     keepsStored = extraction.keepsStored
     verifies = extraction.verifies
+    swapped = extraction.swapped
     leavesInPlace = extraction.dump.input.source.isMapped
     decodesInPlace = leavesInPlace && target == .raw && headerCodec != .raw
     self.decoder = decoder
@@ -58,6 +61,32 @@ final class PageTransfer {
     return result
   }
 
+  /// What goes out for a page that the host's kernel keeps compressed; its bytes are appended to `payload`.
+  /// - Parameter frame: its swap entry in place of a frame.
+  func transfer(swapped frame: UInt64, into payload: inout [UInt8]) throws -> ExtractedStep.Result {
+    let fault = { (reason: String) in
+      ExtractedStep.Result.fault(PageFault(.bad, frame: frame, offset: 0, reason: reason))
+    }
+    guard let swapped else { return fault("zswap: not read") }
+    switch try swapped.page(frame, decoder) {
+    case .bad(let reason): return fault(reason)
+    case .page(let bytes):
+      transcoded += 1
+      decoded = bytes
+      return try encoded(into: &payload)
+    }
+  }
+
+  /// The page that was decoded last, as it goes out.
+  private func encoded(into payload: inout [UInt8]) throws -> ExtractedStep.Result {
+    if decoded.withBytes({ $0.isZero }) { return .zero }
+    let start = payload.count
+    if try decoded.withBytes({ bytes throws(SystemError) in try encoder.encode(bytes, into: &payload) }) != nil {
+      return .stored(.buffer(start: start, count: payload.count - start), target)
+    }
+    return decoded.withBytes { append($0, .raw, to: &payload) }
+  }
+
   private func look(
     _ page: StoredPage, _ bytes: RawSpan, passes: Bool, into payload: inout [UInt8]
   ) throws -> ExtractedStep.Result {
@@ -74,11 +103,7 @@ final class PageTransfer {
     if let fault = try decoder.decode(bytes, page.codec, into: &decoded) { return bad(page, fault) }
     if (!passes || mayBeZero) && decoded.withBytes({ $0.isZero }) { return .zero }
     if passes { return stored(page, bytes, &payload) }
-    let start = payload.count
-    if try decoded.withBytes({ bytes throws(SystemError) in try encoder.encode(bytes, into: &payload) }) != nil {
-      return .stored(.buffer(start: start, count: payload.count - start), target)
-    }
-    return decoded.withBytes { append($0, .raw, to: &payload) }
+    return try encoded(into: &payload)
   }
 
   private func decodedInPlace(

@@ -8,7 +8,7 @@ struct Extent: Sendable, Equatable {
   private static let countBits: UInt64 = 10
   private static let ownerBits: UInt64 = 19
 
-  /// First host frame, 40 bits, above the count less one.
+  /// First host frame, 41 bits, above the count less one.
   private var hostAndCount: UInt64
   /// First guest frame, 45 bits (5 levels of tables), above the owner.
   private var guestAndOwner: UInt64
@@ -30,7 +30,7 @@ struct Extent: Sendable, Equatable {
   }
 
   /// - Parameters:
-  ///   - host: below 2^40, which no entry of a table can exceed.
+  ///   - host: below 2^40, which no entry of a table can exceed, or a swap entry in its place, below 2^41.
   ///   - guest: below 2^45.
   ///   - count: such that the host frames lie in one aligned 1024.
   ///   - owner: below `maximumOwners`.

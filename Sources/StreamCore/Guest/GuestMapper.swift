@@ -157,6 +157,7 @@ struct GuestMapper: Sendable {
   }
 
   private func forEachStored(of run: MapRun, _ body: (MapRun, Backing) throws -> Void) rethrows {
+    if run.hostFrame >= SwapEntry.firstFrame { return try body(run, .compressed) }
     let isCut = excluded.contains { $0 >= run.hostFrame && $0 - run.hostFrame < run.count }
     var start: UInt64 = 0
     while start < run.count {
@@ -214,9 +215,11 @@ private enum Backing: Equatable {
   /// The host kernel's zero page.
   case zero
   case dump(Presence)
+  /// Pages that the host's kernel keeps compressed, and the dump has what they are made of.
+  case compressed
 
   /// Its bytes can be had.
-  var isHeld: Bool { self == .zero || self == .dump(.stored) }
+  var isHeld: Bool { self == .zero || self == .dump(.stored) || self == .compressed }
   /// RAM that is not everybody's.
   var isOwn: Bool { self != .zero && self != .dump(.unknown) }
 }
@@ -347,7 +350,7 @@ private struct Part: Sendable {
     case .zero:
       zeroPages += run.count
       present.insert(frames)
-    case .dump(.stored): present.insert(frames)
+    case .dump(.stored), .compressed: present.insert(frames)
     case .dump(.filtered): add(absent: frames, .filtered)
     case .dump(.notStored): add(absent: frames, .not_stored)
     case .dump(.lost): add(absent: frames, .lost)

@@ -66,7 +66,7 @@ struct MapJoin<E: Error> {
       try emit(
         MapRun(
           gpaFrame: guestFrame, hostFrame: frame &+ start, count: end - start,
-          source: run.isCached ? .pageCache : source), body)
+          source: frame >= SwapEntry.firstFrame ? .zswap : run.isCached ? .pageCache : source), body)
     case .absent(let reason): try absent(guestFrame..<guestFrame + (end - start), reason)
     // A table that is missing is counted already.
     case .unknown: if run.isCached { counts.unread.note(guestFrame, end - start) }

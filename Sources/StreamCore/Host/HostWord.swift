@@ -84,7 +84,8 @@ struct HostWord: Sendable {
 
   /// Of all rooms, so that one pass over the kernel's names finds them.
   private static let symbols = DescribedKernel.memorySymbols.union(FilePages.symbols).union(UserReturnMSRs.symbols)
-    .union(HostScheduler.symbols).union(HostClock.symbols).union(["vm_list", "init_task", "tainted_mask"])
+    .union(SwappedPages.symbols).union(HostScheduler.symbols).union(HostClock.symbols)
+    .union(["vm_list", "init_task", "tainted_mask"])
 
   private mutating func ask(_ info: VMCoreInfo, _ file: KernelFile?, _ files: SymbolFiles) throws {
     guard let own = try kernel?.get() else { return }

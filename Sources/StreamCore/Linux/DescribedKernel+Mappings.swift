@@ -1,6 +1,6 @@
 extension DescribedKernel {
   /// The mappings of the process whose `mm_struct` stands there, and the page cache behind them.
-  func mappings(of mm: VirtualAddress) -> FileMappings {
+  func mappings(of mm: VirtualAddress, _ cache: Once<FilePages?>) -> FileMappings {
     FileMappings {
       guard let types = try? MappingTypes(self.types) else { return .init(isWhole: false) }
       let places: [VirtualAddress]
@@ -25,7 +25,7 @@ extension DescribedKernel {
       for mapping in mappings where whole.last.map({ $0.pages.upperBound <= mapping.pages.lowerBound }) ?? true {
         whole.append(mapping)
       }
-      return .init(mappings: whole, cache: FilePages(self), isWhole: isWhole)
+      return .init(mappings: whole, cache: cache.value, isWhole: isWhole)
     }
   }
 }

@@ -29,7 +29,7 @@ extension DescribedKernel {
 
   var swapTypes: SwapTypes {
     let levels = kernel.levels
-    return SwapTypes { SwapLayout(build, levels: levels) }
+    return SwapTypes(SwappedPages(self)) { SwapLayout(build, levels: levels) }
   }
 
   /// How the kernel was built, by functions that only such a build has.

@@ -9,16 +9,18 @@ struct FilePages: Sendable {
   private let pages: UInt64
   private let head: UInt64
   private let form: KernelXArray.Form
-  /// `struct page` of frame 0, and its size, bytes.
-  private let vmemmap: UInt64
-  private let pageSize: UInt64
+  private let structs: PageStructs
+  /// `nil`: the types do not tell, so that of no page it is known whose its bytes are.
+  private let states: PageStates?
+  private let swapped: SwappedPages?
+  /// `address_space.a_ops`, and what it is of shared memory. Only there a value stands for a swapped page: elsewhere it
+  /// says when a page was there.
+  private let operations: (place: ResolvedPath, shared: VirtualAddress)?
   /// Of a file in hugetlbfs: `hstate.order`. `nil`: its pages are not read.
   private let hugeOrder: ResolvedPath?
   /// Files in hugetlbfs count in huge pages, as before 6.7.
   private let countsHugePages: Bool
 
-  /// Where the table of all `struct page` begins without KASLR of memory. Source: mm.rst.
-  private static let usualVmemmap: UInt64 = 0xffff_ea00_0000_0000
   /// Source: include/linux/fs.h, S_DAX.
   private static let dax: UInt64 = 1 << 13
   /// Entries that are read at once at most.
@@ -30,20 +32,21 @@ struct FilePages: Sendable {
   /// 5.13. Source: mm/hugetlb.c.
   private static let countingFunctions: Set<String> = ["hugetlb_basepage_index", "__basepage_index"]
   /// Names of symbols that are asked for here.
-  static let symbols: Set<String> = countingFunctions.union(["vmemmap_base"])
+  static let symbols: Set<String> = countingFunctions.union(PageStructs.symbols).union([sharedOperations])
+  private static let sharedOperations = "shmem_aops"
   /// Where its types are found without a search.
   static let leads: [String: [String]] = [
     "address_space": ["file.f_mapping"], "inode": ["address_space.host"], "super_block": ["inode.i_sb"],
     "page": ["address_space.i_private_page", "vm_fault.page", "pipe_buffer.page"],
   ]
 
-  init?(_ kernel: DescribedKernel) {
+  init?(_ kernel: DescribedKernel, _ swapped: SwappedPages? = nil) {
     let types = kernel.types
     guard let mapping = try? types.path("file.f_mapping"),
       let flags = try? types.path("address_space.host->i_flags"),
       let pages = try? types.member("address_space.i_pages").offset,
       let (head, form) = Self.head(types),
-      let size = try? types.size(of: "page"), size >= 32, size <= 4096
+      let structs = PageStructs(kernel)
     else { return nil }
     reader = kernel.reader
     self.mapping = mapping
@@ -51,9 +54,14 @@ struct FilePages: Sendable {
     self.pages = UInt64(pages)
     self.head = UInt64(head)
     self.form = form
-    pageSize = UInt64(size)
-    let base = (try? kernel.symbol("vmemmap_base")).flatMap { kernel.kernel.u64($0.rawValue) }
-    vmemmap = base ?? Self.usualVmemmap
+    self.structs = structs
+    states = PageStates(kernel, structs)
+    self.swapped = swapped
+    if let place = try? types.path("address_space.a_ops"), let shared = try? kernel.symbol(Self.sharedOperations) {
+      operations = (place, shared)
+    } else {
+      operations = nil
+    }
     hugeOrder = try? types.path("hugetlbfs_sb_info.hstate->order")
     countsHugePages = Self.countingFunctions.contains { (try? kernel.symbol($0)) != nil }
   }
@@ -80,6 +88,7 @@ struct FilePages: Sendable {
       space &+ pages, head: head, kernel: reader.kernel, indexes: first...wanted.upperBound, limit: Self.limit,
       form: form)
     let isDAX = flags & Self.dax != 0
+    let isShared = operations.map { (try? reader.pointer($0.place, at: space)) == $0.shared } ?? false
     var runs: [ProcessPages.Run] = []
     var same: (entry: KernelXArray.Value, index: UInt64)?
     for entry in array.entries {
@@ -87,7 +96,7 @@ struct FilePages: Sendable {
       if same?.entry != entry.value { same = (entry.value, entry.index) }
       let start = same?.index ?? entry.index
       let into = (entry.index - start) &* unit
-      guard let content = content(entry.value, isDAX: isDAX, into: into) else { continue }
+      guard let content = content(entry.value, isDAX: isDAX, isShared: isShared, into: into) else { continue }
       let run = ProcessPages.Run(
         page: entry.index &* unit &- offset, count: entry.count &* unit, content: content, isCached: true)
       if let run = run.clipped(to: part) { runs.append(run) }
@@ -96,17 +105,20 @@ struct FilePages: Sendable {
   }
 
   /// - Parameter into: frames from the first that the entry names.
-  private func content(_ value: KernelXArray.Value, isDAX: Bool, into: UInt64) -> ProcessPages.Run.Content? {
+  private func content(_ value: KernelXArray.Value, isDAX: Bool, isShared: Bool, into: UInt64) -> ProcessPages.Run
+    .Content?
+  {
     switch value {
     case .pointer(let page):
-      guard page.rawValue >= vmemmap, (page.rawValue - vmemmap) % pageSize == 0 else { return nil }
-      let frame = (page.rawValue - vmemmap) / pageSize &+ into
-      return frame < 1 << 40 ? .frames(frame) : nil
+      guard let frame = structs.frame(of: page).map({ $0 &+ into }) else { return nil }
+      guard frame < 1 << 40 else { return nil }
+      // One that nobody has read or cleared yet has the bytes of whoever had its frame before.
+      return states?.isUpToDate(page).map { $0 ? .frames(frame) : nil } ?? .unknown
     // Of DAX: the frame above four bits of flags; an empty entry has 0.
     case .value(let value) where isDAX:
       let frame = value >> 4
       return frame == 0 || frame >= 1 << 40 ? nil : .frames(frame &+ into)
-    case .value: return .absent(.swapped)
+    case .value(let value): return isShared ? swapped?.content(ofEntry: value) ?? .absent(.swapped) : .absent(.swapped)
     }
   }
 

@@ -8,7 +8,8 @@ struct ProcessKnowledge: Sendable {
 
   init(_ kernel: DescribedKernel) {
     swapTypes = kernel.swapTypes
-    mappings = { mm in kernel.mappings(of: mm) }
-    files = { FilePages(kernel) }
+    let cache = Once { [swapped = swapTypes.swapped] in FilePages(kernel, swapped) }
+    mappings = { mm in kernel.mappings(of: mm, cache) }
+    files = { cache.value }
   }
 }

@@ -5,13 +5,21 @@ import Synchronization
 final class SwapTypes: Sendable {
   private let known = Mutex<SwapLayout?>(nil)
   private let find: @Sendable () -> SwapLayout
+  /// Pages that are in memory all the same; `nil`: not known.
+  let swapped: SwappedPages?
 
   /// - Parameter find: called once.
-  init(_ find: @escaping @Sendable () -> SwapLayout) { self.find = find }
+  init(_ swapped: SwappedPages? = nil, _ find: @escaping @Sendable () -> SwapLayout) {
+    self.swapped = swapped
+    self.find = find
+  }
 
   /// What a page has whose entry is of this type; `nil`: what a page has without an entry.
   func content(type: Int, offset: UInt64) -> ProcessPages.Run.Content? {
-    if type < SwapLayout.fewestAreas { return .absent(.swapped) }
+    if type < SwapLayout.fewestAreas {
+      guard let swapped, let entry = SwapEntry(type: type, offset: offset) else { return .absent(.swapped) }
+      return swapped.content(of: entry)
+    }
     let layout = known.withLock { known in
       if let known { return known }
       let found = find()

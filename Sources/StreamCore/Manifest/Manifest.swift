@@ -216,6 +216,8 @@ public struct Manifest: Encodable, Sendable {
     public var join: UInt64?
     /// Of these, pages that only the page cache of a file has that the VMM maps.
     public var pageCache: UInt64?
+    /// Of these, pages that are swapped out and that the host's kernel keeps compressed in memory; only where there are any.
+    public var zswap: UInt64?
     /// Pages of the slots that the guest does not have, as nobody ever touched them.
     public var untouched: UInt64?
     /// Pages that hold nothing but zeros; before pages are read, those on the host kernel's zero pages.

@@ -62,6 +62,8 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
   case vmx_abort
   /// The host's kernel says otherwise of its VMs than what is found by content.
   case ways_differ
+  /// Pages that the host's kernel keeps compressed are not read, and count as swapped.
+  case zswap_unread
 
   /// Whether something is missing or damaged, which the exit status tells; the others only tell.
   public var isLoss: Bool {
@@ -71,7 +73,7 @@ public enum WarningCode: String, Sendable, CaseIterable, Encodable {
       .vm_list:
       true
     case .by_content, .first_cr3, .input, .layout_refused, .map_differs, .no_identity, .no_vcpu, .no_vmcoreinfo,
-      .not_counted, .other_vmcoreinfo, .symbols, .unknown_slots, .vmcsinfo, .vmx_abort, .ways_differ:
+      .not_counted, .other_vmcoreinfo, .symbols, .unknown_slots, .vmcsinfo, .vmx_abort, .ways_differ, .zswap_unread:
       false
     }
   }

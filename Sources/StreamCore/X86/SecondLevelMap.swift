@@ -79,6 +79,8 @@ enum MapSource: UInt8, Sendable, CaseIterable {
   case slots
   /// The guest's memory slots and the page cache of a file that the VMM maps there.
   case pageCache
+  /// The guest's memory slots, and what the host's kernel keeps compressed of what the VMM has there.
+  case zswap
   /// The VMM's page tables, at a distance that the guest's second-level tables confirm.
   case join
 }

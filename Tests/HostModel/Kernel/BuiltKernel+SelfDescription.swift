@@ -35,6 +35,14 @@ extension BuiltKernel {
     public static let kvmText: UInt64 = 0x10_5000
     /// `empty_zero_page`.
     public static let zeroPage: UInt64 = 0x10_6000
+    /// `zswap_trees` and `nr_zswap_trees`; `swapper_spaces` and `nr_swapper_spaces`, or `swap_info`; the operations of
+    /// shared memory's files, and a counter.
+    public static let zswapTrees: UInt64 = 0x10_7000
+    public static let zswapTreeCounts: UInt64 = 0x10_7100
+    public static let swapSpaces: UInt64 = 0x10_7200
+    public static let swapSpaceCounts: UInt64 = 0x10_7300
+    public static let sharedOperations: UInt64 = 0x10_7400
+    static let rawPages: UInt64 = 0x10_7500
     /// `__per_cpu_offset`, up to 8192 CPUs.
     public static let perCPUOffsets: UInt64 = 0x11_0000
     /// `__per_cpu_start` of kernels that link per-CPU areas at addresses of the image.
@@ -160,6 +168,7 @@ extension BuiltKernel {
     for (index, name) in (own.shape.memoryFunctions + own.shape.hugePageFunctions).enumerated() {
       all.append(KernelSymbol("T", name, stext + 0xf_9000 + UInt64(index) * 64))
     }
+    for (name, place) in own.shape.swapSymbols { all.append(KernelSymbol("b", name, stext + place)) }
     if description.clock != nil {
       let names = ["tsc_khz", "__sched_clock_offset", "__sched_clock_stable", "kvm_sched_clock_offset"]
       all += names.enumerated().map { KernelSymbol("D", $1, stext + DataPlace.clock + UInt64($0) * 8) }

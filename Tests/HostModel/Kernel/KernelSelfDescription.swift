@@ -24,7 +24,7 @@ public struct KernelSelfDescription: Sendable {
     self.symbols = symbols
     self.isKVMBuiltIn = isKVMBuiltIn
     let own = KernelSelfDescription.filler + shape.structures + kvm.structures
-    let vmlinux = BTFWriter(isKVMBuiltIn ? own + kvm.vendorStructures : own, kvm.enumerations)
+    let vmlinux = BTFWriter(isKVMBuiltIn ? own + kvm.vendorStructures : own, kvm.enumerations + [shape.pageFlags])
     types = hasTypes ? vmlinux.bytes : []
     let keepsTypes = hasTypes && shape.hasModuleTypes
     func module(_ name: String, _ structures: [KernelStructure]) -> Module {

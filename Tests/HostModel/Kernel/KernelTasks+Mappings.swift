@@ -1,4 +1,25 @@
 extension KernelTasks {
+  /// Puts a page into the swap cache or into zswap.
+  public mutating func swapOut<Space: FrameSpace>(
+    type: UInt64, offset: UInt64, _ page: KernelSwap.Page, kernel: BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) {
+    switch page {
+    case .cached(let frame, let order, let isUpToDate):
+      try swap?.cache(
+        frame, order: order, type: type, offset: offset, isUpToDate: isUpToDate, &objects.map, kernel: kernel,
+        in: &space)
+    case .kept(let kept):
+      try swap?.store(kept, type: type, offset: offset, &objects.map, kernel: kernel, in: &space)
+    }
+  }
+
+  /// Ends the areas.
+  public mutating func finishSwap<Space: FrameSpace>(
+    kernel: BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) {
+    try swap?.finish(&objects.map, kernel: kernel, in: &space)
+  }
+
   /// Processes' mappings, and the trees of the files behind them.
   public var mappingStructures: [BuiltStructure] { objects.structures }
 
@@ -81,6 +102,20 @@ extension KernelTasks {
     let tree = FileTree(
       form: shape.pageCacheForm, array: kernel.virtual(pages + KernelShape.spacePages), kernel: kernel)
     let items = mapped.entries.flatMap { self.items($0, of: mapped.kind, unit: unit, tree, vmemmap: kernel.vmemmap) }
+    for entry in mapped.entries where mapped.kind != .dax {
+      guard case .frame(let frame) = entry.content else { continue }
+      guard entry.isUpToDate else {
+        _ = try objects.map.place(of: frame, kernel: kernel, in: &space)
+        continue
+      }
+      try objects.map.markUpToDate(
+        frame, order: entry.order, hasTails: tree.form == .radixTree && entry.order <= 9, shape, kernel: kernel,
+        in: &space)
+    }
+    if mapped.kind == .ordinary, mapped.isShared {
+      space.memory.store(
+        kernel.stext + BuiltKernel.DataPlace.sharedOperations, at: pages + KernelShape.spaceOperations)
+    }
     let (head, nodes) = try tree.build(items, slab: &objects.fileNodes, in: &space)
     objects.structures += nodes.map { BuiltStructure("xa_node", at: $0, size: 576) }
     objects.structures.append(BuiltStructure("address_space", at: pages, size: 200))
@@ -98,7 +133,7 @@ extension KernelTasks {
     let order = entry.order - min(unit, entry.order)
     guard case .frame(let frame) = entry.content else {
       guard case .swapped(let type, let offset) = entry.content else { return [] }
-      return [FileTree.Item(index: index, order: 0, value: tree.value(type << 58 | offset))]
+      return [FileTree.Item(index: index, order: 0, value: tree.value(shape.swapEntry(type: type, offset: offset)))]
     }
     // Bit 1: of a large page.
     if kind == .dax {
@@ -123,4 +158,6 @@ struct MappingSlabs: Sendable {
   var fileNodes = KernelSlab(objectSize: 576, slabFrames: 4)
   /// What was built of them.
   var structures: [BuiltStructure] = []
+  /// Of all pages that something is said of.
+  var map = MemoryMap()
 }

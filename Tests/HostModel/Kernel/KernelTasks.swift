@@ -21,6 +21,8 @@ public struct KernelTasks: Sendable {
   private var files = KernelSlab(objectSize: 768, slabFrames: 4)
   private var names: KernelNames
   var objects = MappingSlabs()
+  /// What is swapped out and in memory; `nil`: nothing.
+  public var swap: KernelSwap?
   /// Physical addresses of the leaders, in the order of creation.
   private var leaders: [UInt64] = []
 

@@ -46,8 +46,11 @@ public struct ProcessMappings: Sendable {
       public var page: UInt64
       public var order: UInt64
       public var content: Content
+      /// Its frame has its bytes; else those of whoever had the frame before.
+      public var isUpToDate: Bool
 
-      public init(page: UInt64, order: UInt64, _ content: Content) {
+      public init(page: UInt64, order: UInt64, _ content: Content, isUpToDate: Bool = true) {
+        self.isUpToDate = isUpToDate
         self.page = page
         self.order = order
         self.content = content
@@ -55,6 +58,8 @@ public struct ProcessMappings: Sendable {
     }
 
     public var kind: Kind
+    /// Of shared memory, not of a disk.
+    public var isShared = false
     /// Ascending.
     public var entries: [Entry] = []
 

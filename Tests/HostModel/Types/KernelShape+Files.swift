@@ -42,6 +42,7 @@ extension KernelShape {
   static let inodeMapping: UInt64 = 48
   static let spacePages: UInt64 = 8
   static let spaceHead: UInt64 = 16
+  static let spaceOperations: UInt64 = 104
   // struct super_block, struct hugetlbfs_sb_info, struct hstate
   static let superInfo: UInt64 = 896
   static let infoState: UInt64 = 24
@@ -70,13 +71,16 @@ extension KernelShape {
     let root = isRadix ? KernelType.structure("radix_tree_root") : .structure("xarray")
     return [area] + (isRadix ? KernelShape.radixTree : []) + [
       KernelStructure(
-        "address_space", size: 200, [("host", 0, .pointer(to: "inode")), ("i_pages", KernelShape.spacePages, root)]),
+        "address_space", size: 200,
+        [
+          ("host", 0, .pointer(to: "inode")), ("i_pages", KernelShape.spacePages, root),
+          ("a_ops", KernelShape.spaceOperations, .pointer(.const(.structure("address_space_operations")))),
+        ]),
       KernelStructure("super_block", size: 1024, [("s_fs_info", KernelShape.superInfo, .voidPointer)]),
       KernelStructure(
         "hugetlbfs_sb_info", size: 64, [("hstate", KernelShape.infoState, .pointer(to: "hstate"))]),
       KernelStructure("hstate", size: 512, [("order", stateOrder, .uint)]),
-      KernelStructure("page", size: KernelShape.pageSize, [("flags", 0, .ulong)]),
-    ]
+    ] + pageStructures
   }
 
   private static let radixTree = [

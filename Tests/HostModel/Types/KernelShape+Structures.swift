@@ -5,7 +5,7 @@ extension KernelShape {
   public var structures: [KernelStructure] {
     (isMaple ? [KernelShape.zapDetails] : []) + KernelShape.lists + KernelShape.trees + [task, memory]
       + KernelShape.processes + [file, module] + KernelShape.moduleParts + moduleSections + naming + filePages
-      + scheduling
+      + scheduling + swapping
   }
 
   /// As since 5.19. Source: include/linux/mm.h.

@@ -101,6 +101,7 @@ typealias Status = StreamCore.ExitStatus
     .no_vmcs: true, .not_counted: false, .not_written: true, .other_vmcoreinfo: false, .unknown_registers: true,
     .unknown_layout: true, .unseen_vm: true,
     .vmcsinfo: false, .vmx_abort: false, .symbols: false, .ways_differ: false, .encrypted: true, .unknown_slots: false,
+    .zswap_unread: false,
   ]
 
   @Test(arguments: WarningCode.allCases)

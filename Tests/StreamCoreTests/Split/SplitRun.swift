@@ -124,7 +124,7 @@ struct SplitRun {
         switch status {
         case .mapped: true
         case .hvaOnly, .zeroPage: hasSlots || shown.has(gfn)
-        case .cached: hasSlots
+        case .cached, .zswapped: hasSlots
         default: false
         }
       guard isWanted else { continue }
@@ -166,7 +166,7 @@ struct SplitRun {
       UInt64(guest.ranges.joined().count { guest.status($0) == status })
     }
     let filtered = guest.ranges.joined().filter { guest.status($0) == .filtered }
-    let filteredByHVA = UInt64(filtered.count { guest.image.has($0, .hvaOnly, .protNone, .migrating) })
+    let filteredByHVA = UInt64(filtered.count { guest.image.has($0, .hvaOnly, .protNone, .migrating, .swapCached) })
     #expect(pages.ept == count(.mapped) + UInt64(filtered.count) - filteredByHVA, sourceLocation: location)
     #expect(pages.slots == count(.hvaOnly) + count(.zeroPage) + filteredByHVA, sourceLocation: location)
     var absent: UInt64 = 0
@@ -178,7 +178,8 @@ struct SplitRun {
     }
     #expect(pages.pageCache == count(.cached), sourceLocation: location)
     #expect(pages.untouched == count(.untouched), sourceLocation: location)
-    let there = (pages.ept ?? 0) + (pages.slots ?? 0) + (pages.pageCache ?? 0)
+    #expect(pages.zswap ?? 0 == count(.zswapped), sourceLocation: location)
+    let there = (pages.ept ?? 0) + (pages.slots ?? 0) + (pages.pageCache ?? 0) + (pages.zswap ?? 0)
     #expect(pages.known == there + absent, sourceLocation: location)
   }
 
