@@ -10,8 +10,9 @@ struct FilePages: Sendable {
   private let head: UInt64
   private let form: KernelXArray.Form
   private let structs: PageStructs
-  /// `nil`: the types do not tell, so that of no page it is known whose its bytes are.
-  private let states: PageStates?
+  /// `nil`: the types do not tell, so that of no page it is known whose its bytes are. It takes a look at all types, and
+  /// most guests have no page that only a file has.
+  private let states: Once<PageStates?>
   private let swapped: SwappedPages?
   /// `address_space.a_ops`, and what it is of shared memory. Only there a value stands for a swapped page: elsewhere it
   /// says when a page was there.
@@ -55,7 +56,7 @@ struct FilePages: Sendable {
     self.head = UInt64(head)
     self.form = form
     self.structs = structs
-    states = PageStates(kernel, structs)
+    states = Once { PageStates(kernel, structs) }
     self.swapped = swapped
     if let place = try? types.path("address_space.a_ops"), let shared = try? kernel.symbol(Self.sharedOperations) {
       operations = (place, shared)
@@ -113,7 +114,7 @@ struct FilePages: Sendable {
       guard let frame = structs.frame(of: page).map({ $0 &+ into }) else { return nil }
       guard frame < 1 << 40 else { return nil }
       // One that nobody has read or cleared yet has the bytes of whoever had its frame before.
-      return states?.isUpToDate(page).map { $0 ? .frames(frame) : nil } ?? .unknown
+      return states.value?.isUpToDate(page).map { $0 ? .frames(frame) : nil } ?? .unknown
     // Of DAX: the frame above four bits of flags; an empty entry has 0.
     case .value(let value) where isDAX:
       let frame = value >> 4

@@ -97,7 +97,8 @@ struct ToldTypes {
 
   private static let bitFields: Set<String> = [
     "in_execve", "revision_id", "shadow_vmcs", "is_valloc", "is_guest", "is_confidential",
-    "orc_entry.sp_reg", "orc_entry.bp_reg", "orc_entry.type", "orc_entry.end", "orc_entry.signal",
+    "orc_entry.sp_reg", "orc_entry.bp_reg", "orc_entry.type", "orc_entry.end", "orc_entry.signal", "zspage.class",
+    "zspage.magic",
   ]
 
   /// Members that reach beyond their structure, or, in a struct, into the next member.
