@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,36 @@ PATIENCE = 120
 def digest(path):
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def split_set(dump, count):
+    """The parts of a kdump-compressed file of header version 6, as `makedumpfile --split` writes them: the headers and bitmaps
+    of the whole, and descriptors and pages of a range of frames. Source: Documentation/kdump-compressed.md §2, §3, §4."""
+    blocks, bitmap_blocks = struct.unpack_from("<ii", dump, 432)
+    bitmaps, length = 4096 * (1 + blocks), bitmap_blocks * 2048
+    table = bitmaps + 2 * length
+    second = dump[bitmaps + length:table]
+    frames = [8 * at + bit for at, byte in enumerate(second) if byte for bit in range(8) if byte >> bit & 1]
+    end, parts = struct.unpack_from("<Q", dump, 4096 + 96)[0], []
+    for number in range(count):
+        first, last = number * len(frames) // count, (number + 1) * len(frames) // count
+        start = 0 if number == 0 else frames[first]
+        stop = end if number == count - 1 else frames[last]
+        head = bytearray(dump[:table])
+        struct.pack_into("<I", head, 4096 + 12, 1)
+        struct.pack_into("<QQ", head, 4096 + 16, start, stop)
+        struct.pack_into("<QQ", head, 4096 + 80, start, stop)
+        place, places, descriptors, pages = table + 24 * (last - first), {}, [], []
+        for index in range(first, last):
+            offset, size, flags, page_flags = struct.unpack_from("<QIIQ", dump, table + 24 * index)
+            # Zero pages share one.
+            if offset not in places:
+                places[offset] = place
+                pages.append(dump[offset:offset + size])
+                place += size
+            descriptors.append(struct.pack("<QIIQ", places[offset], size, flags, page_flags))
+        parts.append(b"".join([bytes(head), *descriptors, *pages]))
+    return parts
 
 
 class Outcome:

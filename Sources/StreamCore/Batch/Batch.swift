@@ -22,9 +22,11 @@ public struct Batch: Sendable {
   public var retries = 2
   /// Seconds before that; where there is more room again, it goes on at once.
   public var pause = 60.0
+  /// Seconds that the work on one dump may take before it is ended; `nil`: as long as it does.
+  public var timeLimit: Double?
   /// After a failure the rest is done all the same.
   public var keepsGoing = true
-  /// Options that `split` or `list` is given for each dump.
+  /// Options that `split` or `list` is given for each dump, last of all.
   public var childOptions: [String] = []
   /// What the work is told of by, on any thread.
   public var note: @Sendable (BatchNote) -> Void = { _ in }

@@ -37,7 +37,7 @@ struct BatchAttempt: Sendable {
       var failure = BatchResult(.interrupted, isList: batch.isList)
       for attempt in 0...max(0, batch.retries) where !work.hasStopped {
         let end = try ChildProcess.run(
-          Self.arguments(file.path, question), isUnwanted: { work.cancellation.isCancelled })
+          Self.arguments(file.path, question), seconds: batch.timeLimit, isUnwanted: { work.cancellation.isCancelled })
         if end.status == 0, let look = PlainJSON.value(DumpLook.self, end.output) {
           guard try FileStamp.read(file.path).stamp == stamp else {
             return .failed(
@@ -104,22 +104,27 @@ struct BatchAttempt: Sendable {
     guard result.outcome != .interrupted else { return interrupted(identity) }
     let ended = BatchJournal.Ended(
       identity: identity, path: file.path, directory: result.outcome.hasOutput ? directory(identity) : nil,
-      result: result, time: Int64(Date().timeIntervalSince1970), tool: Self.tool)
+      result: result, time: Int64(Date().timeIntervalSince1970), tool: tool)
     do { try journal.note(ended) } catch { work.keep(ended) }
     return dump(ended, isNew: true)
   }
 
-  private static let tool = "\(toolVersion) \(ProcessSurroundings.commit)"
+  /// What comes to the same again: the version, and what it is given.
+  private var tool: String { ([toolVersion, ProcessSurroundings.commit] + batch.childOptions).joined(separator: " ") }
 
   private func interrupted(_ identity: String) -> BatchSummary.Dump {
-    .init(file.path, BatchResult(.interrupted, isList: batch.isList), identity: identity)
+    var dump = BatchSummary.Dump(file.path, BatchResult(.interrupted, isList: batch.isList), identity: identity)
+    dump.files = files
+    return dump
   }
+
+  private var files: [String]? { file.further.isEmpty ? nil : file.paths }
 
   /// What an earlier run, or another one at the same time, came to, if that stays.
   private func endBefore(_ identity: String) throws -> BatchJournal.Ended? {
     guard let ended = try journal.end(of: identity, isList: batch.isList) else { return nil }
     let stays =
-      ended.result.outcome.isFinal || ended.result.outcome.isFinalForVersion && ended.tool == Self.tool
+      ended.result.outcome.isFinal || ended.result.outcome.isFinalForVersion && ended.tool == tool
     guard stays else { return nil }
     // Outputs that someone removed are made again.
     if let directory = ended.directory, (try? FileStamp.read(batch.output + "/" + directory)) == nil { return nil }
@@ -129,6 +134,7 @@ struct BatchAttempt: Sendable {
   private func dump(_ ended: BatchJournal.Ended, isNew: Bool) -> BatchSummary.Dump {
     var dump = BatchSummary.Dump(file.path, ended)
     dump.isNew = isNew
+    dump.files = files
     return dump
   }
 
@@ -175,8 +181,8 @@ struct BatchAttempt: Sendable {
     let path = batch.output + "/" + directory(identity)
     // What is there without a manifest is of a run that was killed.
     let end = try ChildProcess.run(
-      ["split", Self.named(file.path), "--output", Self.named(path), "--force"] + batch.means, claim: claim,
-      isUnwanted: { work.cancellation.isCancelled })
+      ["split"] + file.paths.map(Self.named) + ["--output", Self.named(path), "--force"] + batch.means, claim: claim,
+      seconds: batch.timeLimit, isUnwanted: { work.cancellation.isCancelled })
     let result = BatchResult(end, of: Self.named(file.path), manifest: manifest(identity), isList: false)
     if !result.outcome.hasOutput { FileSystem.removeEmptyDirectory(path) }
     return result
@@ -188,8 +194,8 @@ struct BatchAttempt: Sendable {
       let output = try OutputDirectory(path: path, force: true)
       let list = try OutputFile(manifestName, in: output.place)
       let end = try ChildProcess.run(
-        ["list", Self.named(file.path), "--json"] + batch.means, output: list, claim: claim,
-        isUnwanted: { work.cancellation.isCancelled })
+        ["list"] + file.paths.map(Self.named) + ["--json"] + batch.means, output: list, claim: claim,
+        seconds: batch.timeLimit, isUnwanted: { work.cancellation.isCancelled })
       if end.status == 0 || end.status == 1 {
         try list.sync()
         try list.commit(force: true)

@@ -15,6 +15,8 @@ struct BatchResult: Codable, Sendable, Equatable {
     case crashed
     /// A signal ended the work, as the system sends one where memory runs out.
     case killed
+    /// It took longer than it was given.
+    case timed_out
     /// Its output cannot be created.
     case blocked
     /// There was no room for its output.
@@ -32,7 +34,7 @@ struct BatchResult: Codable, Sendable, Equatable {
       case .whole, .no_guests: .complete
       case .losses: .incomplete
       case .unusable, .unreadable, .crashed: .unusableInput
-      case .killed, .blocked, .no_room, .io_error, .changing, .interrupted: .ioFailed
+      case .killed, .timed_out, .blocked, .no_room, .io_error, .changing, .interrupted: .ioFailed
       }
     }
 
@@ -73,6 +75,11 @@ struct BatchResult: Codable, Sendable, Equatable {
     let line = lines.last { $0.hasPrefix("vmcs-split: ") }?.dropFirst("vmcs-split: ".count) ?? lines.last
     let start = PathText.printable(path) + ": "
     reason = line.map { HostileText.escaped(String($0.hasPrefix(start) ? $0.dropFirst(start.count) : $0)) }
+    if end.isLate, end.status != 0, end.status != 1 {
+      outcome = .timed_out
+      reason = "it took longer than --time-limit" + (reason.map { ": \($0)" } ?? "")
+      return
+    }
     switch end.status {
     case 0, 1:
       guard let manifest else {

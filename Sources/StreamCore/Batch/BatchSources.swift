@@ -1,12 +1,16 @@
 /// The files that a batch is asked to look at: from folders with all that lies below, from patterns, from lists.
 struct BatchSources {
-  /// A dump that may be worked on. Of one file; a set of several would be named by its first.
+  /// A dump that may be worked on: a file, or the first of a set (`BatchSet`).
   struct File: Sendable, Equatable {
     var path: String
     /// What it is called below the folder that it was found in.
     var name: String
     /// The user named this very file, so that it counts as a dump whatever it holds.
     var isNamed: Bool
+    /// The other files of a set.
+    var further: [String] = []
+
+    var paths: [String] { [path] + further }
   }
 
   /// In the order of their paths' bytes, each file once.

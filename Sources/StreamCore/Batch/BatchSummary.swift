@@ -5,6 +5,8 @@ public struct BatchSummary: Sendable, Encodable {
   /// A dump.
   public struct Dump: Sendable, Encodable, Equatable {
     public var path: String
+    /// All files of a set, that one among them.
+    public var files: [String]?
     /// SHA-256 of all its bytes; `nil` where they could not be read.
     public var identity: String?
     /// "whole", "losses", "no_guests", or what it failed by.

@@ -17,8 +17,10 @@ final class BatchWork: Sendable {
     var originals: [String: String] = [:]
     /// By the file's place.
     var dumps: [Int: BatchSummary.Dump] = [:]
+    /// Parts of sets, whose other parts may be found later.
+    var parts: [BatchPiece] = []
     /// Dumps that another run has, to be asked for at the end.
-    var left: [(index: Int, look: DumpLook)] = []
+    var left: [BatchPiece] = []
     var summary = BatchSummary()
     /// Ends that the journal did not take.
     var unnoted: [BatchJournal.Ended] = []
@@ -58,21 +60,31 @@ final class BatchWork: Sendable {
     let workers = Workers(count: batch.jobs)
     try workers.forEach(batch.jobs) { [self] _, _ in
       while let index = takeNext(files.count) {
-        let attempt = BatchAttempt(self, files[index], journal)
-        let looked = attempt.look()
+        let looked = BatchAttempt(self, files[index], journal).look()
         turns[index].wait()
         let look = settle(looked, of: files[index], index, among: paths)
         turns[index + 1].signal()
-        guard let look else { continue }
-        workOn(files, index, look, attempt, waits: false)
+        if let look { workOn(BatchPiece(index: index, file: files[index], look: look), journal, of: files.count) }
       }
+    }
+    let sets = BatchSet.all(state.withLock { $0.parts })
+    try workers.forEach(sets.count) { [self] _, item in
+      for copy in sets[item].copies { note(copy, of: sets[item]) }
+      workOn(sets[item].piece, journal, of: files.count)
     }
     let left = state.withLock { $0.left }
     try workers.forEach(left.count) { [self] _, item in
-      let (index, look) = left[item]
-      batch.note(.waitsForOther(path: files[index].path))
-      workOn(files, index, look, BatchAttempt(self, files[index], journal), waits: true)
+      batch.note(.waitsForOther(path: left[item].file.path))
+      workOn(left[item], journal, of: files.count, waits: true)
     }
+  }
+
+  /// `settled` says what it came to.
+  private func note(_ copy: BatchPiece, of set: BatchSet) {
+    let interrupted = BatchResult(.interrupted, isList: batch.isList)
+    var dump = BatchSummary.Dump(copy.file.path, interrupted, identity: set.identity)
+    dump.duplicateOf = set.piece.file.path
+    state.withLock { $0.dumps[copy.index] = dump }
   }
 
   private func takeNext(_ count: Int) -> Int? {
@@ -93,6 +105,8 @@ final class BatchWork: Sendable {
       case .older: state.summary.older += 1
       case .ofOtherShard: state.summary.ofOtherShards += 1
       case .failed(let result): state.dumps[index] = .init(file.path, result)
+      case .dump(let look, _, _) where look.part != nil:
+        state.parts.append(BatchPiece(index: index, file: file, look: look))
       case .dump(let look, let identity, let before):
         // The one that was worked on, as long as it is among the sources; else the first.
         let known = before.flatMap { paths.contains($0.path) ? $0.path : nil }
@@ -108,28 +122,26 @@ final class BatchWork: Sendable {
     }
   }
 
-  private func workOn(
-    _ files: [BatchSources.File], _ index: Int, _ look: DumpLook, _ attempt: BatchAttempt, waits: Bool
-  ) {
+  private func workOn(_ piece: BatchPiece, _ journal: BatchJournal, of count: Int, waits: Bool = false) {
     let dump: BatchSummary.Dump
     do {
-      guard let done = try attempt.work(look, waits: waits) else {
-        return state.withLock { $0.left.append((index, look)) }
+      guard let done = try BatchAttempt(self, piece.file, journal).work(piece.look, waits: waits) else {
+        return state.withLock { $0.left.append(piece) }
       }
       dump = done
     } catch {
       // No process can be had, or the journal cannot be read: the others may have more luck.
       let result = BatchResult(.io_error, reason: "\(error)", isList: batch.isList)
-      dump = .init(files[index].path, result, identity: look.identity)
+      dump = .init(piece.file.path, result, identity: piece.look.identity)
     }
     let done = state.withLock { state in
-      state.dumps[index] = dump
+      state.dumps[piece.index] = dump
       state.done += 1
       if dump.hasFailed, !batch.keepsGoing { state.hasStopped = true }
       return state.done
     }
     if dump.outcome != BatchResult.Outcome.interrupted.rawValue {
-      batch.note(.ended(dump, done: done, of: files.count))
+      batch.note(.ended(dump, done: done, of: count))
     }
   }
 
@@ -146,6 +158,8 @@ final class BatchWork: Sendable {
     return dumps.sorted { $0.key < $1.key }.map { _, dump in
       guard dump.duplicateOf != nil, let identity = dump.identity else { return dump }
       var dump = dump
+      // Its numbers are those of that one, and not counted twice.
+      (dump.guests, dump.written, dump.bytes, dump.seconds) = (nil, nil, nil, nil)
       if let its = originals[identity] {
         dump.duplicateOf = its.path
         (dump.outcome, dump.reason, dump.directory) = (its.outcome, its.reason, its.directory)

@@ -10,12 +10,15 @@ public struct DumpLook: Codable, Sendable, Equatable {
   var why: String?
   /// Bytes.
   var size: UInt64
-  /// SHA-256 of the size, of the first MiB and of 64 pieces of 4 KiB at equal distances.
+  /// SHA-256 of the size, of the first MiB and of 64 pieces of 4 KiB at equal distances; of a part of a set, what names
+  /// the set.
   var sample: String?
   /// SHA-256 of all bytes; left out where the file is not asked for.
   var identity: String?
   /// When the host crashed, seconds since 1970: VMCOREINFO's CRASHTIME.
   var crashTime: Int64?
+  /// It is one of several files of a dump.
+  var part: DumpPart?
 
   /// What is asked for beyond what the file is.
   public struct Question: Sendable {
@@ -51,6 +54,7 @@ public struct DumpLook: Codable, Sendable, Equatable {
     }
     var look = DumpLook(isDump: true, size: file.size)
     do throws(HostDumpError) {
+      look.part = try DumpPart(ByteSource(file))
       look.crashTime = try openHostDump(ByteSource(file)).vmcoreinfo?["CRASHTIME"].flatMap { Int64($0) }
     } catch {
       switch error {
@@ -67,7 +71,7 @@ public struct DumpLook: Codable, Sendable, Equatable {
     }
     try file.check()
     guard look.isDump || question.isNamed else { return look }
-    look.sample = try sample(of: file)
+    look.sample = try look.part?.set ?? sample(of: file)
     guard question.wants(look) else { return look }
     look.identity = try SHA256.sum(of: file)
     return look

@@ -10,6 +10,8 @@ public struct ChildProcess: Sendable {
     public var status: Int32?
     /// The signal that ended it, 0: none.
     public var signal: Int32 = 0
+    /// It was ended because it took too long.
+    public var isLate = false
     /// The last bytes that it wrote to standard error, and to standard output where that was asked for.
     public var errors: [UInt8] = []
     public var output: [UInt8] = []
@@ -21,15 +23,19 @@ public struct ChildProcess: Sendable {
   }
 
   /// What is kept of a stream, bytes: of standard error the end, of standard output the beginning.
-  private static let limit = 64 << 10
+  private static let kept = 64 << 10
+  /// A child that is late has so much time to end by itself.
+  private static let grace = Duration.seconds(5)
 
   /// Runs the program with these arguments to its end.
   /// - Parameters:
   ///   - output: where its standard output goes; `nil`: into the end's `output`.
   ///   - claim: held open until the child has ended, whatever becomes of us.
+  ///   - seconds: after so many it is told to end, and some time later ended; `nil`: it may take as long as it does.
   ///   - isUnwanted: asked several times a second; once it says so, the child is told to end.
   static func run(
-    _ arguments: [String], output: OutputFile? = nil, claim: SharedLog.Claim? = nil, isUnwanted: () -> Bool
+    _ arguments: [String], output: OutputFile? = nil, claim: SharedLog.Claim? = nil, seconds: Double? = nil,
+    isUnwanted: () -> Bool
   ) throws(SystemError) -> End {
     let errors = try Pipe()
     let spoken = try Pipe()
@@ -40,12 +46,17 @@ public struct ChildProcess: Sendable {
     spoken.closeWriter()
     var end = End()
     var isTold = false
+    let limit = seconds.map { ContinuousClock.now + .seconds($0) }
     while errors.isOpen || spoken.isOpen {
-      errors.take { end.errors = Array((end.errors + $0).suffix(limit)) }
-      spoken.take { end.output += $0.prefix(max(0, limit - end.output.count)) }
+      errors.take { end.errors = Array((end.errors + $0).suffix(kept)) }
+      spoken.take { end.output += $0.prefix(max(0, kept - end.output.count)) }
       if !isTold, isUnwanted() {
         _ = kill(child, SIGTERM)
         isTold = true
+      }
+      if let limit, ContinuousClock.now > limit, !end.isLate || ContinuousClock.now > limit + grace {
+        _ = kill(child, end.isLate ? SIGKILL : SIGTERM)
+        end.isLate = true
       }
       Pipe.wait(for: [errors, spoken], milliseconds: 100)
     }

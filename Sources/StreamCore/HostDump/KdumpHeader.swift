@@ -5,7 +5,7 @@ struct KdumpHeader: Sendable {
   /// Newest header version that exists.
   private static let newestVersion: Int32 = 6
   /// Bytes of disk_dump_header.
-  private static let mainSize = 464
+  static let mainSize = 464
   /// Bytes of kdump_sub_header by header version. Source: Documentation/kdump-compressed.md §3.
   private static let subSizes = [8, 12, 32, 48, 64, 80, 104]
   /// One past the highest frame of a 52-bit physical address.

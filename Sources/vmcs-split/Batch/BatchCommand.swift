@@ -54,6 +54,12 @@ struct BatchCommand: ParsableCommand {
     help: ArgumentHelp("Time before that; it goes on at once when there is more room.", valueName: "seconds"))
   var retryAfter = 60.0
 
+  @Option(
+    name: .customLong("time-limit"),
+    help: ArgumentHelp(
+      "How long the work on one dump may take before it is ended, and left to the next run.", valueName: "seconds"))
+  var timeLimit: Double?
+
   @Flag(name: .customLong("keep-going"), inversion: .prefixedNo, help: "After a failure do the rest all the same.")
   var keepGoing = true
 
@@ -81,6 +87,9 @@ struct BatchCommand: ParsableCommand {
     guard (0...100).contains(retries) else { throw ValidationError("--retries takes 0 to 100, not \(retries)") }
     guard (0...86_400).contains(retryAfter) else {
       throw ValidationError("--retry-after takes 0 to 86400 seconds, not \(retryAfter)")
+    }
+    if let timeLimit, !(1...10_000_000).contains(timeLimit) {
+      throw ValidationError("--time-limit takes 1 to 10000000 seconds, not \(timeLimit)")
     }
     let bytes = try memoryBytes()
     guard bytes / UInt64(jobs) >= Batch.leastMemory else {
@@ -119,6 +128,7 @@ struct BatchCommand: ParsableCommand {
     batch.shard = shard.flatMap(BatchShard.init)
     batch.retries = retries
     batch.pause = retryAfter
+    batch.timeLimit = timeLimit
     batch.keepsGoing = keepGoing
     batch.childOptions = try work.checked()
     let report = BatchReport(output: output, isVerbose: verbose)
@@ -163,6 +173,13 @@ struct BatchWorkOptions: ParsableArguments {
   @Option(help: ArgumentHelp("VMCSINFO of the hosts' processors, as split takes it.", valueName: "path"))
   var vmcsinfo: String?
 
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "The vmlinux and the modules of the hosts' kernel, as split takes them: dumps of other kernels end as unusable.",
+      valueName: "file"))
+  var symbols: [String] = []
+
   /// Options that `list` does not have, as they are given.
   var ofSplit: [String] {
     (format.map { ["--format", $0] } ?? []) + (compress.map { ["--compress", $0] } ?? [])
@@ -174,9 +191,10 @@ struct BatchWorkOptions: ParsableArguments {
   func checked() throws -> [String] {
     if let layout { _ = try Layout(file: layout) }
     if let vmcsinfo { _ = try VMCSInfo(path: vmcsinfo) }
+    _ = try SymbolFiles(paths: symbols, mapped: false)
     if !ofSplit.isEmpty { _ = try SplitCommand.parse(["dump", "--output", "dir"] + ofSplit) }
     return ofSplit + (scan ? ["--scan"] : []) + (layout.map { ["--layout", $0] } ?? [])
-      + (vmcsinfo.map { ["--vmcsinfo", $0] } ?? [])
+      + (vmcsinfo.map { ["--vmcsinfo", $0] } ?? []) + (symbols.isEmpty ? [] : ["--symbols"] + symbols)
   }
 }
 

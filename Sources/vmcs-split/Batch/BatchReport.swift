@@ -26,7 +26,7 @@ struct BatchReport: Sendable {
     for dump in done {
       let isCopy = dump.duplicateOf != nil
       table.add([
-        PathText.printable(dump.path), words(dump.outcome), isCopy ? "-" : dump.guests.map { "\($0)" } ?? "-",
+        name(dump), words(dump.outcome), isCopy ? "-" : dump.guests.map { "\($0)" } ?? "-",
         isCopy ? "-" : dump.bytes.map { Size.text($0) } ?? "-", seconds(dump.seconds),
         dump.duplicateOf.map { "same as \(PathText.printable($0))" } ?? dump.directory ?? "-",
       ])
@@ -43,7 +43,12 @@ struct BatchReport: Sendable {
   private func line(_ dump: BatchSummary.Dump) -> String {
     let copy = dump.duplicateOf.map { ", as \(PathText.printable($0))" } ?? ""
     let reason = dump.reason.map { ": \($0)" } ?? ""
-    return PathText.printable(dump.path) + ": " + words(dump.outcome) + copy + reason
+    return name(dump) + ": " + words(dump.outcome) + copy + reason
+  }
+
+  private func name(_ dump: BatchSummary.Dump) -> String {
+    let others = (dump.files?.count ?? 1) - 1
+    return PathText.printable(dump.path) + (others > 0 ? " and \(others) more" : "")
   }
 
   private func closing(_ summary: BatchSummary) -> String {

@@ -32,6 +32,18 @@ import Testing
     #expect(BatchResult(.init(status: nil, signal: signal), of: "d", isList: false).outcome == outcome)
   }
 
+  /// What was done all the same is done.
+  @Test(
+    arguments: [
+      (143, 0, .timed_out), (nil, 9, .timed_out), (74, 0, .timed_out), (0, 0, .whole), (69, 0, .timed_out),
+    ] as [(Int32?, Int32, BatchResult.Outcome)])
+  func aChildThatIsLateIsTriedAgainByTheNextRun(status: Int32?, signal: Int32, outcome: BatchResult.Outcome) {
+    let end = ChildProcess.End(status: status, signal: signal, isLate: true)
+    let result = BatchResult(end, of: "d", manifest: BatchManifest(Array(Self.manifest.utf8)), isList: false)
+    #expect(result.outcome == outcome)
+    #expect(!outcome.isRetried && (outcome.isFinal || outcome.status == .ioFailed && !outcome.isFinalForVersion))
+  }
+
   @Test func aGuestWithoutAManifestIsNone() {
     #expect(BatchResult(.init(status: 0), of: "d", isList: false).outcome == .io_error)
   }
