@@ -68,13 +68,13 @@ struct Unwrapper {
     guard let codec = StreamCodec(head: Array(head.prefix(16))), let decoder = try? codec.decoder() else {
       return false
     }
-    var output = [UInt8](repeating: 0, count: 16)
+    var output = [UInt8](repeating: 0, count: headSize)
     guard let step = try? decoder.step(head, from: 0, into: &output, at: 0, isLast: false) else { return false }
     return isReadable(Array(output.prefix(step.produced)))
   }
 
   private static func isReadable(_ bytes: [UInt8]) -> Bool {
-    readableMagics.contains { bytes.starts(with: $0) } || StreamCodec(head: Array(bytes.prefix(16))) != nil
+    beginsAsDump(bytes) || StreamCodec(head: Array(bytes.prefix(16))) != nil
   }
 
   private func tooLarge(_ path: String, _ form: String, _ bytes: UInt64, _ spool: SpoolFile) -> SystemError {
