@@ -1,7 +1,7 @@
 import Glibc
 
-/// Takes an input that cannot be read in place into an unnamed file: what is wrapped in gzip, xz, zstd or LZ4, and what
-/// comes through a pipe. Unwrapping stops behind the first bytes where these are nothing that is read.
+/// Takes an input that cannot be read in place into an unnamed file: what is wrapped in gzip, xz, zstd without a table of
+/// its frames or LZ4, and what comes through a pipe. Unwrapping stops behind the first bytes where these are nothing that is read.
 struct Unwrapper {
   let spooling: Spooling
   let cancellation: Cancellation
@@ -24,6 +24,10 @@ struct Unwrapper {
     }
     for _ in 0..<Self.depth {
       guard let codec = StreamCodec(head: try head(of: file)) else { break }
+      if codec == .zstd, let layout = try SeekableFile(file) {
+        file = InputFile(in: file, layout, form: "\(codec.rawValue) data")
+        continue
+      }
       file = try unwrap(ByteStream(file), of: (file, codec), mapped: mapped)
     }
     return file
