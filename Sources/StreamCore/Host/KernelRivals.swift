@@ -84,10 +84,9 @@ struct ToldKernel {
     self.kernel = kernel
   }
 
-  /// Whether it can be the host of guests: one that was left behind by kexec, or waits for a crash, has none, and says so.
+  /// Whether it can be the host of guests: one that kexec left behind has none, and says so where its types are known.
   func mayHaveVMs(_ memory: HostMemory) throws -> Bool {
-    let word = try HostWord(info, memory)
-    if let listed = word.listed { return !listed.vms.isEmpty || listed.damage != nil || listed.gap != nil }
-    return word.isBroken || word.described == nil || word.head != nil
+    guard let listed = try HostWord(info, memory).listed else { return true }
+    return !listed.vms.isEmpty || listed.damage != nil || listed.gap != nil
   }
 }

@@ -6,8 +6,8 @@ import Testing
 
 /// sadump in its three forms: a partition, a medium, the volumes of a disk set.
 @Suite struct SadumpTests {
-  private static let recipe = "host ram 40M seed 3\nguest a ram 0-2M nolinux"
-  private static let forms: [RecipeSadump.Form] = [.partition, .medium, .volumes([1]), .volumes([3000, 3000, 7001])]
+  private static let recipe = "host ram 16M seed 3\nguest a ram 0-2M nolinux"
+  private static let forms: [RecipeSadump.Form] = [.partition, .medium, .volumes([1]), .volumes([1000, 1000, 3001])]
 
   private struct Missing: Error {}
 
@@ -56,7 +56,7 @@ import Testing
   /// What is RAM and not dumped was zero, or left out: nobody says which.
   @Test(arguments: forms) func pagesThatWereNotDumpedAreAbsent(form: RecipeSadump.Form) throws {
     let host = try HostRecipe(Self.recipe).build()
-    let short = form == .volumes([3000, 3000, 7001]) ? RecipeSadump.Form.volumes([300, 300, 400]) : form
+    let short = form == .volumes([1000, 1000, 3001]) ? RecipeSadump.Form.volumes([300, 300, 400]) : form
     let dump = try open(host.sadump(short, withoutZeros: true))
     let ram = Set(host.ram.joined())
     try expect(dump, host) { ram.contains($0) && !host.memory.isZero($0) }
@@ -68,7 +68,7 @@ import Testing
   @Test(arguments: [[3, 1, 2, 0], [1, 0, 3, 2], [2, 3, 0, 1]])
   func volumesInAnyOrderAreTheSet(order: [Int]) throws {
     let host = try HostRecipe(Self.recipe).build()
-    let files = host.sadump(.volumes([3000, 3000, 7001]))
+    let files = host.sadump(.volumes([1000, 1000, 3001]))
     let dump = try open(order.map { files[$0] })
     let ram = Set(host.ram.joined())
     try expect(dump, host, holds: ram.contains)
@@ -77,10 +77,10 @@ import Testing
   }
 
   /// Where the pages of later volumes belong, only the missing ones could say.
-  @Test(arguments: [([1], 3000), ([2], 3000), ([3], 7001), ([1, 3], 3000), ([1, 2, 3], 3000)])
+  @Test(arguments: [([1], 1000), ([2], 1000), ([3], 3001), ([1, 3], 1000), ([1, 2, 3], 1000)])
   func aMissingVolumeIsNamed(missing: [Int], pages: Int) throws {
     let host = try HostRecipe(Self.recipe).build()
-    let files = host.sadump(.volumes([3000, 3000, 7001]))
+    let files = host.sadump(.volumes([1000, 1000, 3001]))
     let dump = try open(files.indices.filter { !missing.contains($0) }.map { files[$0] })
     let held = Set(host.ram.joined().prefix(pages))
     try expect(dump, host, holds: held.contains)
@@ -95,7 +95,7 @@ import Testing
 
   @Test func withoutTheFirstVolumeThereIsNoDump() throws {
     let host = try HostRecipe(Self.recipe).build()
-    let files = host.sadump(.volumes([3000, 7001]))
+    let files = host.sadump(.volumes([1000, 3001]))
     for rest in [[files[1]], [files[2], files[1]]] {
       let error = try refusal(rest)
       #expect(error.field == "set_disk_set" && error.expected.contains("volume 1 of the disk set"))
@@ -103,7 +103,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [3000, 20_000, 4096 * 2000 + 17, 4096 * 9000])
+  @Test(arguments: [3000, 20_000, 4096 * 2000 + 17, 4096 * 3500])
   func aCutPartitionGivesWhatIsThere(count: Int) throws {
     let host = try HostRecipe(Self.recipe).build()
     for form in [RecipeSadump.Form.partition, .medium] {
@@ -126,9 +126,9 @@ import Testing
 
   @Test func aCutVolumeLosesItsOwnPagesAlone() throws {
     let host = try HostRecipe(Self.recipe).build()
-    var files = host.sadump(.volumes([3000, 7001]))
-    files[1] = Array(files[1].prefix(4096 + 4096 * 1500 + 100))
-    let held = Set(host.ram.joined().enumerated().filter { $0.0 < 4500 || $0.0 >= 7001 }.map(\.1))
+    var files = host.sadump(.volumes([1000, 3001]))
+    files[1] = Array(files[1].prefix(4096 + 4096 * 500 + 100))
+    let held = Set(host.ram.joined().enumerated().filter { $0.0 < 1500 || $0.0 >= 3001 }.map(\.1))
     let dump = try open(files)
     try expect(dump, host, holds: held.contains)
     #expect(dump.remarks.count == 1 && dump.remarks[0].isLoss)
@@ -195,8 +195,8 @@ import Testing
     #expect(try open(files).remarks == [])
     // The bitmap of dumped pages is the last block but those of the pages.
     let bitmap =
-      files[0].count - (files.count == 1 ? Int(held) * 4096 : (form == .volumes([1]) ? 1 : 3000) * 4096) - 4096
-    for (byte, bit) in [(0x15, 0x80), (0x40, 0x01), (0x2000 / 8, 0x10)] as [(Int, UInt8)]
+      files[0].count - (files.count == 1 ? Int(held) * 4096 : (form == .volumes([1]) ? 1 : 1000) * 4096) - 4096
+    for (byte, bit) in [(0x15, 0x80), (0x40, 0x01), (0x800 / 8, 0x10)] as [(Int, UInt8)]
     where form != .medium || byte == 0x15 {
       var damaged = files
       damaged[0][bitmap + byte] ^= bit
@@ -224,7 +224,7 @@ import Testing
 
   /// Every byte of the headers in turn, and random damage to several: an answer each, and what opens can be read.
   @Test(arguments: forms) func damagedHeadersEndInAnAnswer(form: RecipeSadump.Form) throws {
-    let small = form == .volumes([3000, 3000, 7001]) ? RecipeSadump.Form.volumes([30, 30, 101]) : form
+    let small = form == .volumes([1000, 1000, 3001]) ? RecipeSadump.Form.volumes([30, 30, 101]) : form
     let frames = RecipeSadump(small, ram: [0..<160, 256..<400], dumped: [0..<100, 256..<400])
     let files = frames.files.map { file in file.head + file.ranks.flatMap { [UInt8](repeating: UInt8($0), count: 4096) }
     }
