@@ -151,6 +151,12 @@ extension Failure {
       self = .unsupportedHost(
         what: "regions of VMX guests are there, but the host kernel's page tables cannot be read: \(why)",
         remedy: "guests cannot be told from forgeries without them")
+    case .severalKernels(let why):
+      self = .unsupportedHost(
+        what: "the dump has no VMCOREINFO, and more than one kernel in it can be the host's: \(why)",
+        remedy:
+          "nothing is split, for one can be a guest's forgery; the layout of this host's processor, given with --layout "
+          + "or --vmcsinfo, tells them apart, and a dump of kdump's has a VMCOREINFO")
     case .unproven(let pages, let layout, let first, let why):
       self = .unsupportedHost(
         what:

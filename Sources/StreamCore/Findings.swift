@@ -61,7 +61,7 @@ struct Findings: Sendable {
         "\(dump.input.path): no VMCOREINFO, "
           + (word.kernel == nil
             ? "so guests are told from forgeries by pointers alone, not by the kernel's own page tables"
-            : "so that of the kernel in memory counts whose image points to it and whose page tables the VMCSs name"))
+            : "so that of the one kernel in memory counts that the guests' VMCSs, or VMCBs, lead to"))
     }
     note(scan, of: dump)
     host = word.entry(dump.vmcoreinfo)

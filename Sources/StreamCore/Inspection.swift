@@ -97,13 +97,6 @@ public struct Inspection: Sendable {
     }
   }
 
-  /// The one dump of several arguments, for what takes no split set.
-  /// - Throws: `Failure`: that there are several.
-  public static func single(of paths: [String]) throws -> String {
-    guard paths.count == 1 else { throw Failure.severalDumps(count: paths.count) }
-    return paths[0]
-  }
-
   /// Opens a dump and finds its guests.
   /// - Throws: `Failure`; anything else is a defect.
   public static func run(path: String, _ options: Options) throws -> Inspection { try run(paths: [path], options) }
@@ -120,9 +113,9 @@ public struct Inspection: Sendable {
   }
 
   /// Infers the layout of a host's regions from what its kernel knows of them, whether or not one is known.
-  public static func inferredLayout(path: String, _ options: Options) throws -> InferredLayout {
+  public static func inferredLayout(paths: [String], _ options: Options) throws -> InferredLayout {
     try Failure.from {
-      let source = ByteSource(try open(path, options))
+      let source = try Self.source(paths, options)
       let checkpoint = Checkpoint(source, options.workers, options.symbols.sources)
       let dump = try checkpoint.step { try options.open(source) }
       let memory = HostMemory(dump, decoders: options.decoders, cachedPages: options.memory.cachedPages)
@@ -137,8 +130,8 @@ public struct Inspection: Sendable {
   }
 
   /// The layout that reads a dump's regions: a known one, else the inferred one.
-  public static func layout(ofDump path: String, _ options: Options) throws -> Layout {
-    try run(path: path, options).layoutUsed ?? inferredLayout(path: path, options).layout
+  public static func layout(ofDump paths: [String], _ options: Options) throws -> Layout {
+    try run(paths: paths, options).layoutUsed ?? inferredLayout(paths: paths, options).layout
   }
 
   /// The host kernel's log, some records at a time; no guest is looked for.

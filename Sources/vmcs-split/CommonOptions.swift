@@ -6,8 +6,8 @@ import StreamCore
 struct CommonOptions: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
-      "The host's crash dump: kdump-compressed, an ELF core, flattened or not, all parts of a split set, or a LiME image; each may be "
-        + "wrapped in gzip, xz, zstd or LZ4. - is standard input.",
+      "The host's crash dump: kdump-compressed, an ELF core, flattened or not, all parts of a split set, a sadump (all volumes of a disk set), or a LiME "
+        + "image; each may be wrapped in gzip, xz, zstd or LZ4. - is standard input.",
       valueName: "dump"))
   var dumps: [String]
 

@@ -13,7 +13,7 @@ extension LayoutCommand {
     func run() throws {
       try runCommand(common) { workers, _ in
         let inferred = try Inspection.inferredLayout(
-          path: try Inspection.single(of: common.dumps), try common.inspection(.list, workers, .none))
+          paths: common.dumps, try common.inspection(.list, workers, .none))
         if common.json {
           Terminal.document(try LayoutDocument.json(InferenceDocument(inferred)))
         } else {
@@ -79,9 +79,7 @@ extension LayoutCommand {
       if common.dumps.count == 1, let known = LayoutCatalogue.all.first(where: { $0.id == common.dumps[0] })?.layout {
         return known
       }
-      let path = try Inspection.single(of: common.dumps)
-      let options = try common.inspection(.list, workers, .none)
-      return try Inspection.layout(ofDump: path, options)
+      return try Inspection.layout(ofDump: common.dumps, try common.inspection(.list, workers, .none))
     }
   }
 }

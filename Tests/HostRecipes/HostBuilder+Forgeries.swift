@@ -101,7 +101,8 @@ extension HostBuilder {
       setRegisters(of: vcpu, region: base, list: base + Place.list << 12, at: place)
     }
     fields.merge(forgery.fields) { $1 }
-    space.memory.setWords(layout.region(fields), frame: base >> 12)
+    let own = forgery.layout.flatMap { VMCSLayout.catalogue[$0] } ?? layout
+    space.memory.setWords(own.region(fields), frame: base >> 12)
     if forgery.machine != .none {
       copyVCPU(
         vcpu, to: place, region: base, list: base + Place.list << 12, hostCR3: fields["HOST_CR3"] ?? 0, virtual)

@@ -36,7 +36,8 @@ import HostModel
 /// `ept-flood LEVEL TABLES HPA` (tables full of leaves to HPA), `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
 /// Words of a forgery: `maps host|loop|shared|GUEST`, `complete` (vCPU, VM and page tables of its own), `true-vm` (a
 /// vCPU of its own that names the true VM), `own-kernel` (complete, with a kernel's page tables), `in-registers` (no
-/// vCPU of its own: the true one's registers look like a `loaded_vmcs`), `FIELD VALUE`.
+/// vCPU of its own: the true one's registers look like a `loaded_vmcs`), `in-layout LAYOUT` (another than the host's),
+/// `FIELD VALUE`.
 /// Of the host or a guest: `log NANOSECONDS TEXT` (a record of its kernel's log, "%20" for a space).
 /// Of a host that describes itself: `clock KHZ OFFSET STABLE`; of a guest `clock OFFSET [master NANOSECONDS COUNTER]`
 /// and `counter OFFSET RATIO LAST` (of all its vCPUs; LAST: when they left their CPUs).
@@ -258,6 +259,9 @@ package struct HostRecipe: Sendable {
       case "true-vm": forgery.machine = .genuine
       case "own-kernel": forgery.machine = .kernel
       case "in-registers": forgery.isInRegisters = true
+      case "in-layout":
+        forgery.layout = try words.word("layout")
+        guard forgery.layout.flatMap({ VMCSLayout.catalogue[$0] }) != nil else { throw words.mistake("no such layout") }
       case "maps":
         switch try words.word("what it maps") {
         case "host": forgery.map = .host

@@ -262,6 +262,8 @@ package struct ForgerySpec: Sendable {
   package var machine = Machine.none
   /// The vCPU's own registers, which KVM keeps in its `vcpu_vmx`, look like the region's `loaded_vmcs`.
   package var isInRegisters = false
+  /// The region's layout where it is not the host's.
+  package var layout: String?
   package var fields: [String: UInt64] = [:]
 
   /// Neighbouring frames that region, structures and tables take.

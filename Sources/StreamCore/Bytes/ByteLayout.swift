@@ -1,4 +1,5 @@
-/// Where the bytes of one file lie in another that holds it in pieces. Where no piece has a byte it is zero.
+/// Where the bytes of one file lie in another that holds it in pieces, or what they are made of. Where no piece has a byte
+/// it is zero.
 protocol ByteLayout: Sendable {
   /// One past the last byte that a piece has.
   var size: UInt64 { get }
@@ -11,9 +12,17 @@ protocol ByteLayout: Sendable {
   /// Where the byte at `offset`, which a piece has, lies in the other file, and how many follow it there, itself
   /// counted.
   func place(of offset: UInt64) throws(SystemError) -> (place: UInt64, count: UInt64)
+
+  /// The bytes of pieces stand in the other file as they are.
+  var isInPlace: Bool { get }
+
+  /// The bytes from `offset`, as far as `size`, by those of the other file.
+  func bytes(of file: InputFile, at offset: UInt64, count: Int) throws(SystemError) -> [UInt8]
 }
 
 extension ByteLayout {
+  var isInPlace: Bool { true }
+
   /// How many of the `count` bytes from `offset` pieces have before the first that none has.
   func held(from offset: UInt64, count: UInt64) -> UInt64 {
     let end = min(size, offset.addingReportingOverflow(count).overflow ? .max : offset + count)
@@ -34,7 +43,6 @@ extension ByteLayout {
     return run.end < size ? run.end : nil
   }
 
-  /// The bytes from `offset`, as far as `size`, gathered from `file`.
   func bytes(of file: InputFile, at offset: UInt64, count: Int) throws(SystemError) -> [UInt8] {
     let count = offset < size ? min(UInt64(max(0, count)), size - offset) : 0
     var bytes: [UInt8] = []

@@ -164,7 +164,7 @@ final class InputFile: Sendable {
 
   /// Lends bytes of a file that is not mapped: those of one piece from where it lies, others from a copy.
   private func lendRead<R>(at offset: UInt64, count: Int, _ body: (RawSpan) throws -> R) throws -> R {
-    if let (file, layout) = pieces, offset < size, layout.run(at: offset).isHeld {
+    if let (file, layout) = pieces, layout.isInPlace, offset < size, layout.run(at: offset).isHeld {
       let piece = try layout.place(of: offset)
       if count >= 0, UInt64(count) <= piece.count { return try file.lend(at: piece.place, count: count, body) }
     }

@@ -2,6 +2,8 @@
 enum HostWithoutGuests: Error, Equatable, Sendable {
   /// Pages pass as regions, but the kernel that would prove them cannot be read.
   case kernelUnreadable(why: String)
+  /// Nothing in the dump tells which of several kernels is the host's.
+  case severalKernels(why: String)
   /// Pages pass as regions, and the kernel proves none; the first of them and why.
   case unproven(pages: UInt64, layout: String, first: HPA, why: EvidenceFault)
   /// Guests on shadow page tables.

@@ -95,7 +95,15 @@ struct VMXSigns: Sendable {
   /// A region by what holds in every layout: revision id with abort 0, a link pointer of all ones, an EPT pointer whose
   /// root is a table, and a HOST_CR3 with the kernel's half. Source: Documentation/vmcs.md §11.
   private static func isRegion(_ page: Page, _ memory: HostMemory, _ kernel: LinuxKernel?) -> Bool {
-    guard page.u32(0) != 0, page.u32(0) >> 31 == 0, page.u32(4) == 0 else { return false }
+    guard let roots = hostRoots(ofRegion: page, memory) else { return false }
+    guard let kernel else { return true }
+    return roots.contains { kernel.kernelHalf(ofCR3: $0) == .same }
+  }
+
+  /// The values of a page that can be its HOST_CR3, where it is a region by what else holds in every layout; `nil`: it is
+  /// none.
+  static func hostRoots(ofRegion page: Page, _ memory: any PhysicalMemory) -> [UInt64]? {
+    guard page.u32(0) != 0, page.u32(0) >> 31 == 0, page.u32(4) == 0 else { return nil }
     var hasLink = false
     var pointers: [UInt64] = []
     var roots: [UInt64] = []
@@ -111,12 +119,11 @@ struct VMXSigns: Sendable {
       default: break
       }
     }
-    guard hasLink, !pointers.isEmpty, pointers.contains(where: { isRoot($0, memory) }) else { return false }
-    guard let kernel else { return true }
-    return roots.contains { kernel.kernelHalf(ofCR3: $0) == .same }
+    guard hasLink, !pointers.isEmpty, pointers.contains(where: { isRoot($0, memory) }) else { return nil }
+    return roots
   }
 
-  private static func isRoot(_ value: UInt64, _ memory: HostMemory) -> Bool {
+  private static func isRoot(_ value: UInt64, _ memory: any PhysicalMemory) -> Bool {
     guard let pointer = try? EPTPointer(value), let page = memory.page(pointer.rootFrame).page else { return false }
     return pointer.tables(inRoot: page).map { $0 > 0 } ?? false
   }

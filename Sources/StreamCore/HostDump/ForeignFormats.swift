@@ -35,7 +35,6 @@ struct ForeignFormat: Sendable {
   private static let capture = "capture with kdump"
   private static let avml =
     "convert it with: avml-convert --source-format lime_compressed --format raw, then to an ELF core"
-  private static let sadump = "convert it with: makedumpfile -d 1 INPUT OUTPUT"
   private static let xen = "Xen hosts are not supported"
   private static let vmware = "convert it with: vmss2core -N6"
   private static let libvirt = "make a dump of it with: virsh dump --memory-only"
@@ -51,8 +50,6 @@ struct ForeignFormat: Sendable {
     ForeignFormat("an LKCD dump", [0xed, 0x23, 0x8f, 0x61, 0x73, 0x01, 0x19, 0xa8], capture),
     ForeignFormat("an LKCD dump", [0xfd, 0x23, 0x8f, 0x61, 0x73, 0x01, 0x19, 0xa8], capture),
     ForeignFormat("an LKCD dump", [0xcd, 0x23, 0x8f, 0x61, 0x73, 0x01, 0x19, 0xa8], capture),
-    ForeignFormat("a sadump dump", Array("sadump".utf8) + [0, 0], sadump),
-    ForeignFormat("a sadump dump", Array("sadump".utf8) + [0, 0], at: .start(4096), sadump),
     ForeignFormat("a Xen core", [0xed, 0xeb, 0x0f, 0xf0], xen),
     ForeignFormat("a Xen core", [0xee, 0xeb, 0x0f, 0xf0], xen),
     ForeignFormat("a VMware snapshot", [0xd2, 0xbe, 0xd2, 0xbe], vmware),

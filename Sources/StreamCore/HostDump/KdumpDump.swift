@@ -11,7 +11,7 @@ struct KdumpDump: HostDump {
   private let header: KdumpHeader
   /// The second bitmap: frames that have a descriptor.
   private let stored: FrameBitmap
-  private let known: FirstBitmap
+  private let known: FileBitmap
   private let descriptors: KdumpDescriptors
   private let openRemarks: [Remark]
 
@@ -25,7 +25,7 @@ struct KdumpDump: HostDump {
     var remarks = input.remarks + header.remarks
 
     let secondBitmap = header.bitmapOffset + header.bitmapBytes
-    let stored = try Self.bitmap(input, at: secondBitmap, frames)
+    let stored = try FileBitmap(input, offset: secondBitmap).frames(in: frames)
     func bitmapError(_ expected: String, _ found: String) -> HostDumpError {
       .format(
         FormatError(file: input.path, offset: secondBitmap, field: "2nd bitmap", expected: expected, found: found))
@@ -34,7 +34,7 @@ struct KdumpDump: HostDump {
       throw bitmapError("at least one page in the file", "no bit set")
     }
     self.stored = stored
-    known = FirstBitmap(input, offset: header.bitmapOffset)
+    known = FileBitmap(input, offset: header.bitmapOffset)
 
     let descriptors = KdumpDescriptors(input, start: header.tableOffset, count: stored.count)
     if let count = try descriptors.trueCount(in: input) {
@@ -57,12 +57,12 @@ struct KdumpDump: HostDump {
       dumpLevel: header.dumpLevel, frames: header.maxMapnr, storedPages: stored.count,
       incomplete: header.isIncomplete || missing != nil || input.file.isCut)
     openRemarks = remarks
-    stretches = Self.stretches(of: stored)
+    stretches = stored.stretches
   }
 
   /// The frames of `frames` that have a page in the whole dump, in whatever part.
   func storedFrames(in frames: Range<UInt64>) throws(HostDumpError) -> FrameBitmap {
-    try Self.bitmap(input, at: header.bitmapOffset + header.bitmapBytes, frames)
+    try FileBitmap(input, offset: header.bitmapOffset + header.bitmapBytes).frames(in: frames)
   }
 
   /// Whether both are parts of one dump: those have the main header, the notes and both bitmaps in common.
@@ -236,7 +236,7 @@ struct KdumpDump: HostDump {
   /// second gives every page behind it the descriptor of another, and nothing in the file says in which of the two the
   /// damage is. No writer makes such a file: makedumpfile clears bits of a copy of the first bitmap to get the second.
   private static func checkAgreement(
-    _ stored: FrameBitmap, _ known: FirstBitmap, _ input: DumpInput, _ secondBitmap: UInt64
+    _ stored: FrameBitmap, _ known: FileBitmap, _ input: DumpInput, _ secondBitmap: UInt64
   ) throws(HostDumpError) {
     let strays = try known.strays(of: stored)
     guard let first = strays.first else { return }
@@ -247,42 +247,5 @@ struct KdumpDump: HostDump {
         found:
           "\(strays.count) other \(strays.count == 1 ? "page" : "pages"), the first at pfn \(hex(first)); one of the "
           + "bitmaps is damaged and nothing can say which page is whose: copy the dump again"))
-  }
-
-  /// The frames of `frames` that the bitmap at `offset` has. Holes of the file are not read, however large they are.
-  private static func bitmap(
-    _ input: DumpInput, at offset: UInt64, _ frames: Range<UInt64>
-  ) throws(HostDumpError) -> FrameBitmap {
-    var bitmap = FrameBitmap()
-    let block = UInt64(pageSize)
-    let end = offset + (frames.upperBound + FrameBitmap.framesPerChunk - 1) / FrameBitmap.framesPerChunk * block
-    let bytesAtOnce = 256 * block
-    var at = offset + frames.lowerBound / FrameBitmap.framesPerChunk * block
-    while let data = input.file.nextData(from: at), data < end {
-      at = max(at, data - (data - offset) % block)
-      let bytes = try input.header(at: at, count: Int(min(bytesAtOnce, end - at)))
-      let chunk = (at - offset) / block
-      bytes.withBytes { span in
-        for start in stride(from: 0, to: span.byteCount, by: pageSize) {
-          let part = span.extracting(start..<min(start + pageSize, span.byteCount))
-          if !part.isZero { bitmap.insertChunk(chunk + UInt64(start) / block, part, in: frames) }
-        }
-      }
-      at += bytesAtOnce
-    }
-    bitmap.freeze()
-    return bitmap
-  }
-
-  private static func stretches(of stored: FrameBitmap) -> [Range<UInt64>] {
-    var result: [Range<UInt64>] = []
-    for chunk in stored.chunks {
-      for part in 0..<FrameBitmap.framesPerChunk / HostDumpLimits.stretch {
-        let start = chunk * FrameBitmap.framesPerChunk + part * HostDumpLimits.stretch
-        let frames = start..<start + HostDumpLimits.stretch
-        if stored.rank(frames.upperBound) > stored.rank(frames.lowerBound) { result.append(frames) }
-      }
-    }
-    return result
   }
 }

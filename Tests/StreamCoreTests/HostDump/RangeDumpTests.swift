@@ -218,7 +218,7 @@ import Testing
     let path = (KVMRealHost.folder ?? "") + "/" + name + "/vmcore.elf"
     let directory = try RecipeDirectory()
     let image = directory.path.appending(path: "image")
-    try RealMemory.lime(of: path, as: image)
+    try RealMemory(path).lime(as: image)
     let workers = Workers(count: 2)
     var found: [[String: String]] = []
     for path in [path, image.path] {
@@ -235,38 +235,5 @@ import Testing
       found.append(files)
     }
     #expect(found[0].count == 3 && found[0] == found[1])
-  }
-}
-
-/// The RAM of a real /proc/vmcore, as LiME would have written it.
-private enum RealMemory {
-  static func lime(of path: String, as image: URL) throws {
-    let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-    let header = try bytes(file, 0, 64)
-    var segments: [(physical: UInt64, offset: UInt64, size: UInt64)] = []
-    for index in 0..<RecipeReaders.le(header, 56, 2) {
-      let entry = try bytes(file, RecipeReaders.le(header, 32, 8) + index * 56, 56)
-      let isImage = RecipeReaders.le(entry, 16, 8) >= 0xffff_ffff_8000_0000
-      if RecipeReaders.le(entry, 0, 4) == 1, !isImage {
-        segments.append(
-          (RecipeReaders.le(entry, 24, 8), RecipeReaders.le(entry, 8, 8), RecipeReaders.le(entry, 32, 8)))
-      }
-    }
-    try Data().write(to: image)
-    let output = try FileHandle(forWritingTo: image)
-    for segment in segments.sorted(by: { $0.physical < $1.physical }) where segment.size > 0 {
-      try output.write(
-        contentsOf: Data(RecipeMemory.limeHeader(segment.physical, segment.physical + segment.size - 1)))
-      for start in stride(from: 0, to: segment.size, by: 1 << 22) {
-        let count = min(1 << 22, segment.size - start)
-        try output.write(contentsOf: Data(bytes(file, segment.offset + start, count)))
-      }
-    }
-    try output.close()
-  }
-
-  private static func bytes(_ file: FileHandle, _ offset: UInt64, _ count: UInt64) throws -> [UInt8] {
-    try file.seek(toOffset: offset)
-    return [UInt8](try file.read(upToCount: Int(count)) ?? Data())
   }
 }

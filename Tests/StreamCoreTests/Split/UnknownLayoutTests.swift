@@ -241,7 +241,7 @@ import Testing
     let first = try SplitRun(host.with(layout))
     let directory = try RecipeDirectory()
     let path = try directory.write(host.with(layout).kdump(.lzo), as: "host")
-    let inferred = try Inspection.inferredLayout(path: path, .init(.list, workers: Workers(count: 1))).layout
+    let inferred = try Inspection.inferredLayout(paths: [path], .init(.list, workers: Workers(count: 1))).layout
     let table = try #require(inferred.vmcsinfo).text
     for isTable in [false, true] {
       var options = SplitRun.Options()

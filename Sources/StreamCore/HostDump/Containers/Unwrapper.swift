@@ -1,7 +1,7 @@
 import Glibc
 
-/// Takes an input that cannot be read in place into an unnamed file: what is wrapped in gzip, xz, zstd or LZ4, and what
-/// comes through a pipe. Unwrapping stops behind the first bytes where these are nothing that is read.
+/// Takes an input that cannot be read in place into an unnamed file: what is wrapped in gzip, xz, zstd without a table of
+/// its frames or LZ4, and what comes through a pipe. Unwrapping stops behind the first bytes where these are nothing that is read.
 struct Unwrapper {
   let spooling: Spooling
   let cancellation: Cancellation
@@ -24,6 +24,10 @@ struct Unwrapper {
     }
     for _ in 0..<Self.depth {
       guard let codec = StreamCodec(head: try head(of: file)) else { break }
+      if codec == .zstd, let layout = try SeekableFile(file) {
+        file = InputFile(in: file, layout, form: "\(codec.rawValue) data")
+        continue
+      }
       file = try unwrap(ByteStream(file), of: (file, codec), mapped: mapped)
     }
     return file
@@ -68,13 +72,13 @@ struct Unwrapper {
     guard let codec = StreamCodec(head: Array(head.prefix(16))), let decoder = try? codec.decoder() else {
       return false
     }
-    var output = [UInt8](repeating: 0, count: 16)
+    var output = [UInt8](repeating: 0, count: headSize)
     guard let step = try? decoder.step(head, from: 0, into: &output, at: 0, isLast: false) else { return false }
     return isReadable(Array(output.prefix(step.produced)))
   }
 
   private static func isReadable(_ bytes: [UInt8]) -> Bool {
-    readableMagics.contains { bytes.starts(with: $0) } || StreamCodec(head: Array(bytes.prefix(16))) != nil
+    beginsAsDump(bytes) || StreamCodec(head: Array(bytes.prefix(16))) != nil
   }
 
   private func tooLarge(_ path: String, _ form: String, _ bytes: UInt64, _ spool: SpoolFile) -> SystemError {

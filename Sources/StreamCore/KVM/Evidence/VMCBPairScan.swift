@@ -7,9 +7,13 @@ struct VMCBPairScan {
   let dump: any HostDump
   let decoders: DecoderPool
   let workers: Workers
-  let kernel: LinuxKernel
+  /// `nil`: any direct map will do.
+  let kernel: LinuxKernel?
   /// Frames of VMCBs.
   let vmcbs: FrameBitmap
+
+  /// Bases that are told apart; one more than this is as good as any.
+  private static let baseLimit = 64
 
   /// Frames that hold such places.
   func run() throws -> FrameBitmap {
@@ -33,7 +37,38 @@ struct VMCBPairScan {
     }
   }
 
+  /// The bases of direct maps that such places follow from, ascending. Source: KVM, struct kvm_vmcb_info: ptr, pa.
+  func bases(in memory: any PhysicalMemory) throws -> [UInt64] {
+    var found: Set<UInt64> = []
+    try run().forEachRun { run in
+      for frame in run where found.count < Self.baseLimit {
+        if let page = memory.page(frame).page { found.formUnion(page.bytes.withBytes { bases(in: $0) }) }
+      }
+    }
+    return found.sorted()
+  }
+
+  /// Bits of a physical address below those that encrypt.
+  private static let addressMask: UInt64 = 1 << 47 - 1
+
+  private func bases(in bytes: RawSpan) -> [UInt64] {
+    var bases: [UInt64] = []
+    for at in stride(from: 0, to: pageSize - 8, by: 8) {
+      guard let value: UInt64 = bytes.load(at), value & 0xfff == 0, value >> 63 == 1,
+        let next: UInt64 = bytes.load(at + 8)
+      else { continue }
+      let address = next & Self.addressMask
+      let base = value &- address
+      guard address & 0xfff == 0, base & (1 << 30 - 1) == 0, base >> 63 == 1, vmcbs.contains(address >> 12),
+        VirtualAddress(rawValue: base).isCanonical(levels: 5)
+      else { continue }
+      bases.append(base)
+    }
+    return bases
+  }
+
   private func hasPair(_ bytes: RawSpan) -> Bool {
+    guard let kernel else { return !bases(in: bytes).isEmpty }
     let base = kernel.directMapBase.rawValue
     for at in stride(from: 0, to: pageSize, by: 8) {
       guard let value: UInt64 = bytes.load(at), value & 0xfff == 0, value > base else { continue }
