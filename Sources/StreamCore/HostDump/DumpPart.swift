@@ -12,6 +12,15 @@ extension DumpPart {
   /// - Throws: as `openHostDump` does of a header that cannot be right.
   init?(_ source: ByteSource) throws(HostDumpError) {
     let input = try DumpInput(source).unflattened()
+    if try SadumpPartition.start(in: input) != nil {
+      let partition = try SadumpPartition(input)
+      guard partition.volume > 0 else { return nil }
+      place = UInt64(partition.volume)
+      let sum = SHA256()
+      sum.update(partition.identity + partition.timeStamp)
+      set = sum.finish()
+      return
+    }
     guard try input.header(at: 0, count: KdumpHeader.magic.count) == KdumpHeader.magic else { return nil }
     let header = try KdumpHeader(input)
     guard let frames = header.split else { return nil }

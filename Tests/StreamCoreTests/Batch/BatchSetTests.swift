@@ -24,6 +24,13 @@ import Testing
     #expect(try part(one[0])?.set != part(other[0])?.set)
   }
 
+  @Test func volumesOfADiskSetNameOneSetAndAPartitionNone() throws {
+    let host = try host()
+    let volumes = try host.sadump(.volumes([300, 300, 400])).map { try #require(try part($0)) }
+    #expect(Set(volumes.map(\.set)).count == 1 && volumes.map(\.place) == [1, 2, 3])
+    for form in [RecipeSadump.Form.partition, .medium] { #expect(try part(host.sadump(form)[0]) == nil) }
+  }
+
   @Test func aFlattenedPartIsOfTheSameSet() throws {
     let parts = try host().kdumpParts(2)
     #expect(try part(RecipeFlattened.wrap(parts[1]))?.set == part(parts[0])?.set)
