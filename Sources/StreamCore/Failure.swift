@@ -1,3 +1,5 @@
+import Glibc
+
 /// Why a run ended without a result. The tool turns each into one line and an exit status.
 public enum Failure: Error, Sendable, Equatable {
   /// The input cannot be used, or not be opened.
@@ -48,6 +50,9 @@ public enum Failure: Error, Sendable, Equatable {
   /// - Parameter signal: what a run that was cancelled was told to stop by.
   public func exitStatus(signal: Int32) -> ExitStatus {
     switch self {
+    // What is wrapped is damaged, as the file has it: no other try reads it.
+    case .input(.system(let error)) where error.code == EBADMSG, .io(let error) where error.code == EBADMSG:
+      .unusableInput
     case .input(.system): .cannotOpen
     case .input, .noLayout, .unsupportedHost, .nothingStored, .badSymbols: .unusableInput
     case .noGuest(_, let unread): unread.isEmpty ? .noGuest : .unusableInput

@@ -27,7 +27,7 @@ import Testing
   @Test func volumesOfADiskSetNameOneSetAndAPartitionNone() throws {
     let host = try host()
     let volumes = try host.sadump(.volumes([300, 300, 400])).map { try #require(try part($0)) }
-    #expect(Set(volumes.map(\.set)).count == 1 && volumes.map(\.place) == [1, 2, 3])
+    #expect(Set(volumes.map(\.set)).count == 1 && volumes.map(\.place) == [1, 2, 3, 4])
     for form in [RecipeSadump.Form.partition, .medium] { #expect(try part(host.sadump(form)[0]) == nil) }
   }
 

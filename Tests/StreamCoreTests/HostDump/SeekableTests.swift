@@ -66,7 +66,12 @@ import Testing
       var spooled = false
       let file: InputFile
       // What follows a broken head of the table is no zstd data.
-      do { file = try open(bytes, spooled: &spooled) } catch HostDumpError.format { continue }
+      do { file = try open(bytes, spooled: &spooled) } catch HostDumpError.format {
+        continue
+      } catch HostDumpError.system(let error) where error.code == EBADMSG {
+        inPlace += 1
+        continue
+      }
       do {
         #expect(try file.read(at: 0, count: Self.sample.count + 1) == Self.sample)
       } catch {
@@ -79,15 +84,20 @@ import Testing
 
   @Test func aDamagedFrameEndsTheReading() throws {
     var bytes = try RecipeSeekable.wrap(Self.sample, frame: 1 << 20)
-    bytes[4] ^= 0xff
+    // The second frame: behind the first, whose size begins the table of three.
+    let second = Int(try #require(bytes.load(bytes.count - 9 - 3 * 8, as: UInt32.self)))
+    bytes[second + 4] ^= 0xff
     var spooled = true
     let file = try open(bytes, spooled: &spooled)
     #expect(!spooled)
     let later = try file.read(at: 2 << 20, count: 100)
     #expect(later == Array(Self.sample[2 << 20..<2 << 20 + 100]))
-    let error = #expect(throws: SystemError.self) { try file.read(at: 5000, count: 100) }
-    #expect(error?.code == EBADMSG && error?.call.contains("frame at byte 0x0") == true)
+    let error = #expect(throws: SystemError.self) { try file.read(at: 1 << 20 + 5000, count: 100) }
+    #expect(error?.code == EBADMSG && error?.call.contains("frame at byte \(hex(UInt64(second)))") == true)
     #expect(throws: SystemError.self) { try file.check() }
+    // Another try would read the same.
+    let failure = try #require(error.flatMap { Failure($0) })
+    #expect(failure.exitStatus(signal: 0) == .unusableInput)
   }
 
   @Test func frameSizesOfHostileTablesAreBounded() throws {
