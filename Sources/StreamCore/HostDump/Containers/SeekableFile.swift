@@ -3,7 +3,7 @@ import Synchronization
 
 /// zstd's seekable format: frames that can each be decoded alone, and a table of their sizes at the end, in a frame to be
 /// skipped. Read in place: a frame is decoded when a byte of it is asked for, and the last few are kept. Source: zstd,
-/// contrib/seekable_format/zstd_seekable_compression_format.md; Documentation/codecs.md §3.
+/// contrib/seekable_format; Documentation/codecs.md §3.
 final class SeekableFile: ByteLayout {
   let size: UInt64
   let isCut = false
