@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "clinux.h"
@@ -39,11 +40,16 @@ enum { STACK = 1 << 20 };
 
 /* The kernel grows a stack to the lowest address that is touched, however far below the last one. */
 __attribute__((noinline)) static void grow_stack(void) {
-  volatile char room[STACK];
+  char room[STACK];
   room[0] = 0;
+  /* Its address is known outside, as far as the compiler can see: else it makes the room as small as what is used. */
+  __asm__ volatile("" : : "r"(room) : "memory");
 }
 
 void cprocess_settle_memory(void) {
+  struct rlimit limit;
+  /* Where the stack may hardly be larger it grows as it must. */
+  if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur < 2 * STACK) return;
   /* A stack that cannot grow is a signal, a mapping that cannot be made is an error: so that is asked for first. */
   void *room = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (room == MAP_FAILED) clinux_end_without_memory();
