@@ -57,31 +57,6 @@ public struct Workers: Sendable {
     return running
   }
 
-  /// Calls `body` once for each item, likewise; for work of some milliseconds, which cannot fail and is not cancelled.
-  func forAll(_ items: Int, _ body: @escaping @Sendable (Int) -> Void) {
-    let used = min(count, items)
-    guard used > 1 else { return (0..<max(0, items)).forEach(body) }
-    let run = Run(first: used)
-    let serve = { @Sendable (worker: Int) in
-      var item = worker
-      while item < items {
-        body(item)
-        item = run.takeNext()
-      }
-    }
-    for worker in threads.run(used, serve)..<used { serve(worker) }
-  }
-
-  /// What `body` makes of each of so many items, in their order, likewise.
-  func mapAll<Result: Sendable>(_ items: Int, _ body: @escaping @Sendable (Int) -> Result) -> [Result] {
-    let results = Mutex<[Result?]>(Array(repeating: nil, count: max(0, items)))
-    forAll(items) { item in
-      let result = body(item)
-      results.withLock { $0[item] = result }
-    }
-    return results.withLock { $0.compactMap { $0 } }
-  }
-
   /// What `body` makes of each element, in their order.
   func map<Element: Sendable, Result: Sendable>(
     _ elements: [Element], _ body: @escaping @Sendable (Element) throws -> Result
@@ -92,6 +67,12 @@ public struct Workers: Sendable {
       results.withLock { $0[index] = result }
     }
     return results.withLock { $0.compactMap { $0 } }
+  }
+
+  /// What `body` makes of each of so many items, in their order; for work of some milliseconds, which cannot fail and is
+  /// not cancelled.
+  func mapAll<Result: Sendable>(_ items: Int, _ body: @escaping @Sendable (Int) -> Result) -> [Result] {
+    (try? Workers(count: count, threads: threads).map(Array(0..<max(0, items)), body)) ?? []
   }
 }
 

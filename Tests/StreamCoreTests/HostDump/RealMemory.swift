@@ -1,5 +1,8 @@
 import Foundation
 import HostRecipes
+import Testing
+
+@testable import StreamCore
 
 /// The RAM of a real host, from its /proc/vmcore, for other formats to be made of it.
 struct RealMemory {
@@ -43,5 +46,25 @@ struct RealMemory {
       try copy(segment.offset, segment.size, to: output)
     }
     try output.close()
+  }
+}
+
+extension RealMemory {
+  /// What a dump of a Linux 6.1 host, the files of one or its parts, splits into: what tells each output from another, by
+  /// its name.
+  static func guests(of paths: [String], in directory: RecipeDirectory) throws -> [String: String] {
+    let workers = Workers(count: 2)
+    let output = directory.path.appending(path: "out-\(UUID().uuidString)").path
+    let inspection = try Inspection.run(paths: paths, .init(.split, workers: workers))
+    let manifest = try Split(inspection: inspection, directory: output, format: guestDumpFormats[0], codec: nil)
+      .run(workers, Progress.none)
+    var files: [String: String] = [:]
+    for file in manifest.guests.compactMap(\.output?.file) {
+      let bytes = try Data(contentsOf: URL(fileURLWithPath: output + "/" + file))
+      files[file] = "\(bytes.count) bytes, \(bytes.hashValue)"
+    }
+    #expect(manifest.input.kernelRelease?.hasPrefix("6.1.") == true)
+    try FileManager.default.removeItem(atPath: output)
+    return files
   }
 }

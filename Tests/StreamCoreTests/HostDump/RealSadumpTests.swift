@@ -9,31 +9,15 @@ import Testing
 struct RealSadumpTests {
   private static let forms: [RecipeSadump.Form] = [.partition, .medium, .volumes([20_000, 50_001])]
 
-  private func guests(of paths: [String], in directory: RecipeDirectory) throws -> [String: String] {
-    let workers = Workers(count: 2)
-    let output = directory.path.appending(path: "out-\(UUID().uuidString)").path
-    let inspection = try Inspection.run(paths: paths, .init(.split, workers: workers))
-    let manifest = try Split(inspection: inspection, directory: output, format: guestDumpFormats[0], codec: nil)
-      .run(workers, Progress.none)
-    var files: [String: String] = [:]
-    for file in manifest.guests.compactMap(\.output?.file) {
-      let bytes = try Data(contentsOf: URL(fileURLWithPath: output + "/" + file))
-      files[file] = "\(bytes.count) bytes, \(bytes.hashValue)"
-    }
-    #expect(manifest.input.kernelRelease?.hasPrefix("6.1.") == true)
-    try FileManager.default.removeItem(atPath: output)
-    return files
-  }
-
   @Test(arguments: ["mini", "haswell"]) func eachFormGivesTheSameGuests(name: String) throws {
     let path = (KVMRealHost.folder ?? "") + "/" + name + "/vmcore.elf"
     let directory = try RecipeDirectory()
     let memory = try RealMemory(path)
-    let plain = try guests(of: [path], in: directory)
+    let plain = try RealMemory.guests(of: [path], in: directory)
     #expect(plain.count == 3)
     for form in Self.forms {
       let files = try memory.sadump(form, in: directory)
-      #expect(try guests(of: files.reversed(), in: directory) == plain, "\(form)")
+      #expect(try RealMemory.guests(of: files.reversed(), in: directory) == plain, "\(form)")
     }
   }
 
