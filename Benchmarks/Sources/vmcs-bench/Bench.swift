@@ -25,8 +25,9 @@ struct Bench: ParsableCommand {
 
   @Option(
     help: """
-      What to measure, again for more: haswell (the real host), generated (a host of 4 GiB), growth, transcode, \
-      python (Volatility 3 and a Python copy), scale (a host of 1 TiB). (default: all but scale)
+      What to measure, again for more: haswell (the real host), generated (a host of 4 GiB), described (one whose \
+      kernel describes itself), amd (AMD hosts), growth, transcode, python (Volatility 3 and a Python copy), \
+      scale (a host of 1 TiB). (default: all but scale)
       """)
   var race: [RaceKind] = []
 
