@@ -8,6 +8,8 @@
 
 int clinux_open_unnamed(int directory) { return openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); }
 
+int clinux_hold(int directory, const char *name) { return openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC); }
+
 int clinux_link_descriptor(int file, int directory, const char *name) {
   return linkat(file, "", directory, name, AT_EMPTY_PATH);
 }

@@ -34,7 +34,10 @@ struct CommonOptions: ParsableArguments {
   var ranges: String?
 
   @Option(help: "Worker threads (default: the machine's cores).")
-  var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+  var threads: Int = Self.cores
+
+  /// Asked once: a parser makes these options several times, and the answer takes files to read.
+  static let cores = ProcessInfo.processInfo.activeProcessorCount
 
   @Option(help: "Memory for buffers and plan together, as 512M or 2G.")
   var memory: String = "256M"

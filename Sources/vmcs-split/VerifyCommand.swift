@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import StreamCore
 
 struct VerifyCommand: ParsableCommand {
@@ -15,7 +14,7 @@ struct VerifyCommand: ParsableCommand {
   var paths: [String]
 
   @Option(help: ArgumentHelp("Worker threads (default: the machine's cores).", valueName: "n"))
-  var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+  var threads: Int = CommonOptions.cores
 
   @Flag(help: "Print one JSON document, and nothing else on standard output.")
   var json = false

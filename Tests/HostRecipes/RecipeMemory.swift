@@ -11,12 +11,16 @@ package enum RecipeMemory {
 
   /// AVML's image: a frame is compressed where that makes it smaller. Ranges of zeros are left out, as AVML does.
   package static func avml(of host: BuiltHost) -> [UInt8] {
-    host.space.ram.flatMap { frames in
-      let block = UInt64(64)
-      return stride(from: frames.lowerBound, to: frames.upperBound, by: Int(block)).flatMap { start -> [UInt8] in
-        let bytes = bytes(of: start..<min(start + block, frames.upperBound), host)
-        return bytes.contains { $0 != 0 } ? avmlRange(start << 12, bytes) : []
-      }
+    avmlBlocks(of: host).flatMap { avmlRange($0.lowerBound << 12, bytes(of: $0, host)) }
+  }
+
+  /// The frames that AVML's image has, range by range.
+  package static func avmlBlocks(of host: BuiltHost) -> [Range<UInt64>] {
+    let block: UInt64 = 64
+    return host.space.ram.flatMap { frames in
+      stride(from: frames.lowerBound, to: frames.upperBound, by: Int(block))
+        .map { $0..<min($0 + block, frames.upperBound) }
+        .filter { $0.contains { !host.memory.isZero($0) } }
     }
   }
 

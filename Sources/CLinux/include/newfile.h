@@ -4,6 +4,8 @@
 
 /* An open file, mode 0600, that has no name in the directory's file system: open(2) with O_TMPFILE. */
 int clinux_open_unnamed(int directory);
+/* A descriptor of the file of a name, a link itself, which can do nothing but keep it: open(2) with O_PATH. */
+int clinux_hold(int directory, const char *name);
 /* linkat(2) with AT_EMPTY_PATH: gives an unnamed file a name. Kernels before 6.10 want CAP_DAC_READ_SEARCH for it. */
 int clinux_link_descriptor(int file, int directory, const char *name);
 /* The same through /proc/self/fd, which must be there. */

@@ -144,6 +144,9 @@ final class OutputPlace: Sendable {
     }
   }
 
+  /// Keeps the file that carries a name here from being freed; `nil`: there is none.
+  func hold(_ name: String) -> HeldFile? { HeldFile(descriptor, name) }
+
   func remove(_ name: String) { _ = unsafe unlinkat(descriptor, name, 0) }
 
   /// Gives a new file its name.

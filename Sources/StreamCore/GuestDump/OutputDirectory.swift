@@ -60,11 +60,7 @@ struct OutputDirectory {
     _ dumps: [CompletedDump], _ manifest: Manifest, after before: Before = Before(), _ workers: Workers
   ) throws {
     let file = try OutputFile(Self.manifestName, in: place)
-    var (bytes, unnamed) = (try manifest.json(), before.manifest?.files ?? [])
-    if before.isContinued, let earlier = before.manifest {
-      (bytes, unnamed) = try earlier.merged(into: manifest) { place.has($0) }
-    }
-    let document = bytes
+    let (document, unnamed) = try document(manifest, after: before)
     // Syncing waits for the disk: several files do that side by side.
     try workers.forEach(dumps.count + 1) { _, index in
       if index > 0 { return try dumps[index - 1].sync() }
@@ -72,6 +68,7 @@ struct OutputDirectory {
       try file.sync()
     }
     if workers.cancellation.isCancelled { throw Cancelled() }
+    let replaced = HeldFiles(unnamed + (force ? manifest.guests.compactMap(\.output?.file) : []), in: place)
     for dump in dumps { try dump.commit(force: force) }
     // The directory is synced here, for what was renamed before, too.
     try file.commit(force: force || before.isContinued)
@@ -79,5 +76,27 @@ struct OutputDirectory {
     for name in unnamed where !named.contains(name) && name != Self.manifestName {
       if let identity = place.identity(of: name), !before.input.contains(identity) { place.remove(name) }
     }
+    replaced.letGo(workers)
+  }
+
+  /// The manifest's text, and files of ours that it does not name.
+  private func document(_ manifest: Manifest, after before: Before) throws -> (bytes: [UInt8], unnamed: [String]) {
+    if before.isContinued, let earlier = before.manifest {
+      return try earlier.merged(into: manifest) { place.has($0) }
+    }
+    return (try manifest.json(), before.manifest?.files ?? [])
+  }
+}
+
+/// Files that are replaced. To free what they take is long work, which the file system does under the directory's lock
+/// when a name goes; held, they keep it until all names are given, and then it is done side by side.
+struct HeldFiles {
+  private let files: [HeldFile]
+
+  init(_ names: [String], in place: OutputPlace) { files = names.compactMap(place.hold) }
+
+  func letGo(_ workers: Workers) {
+    let files = files
+    _ = workers.mapAll(files.count) { files[$0].letGo() }
   }
 }

@@ -49,7 +49,7 @@ final class HostMemory: PhysicalMemory {
         try decoder.decode($0, stored.codec, into: &page)
       }
     }
-    try dump.input.source.check()
+    try dump.input.source.checkMappings()
     return fault == nil ? Page(page).map { .page($0) } ?? .bad : .bad
   }
 }

@@ -29,7 +29,7 @@ struct BatchCommand: ParsableCommand {
   var jobs = 1
 
   @Option(help: ArgumentHelp("Worker threads of all jobs together; the machine's cores by default.", valueName: "n"))
-  var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+  var threads: Int = CommonOptions.cores
 
   @Option(help: ArgumentHelp("Memory for all jobs together, as 512M or 2G (default: 256M a job).", valueName: "size"))
   var memory: String?

@@ -99,6 +99,47 @@ import Testing
     #expect(try Data(contentsOf: URL(filePath: path)) == Data(try manifest.json()))
   }
 
+  /// A manifest of the same input is gone on with: what it said and this run does not say stays, once.
+  @Test func whatOnlyTheEarlierRunSaidStays() throws {
+    let (first, second) = (
+      Manifest.Warning(code: .input, text: "a \u{1b}[2J odd"), Manifest.Warning(code: .no_identity, text: "b")
+    )
+    var earlier = manifest
+    earlier.warnings = [first, second]
+    try Data(earlier.json()).write(to: URL(filePath: scratch.file("manifest.json")))
+    var now = manifest
+    now.warnings = [first]
+    let output = try output()
+    let before = try output.refuse(["a"], now, input: [])
+    #expect(before.isContinued)
+    try output.commit([], now, after: before, Workers(count: 1))
+    #expect(try Data(contentsOf: URL(filePath: scratch.file("manifest.json"))) == Data(earlier.json()))
+  }
+
+  /// Files that are replaced are held until the names are given, and no longer.
+  @Test(arguments: [1, 3])
+  func replacedFilesAreFreedAtTheEnd(threads: Int) throws {
+    let names = (0..<3).map { "g\($0)" }
+    for name in names { try Data([1]).write(to: URL(filePath: scratch.file(name))) }
+    let output = try OutputDirectory(path: scratch.path.path, force: true)
+    let held = HeldFiles(names + ["none"], in: output.place)
+    for name in names { output.place.remove(name) }
+    #expect(deletedFilesHeld.sorted() == names)
+    held.letGo(Workers(count: threads))
+    #expect(deletedFilesHeld == [])
+  }
+
+  /// Names that files of the directory had which this process keeps open.
+  private var deletedFilesHeld: [String] {
+    let end = " (deleted)"
+    return ((try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []).compactMap { number in
+      guard let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)"),
+        path.hasPrefix(scratch.path.path), path.hasSuffix(end)
+      else { return nil }
+      return String(path.dropLast(end.count).split(separator: "/").last ?? "")
+    }
+  }
+
   @Test(arguments: [false, true])
   func anOutputThatIsTheInputIsRefusedWhateverItIsCalled(force: Bool) throws {
     let input = scratch.file("input")

@@ -222,44 +222,6 @@ import Testing
     try expect(dump, host, holds: Set(host.ram.joined()).contains)
   }
 
-  /// Every byte of the headers in turn, and random damage to several: an answer each, and what opens can be read.
-  @Test(arguments: forms) func damagedHeadersEndInAnAnswer(form: RecipeSadump.Form) throws {
-    let small = form == .volumes([1000, 1000, 3001]) ? RecipeSadump.Form.volumes([30, 30, 101]) : form
-    let frames = RecipeSadump(small, ram: [0..<160, 256..<400], dumped: [0..<100, 256..<400])
-    let files = frames.files.map { file in file.head + file.ranks.flatMap { [UInt8](repeating: UInt8($0), count: 4096) }
-    }
-    var random = SeededGenerator(7)
-    var opened = 0
-    var refused = 0
-    for run in 0..<150 {
-      var damaged = files
-      for _ in 0...run % 4 {
-        let file = Int.random(in: 0..<files.count, using: &random)
-        let limit = file == 0 ? files[0].count - 3 * 4096 : 200
-        // Headers are mostly zeros: half of all damages hit what is not.
-        let at = Int.random(in: 0..<min(limit, 9 * 4096), using: &random)
-        let place = run % 2 == 0 ? at : at / 4096 * 4096 + at % 180
-        damaged[file][place] = UInt8.random(in: 0...255, using: &random)
-      }
-      if run % 10 == 0 { damaged[0] = Array(damaged[0].prefix(Int.random(in: 0..<damaged[0].count, using: &random))) }
-      do {
-        let dump = try open(damaged)
-        opened += 1
-        let memory = HostMemory(dump)
-        for stretch in dump.stretches.prefix(8) {
-          for case .page(let page) in try dump.entries(in: stretch).prefix(20) {
-            try #require(memory.page(page.frame).page != nil)
-          }
-        }
-        var frame: UInt64 = 0
-        for _ in 0..<64 where frame < 1 << 20 { frame = dump.presenceRun(frame, limit: 1 << 20).end }
-      } catch is HostDumpError {
-        refused += 1
-      }
-    }
-    #expect(opened > 20 && refused > 5)
-  }
-
   @Test func wrappedAndFlattenedOnesAreReadToo() throws {
     let host = try HostRecipe("host ram 16M seed 3\nno vmcoreinfo").build()
     let ram = Set(host.ram.joined())

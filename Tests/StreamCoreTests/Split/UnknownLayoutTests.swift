@@ -258,6 +258,23 @@ import Testing
     }
   }
 
+  /// `layout infer` and `layout export`, of a layout that is known and of one that is not.
+  @Test(arguments: [true, false]) func aSplitSetHasTheLayoutOfTheWholeDump(isKnown: Bool) throws {
+    var host = try HostRecipe(Self.recipe("6.1 symbols types layout intel-skylake")).build()
+    if !isKnown { host = host.with(host.layout.scattered(seed: 5, revision: 0x12)) }
+    let directory = try RecipeDirectory()
+    let whole = try directory.write(host.kdump(), as: "host")
+    let parts = host.kdumpParts(3)
+    let set = try [2, 0, 1].map { try directory.write(parts[$0], as: "part-\($0)") }
+    let options = Inspection.Options(.list, workers: Workers(count: 2))
+    let inferred = try Inspection.inferredLayout(paths: set, options)
+    let same = try Inspection.inferredLayout(paths: [whole], options)
+    #expect("\(inferred.rows)" == "\(same.rows)" && inferred.layout == same.layout)
+    let exported = try Inspection.layout(ofDump: set, options)
+    #expect(try exported == Inspection.layout(ofDump: [whole], options))
+    #expect(isKnown ? exported.id == "intel-skylake" : exported == inferred.layout)
+  }
+
   /// Places that the catalogue has, under an id that it has not: the layout is named, and counts once it is given.
   @Test func aKnownLayoutUnderAnotherIDIsNamed() throws {
     let host = try HostRecipe(Self.recipe("6.1 symbols types layout intel-skylake")).build()

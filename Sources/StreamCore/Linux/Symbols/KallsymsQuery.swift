@@ -31,17 +31,26 @@ struct KallsymsQuery {
       canEnd = canBegin
       return
     }
+    // Names by their first and by their last character, for 256 tokens are held against them.
+    var byFirst: [[[UInt8]]] = Array(repeating: [], count: 256)
+    var byLast = byFirst
+    for name in names.keys {
+      guard let first = name.first, let last = name.last else { continue }
+      byFirst[Int(first)].append(name)
+      byLast[Int(last)].append(name)
+    }
     let texts = (0...UInt8.max).map { Array(tokens[$0]) }
+    let hasEmpty = names[[]] != nil
     canBegin = texts.map { text in
       // A token without text, which a damaged name can have, or with the letter alone rules nothing out.
-      text.count < 2 || names.keys.contains { $0.starts(with: text[1...]) }
+      text.count < 2 || byFirst[Int(text[1])].contains { $0.starts(with: text[1...]) }
     }
     canEnd = texts.map { text in
       guard let last = text.last else { return true }
       // The whole name with its type's letter can be one token.
-      return names.keys.contains { name in
-        name.last == last && (name.count < text.count ? name[...] == text[1...] : name.suffix(text.count) == text[...])
-      } || text.count == 1 && names.keys.contains([])
+      return byLast[Int(last)].contains { name in
+        name.count < text.count ? name[...] == text[1...] : name.suffix(text.count) == text[...]
+      } || text.count == 1 && hasEmpty
     }
   }
 

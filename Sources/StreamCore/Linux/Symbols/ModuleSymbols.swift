@@ -57,22 +57,26 @@ struct ModuleSymbols: SymbolSource {
   /// The values of the names that there are, in one pass; a name that stands several times has each of its different
   /// values. Symbols that the module only uses are not its own, and left out.
   func values(of wanted: Set<String>) -> [String: [SymbolValue]] {
-    var byBytes: [ArraySlice<UInt8>: String] = [:]
-    for name in wanted { byBytes[Array(name.utf8)[...]] = name }
-    let initials = Set(byBytes.keys.compactMap(\.first))
+    // Few are wanted, and most of a module's names begin alike: comparing costs less than hashing.
+    let wanted = wanted.map { (name: $0, bytes: Array($0.utf8) + [0]) }
     var found: [String: [SymbolValue]] = [:]
     for number in 0..<count {
       let start = Self.nameOffset(symbols, number)
-      guard start < names.count, initials.contains(names[start]),
-        let section: UInt16 = symbols.load(number * Self.symbolBytes + 6), section != 0,
-        let end = names[start..<min(names.count, start + Self.longestName)].firstIndex(of: 0),
-        let name = byBytes[names[start..<end]],
-        let value: UInt64 = symbols.load(number * Self.symbolBytes + 8)
-      else { continue }
-      let told = told(value, number)
-      if found[name]?.contains(told) != true { found[name, default: []].append(told) }
+      for (name, bytes) in wanted where isName(bytes, at: start) {
+        guard let section: UInt16 = symbols.load(number * Self.symbolBytes + 6), section != 0,
+          let value: UInt64 = symbols.load(number * Self.symbolBytes + 8)
+        else { continue }
+        let told = told(value, number)
+        if found[name]?.contains(told) != true { found[name, default: []].append(told) }
+      }
     }
     return found
+  }
+
+  /// - Parameter bytes: of a name, with the NUL behind it.
+  private func isName(_ bytes: [UInt8], at start: Int) -> Bool {
+    start < names.count && bytes.count <= names.count - start && names[start] == bytes[0]
+      && names[start + bytes.count - 1] == 0 && names[start..<start + bytes.count].elementsEqual(bytes)
   }
 
   /// The function or variable that an address lies in, by their sizes. Symbols that the module only uses have none.
