@@ -35,6 +35,8 @@ package struct HostSpec: Sendable {
   package var hasSymbolKeys = true
   package var hasTypes = false
   package var isKVMBuiltIn = false
+  /// Where each guest_memfd keeps attributes of its own, what counts.
+  package var ownAttributes: KVMShape.KVMForm.OwnAttributes?
   package var log = LogSpec()
   package var clock: ClockDescription?
   package var keptTime: KeptTimeDescription?
@@ -60,6 +62,8 @@ package struct HostSpec: Sendable {
   package var kvmShape: KVMShape? {
     var known = KVMShape.named(shape)
     known?.isAMD = isAMD
+    known?.kvm.ownAttributes = ownAttributes
+    if ownAttributes == .alone { known?.kvm.attributes = nil }
     return known
   }
 
