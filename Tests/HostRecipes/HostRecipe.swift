@@ -31,7 +31,7 @@ import HostModel
 /// of a guest with `in memfd|private|hugetlbfs|dax`, whose RAM maps a file: `cached RANGE` (only the file has it),
 /// `folios SIZE RANGE` (likewise, in large folios), `cache-swapped RANGE`;
 /// `swap-folios SIZE RANGE` (as swap-cached, in large folios), `swap-cached|swap-reading|zswapped RANGE` (swapped out, and in memory all the same), of a guest in a file
-/// `cache-zswapped|cache-unready RANGE`; `noise RANGE` (pages that do not compress);
+/// `cache-zswapped|cache-unready RANGE`; `swap-zero RANGE` (swapped out when they were zeros); `noise RANGE` (pages that do not compress);
 /// `stray RANGE at HPA` (EPT maps it, no slot has it), `fake
 /// GPA GUEST VCPU`, `inner GPA` (of an AMD host: where the guest has its own guest's VMCB), `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`,
 /// `ept-flood LEVEL TABLES HPA` (tables full of leaves to HPA), `u64 GPA VALUE`, `fill GPA BYTE COUNT`.

@@ -8,6 +8,7 @@ extension KernelTasks {
       try swap?.cache(
         frame, order: order, type: type, offset: offset, isUpToDate: isUpToDate, &objects.map, kernel: kernel,
         in: &space)
+    case .zero: swap?.storeZero(type: type, offset: offset)
     case .kept(let kept):
       try swap?.store(kept, type: type, offset: offset, &objects.map, kernel: kernel, in: &space)
     }
