@@ -128,7 +128,8 @@ package struct BuiltGuest: Sendable {
   }
 
   private static let frameless: [(GuestRange, Status)] = [
-    (.swapped, .swapped), (.zeroPage, .zeroPage), (.hwpoison, .hwpoison), (.devicePrivate, .devicePrivate),
+    (.swapped, .swapped), (.zeroPage, .zeroPage), (.swapZero, .zeroPage), (.hwpoison, .hwpoison),
+    (.devicePrivate, .devicePrivate),
     (.userfault, .userfault), (.poisonMarker, .hwpoison), (.cacheSwapped, .swapped),
     (.swapReading, .swapped), (.zswapped, .zswapped), (.cacheZswapped, .zswapped), (.cacheUnready, .untouched),
   ]

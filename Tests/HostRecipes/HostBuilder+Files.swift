@@ -115,8 +115,20 @@ extension HostBuilder {
       }
     }
     let form = shape.kvm
+    var pages: [Range<UInt64>] = []
+    for (number, run) in guest.image.space.ram.enumerated() {
+      for gfn in run where guest.image.has(gfn, .private) {
+        let page = Self.filePage(gfn, range: number)
+        if let last = pages.last, last.upperBound == page {
+          pages[pages.count - 1] = last.lowerBound..<page + 1
+        } else {
+          pages.append(page..<page + 1)
+        }
+      }
+    }
     let place = try tasks?.writeGuestFile(
-      file, private: frames, of: guest.kvm, form, kernel: kernel, in: &space)
+      file, private: frames, pages: pages, size: UInt64(guest.image.space.ram.count + 1) << 18, of: guest.kvm, form,
+      kernel: kernel, in: &space)
     for (number, run) in guest.image.space.ram.enumerated() {
       slots[number].file = place.map { ($0, Self.filePage(run.lowerBound, range: number)) }
     }

@@ -295,7 +295,7 @@ extension HostBuilder {
         } else if image.has(gfn, .zeroPage) {
           let place = kernel.image + BuiltKernel.DataPlace.zeroPage
           try process.map(address &+ delta, to: place, flags: PageTables.Flags.userData & ~2, in: &space)
-        } else if image.has(gfn, .zswapped, .swapReading) {
+        } else if image.has(gfn, .zswapped, .swapReading, .swapZero) {
           try process.setEntry(swapEntry(gfn, of: index), for: address &+ delta, in: &space)
           try swapOut(gfn, of: index)
         } else if let entry = entry(of: gfn, image) {

@@ -24,7 +24,9 @@ extension HostBuilder {
   mutating func swapOut(_ gfn: UInt64, of guest: Int) throws(RecipeMistake) {
     let image = images[guest]
     var page: KernelSwap.Page
-    if image.has(gfn, .swapReading) {
+    if image.has(gfn, .swapZero) {
+      page = .zero
+    } else if image.has(gfn, .swapReading) {
       page = .cached(frame: try oldPage(), isUpToDate: false)
     } else {
       let words = image.space.memory.words(gfn)

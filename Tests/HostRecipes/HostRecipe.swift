@@ -16,8 +16,9 @@ import HostModel
 /// `directmap`, `unknown-layout REVISION`, `secrets` (every page names its owner), `symbols [content]
 /// [percpu|plain|entry|addresses]` (names in memory and where they are in VMCOREINFO, or by content alone; a form other
 /// than the release's), `types` (BTF), `amd` (processors and KVM's module are AMD's), `sme BIT` (the host's memory is
-/// encrypted, which entries say by this bit), `builtin` (KVM is part of the kernel's image). A host with symbols or types has
-/// processes, too.
+/// encrypted, which entries say by this bit), `builtin` (KVM is part of the kernel's image), `in-place|out-of-place|
+/// in-place-alone|in-place-untold` (each guest_memfd has attributes of its own, and which count). A host with symbols or
+/// types has processes, too.
 /// Host lines: `hole RANGE`, `drop RANGE` (not in the dump), `share`, `u64 HPA VALUE`, `fill HPA BYTE COUNT`, `no
 /// vmcoreinfo`, `no legacy-hole`, `zswap CODEC ALLOCATOR`, `forge GUEST VCPU …` (in page cache).
 /// Guest words: `ram`, `backing 4K|2M|1G`, `shuffled`, `linux RELEASE`, `nolinux`, `la57`, `levels 4|5`, `dead`, `sev|sev-es`,
@@ -30,7 +31,7 @@ import HostModel
 /// of a guest with `in memfd|private|hugetlbfs|dax`, whose RAM maps a file: `cached RANGE` (only the file has it),
 /// `folios SIZE RANGE` (likewise, in large folios), `cache-swapped RANGE`;
 /// `swap-folios SIZE RANGE` (as swap-cached, in large folios), `swap-cached|swap-reading|zswapped RANGE` (swapped out, and in memory all the same), of a guest in a file
-/// `cache-zswapped|cache-unready RANGE`; `noise RANGE` (pages that do not compress);
+/// `cache-zswapped|cache-unready RANGE`; `swap-zero RANGE` (swapped out when they were zeros); `noise RANGE` (pages that do not compress);
 /// `stray RANGE at HPA` (EPT maps it, no slot has it), `fake
 /// GPA GUEST VCPU`, `inner GPA` (of an AMD host: where the guest has its own guest's VMCB), `forge GPA GUEST VCPU …`, `heads`, `copies GUEST VCPU`, `ept-loop GPA`, `ept-share GPA GPA`,
 /// `ept-flood LEVEL TABLES HPA` (tables full of leaves to HPA), `u64 GPA VALUE`, `fill GPA BYTE COUNT`.
@@ -137,7 +138,11 @@ package struct HostRecipe: Sendable {
       case "la57": spec.isLA57 = true
       case "pti": spec.hasPTI = true
       case "directmap": spec.directMapPage = try pageSize(&words)
-      default: throw words.mistake("host: '\(word)' is not understood")
+      default:
+        guard let own = KVMShape.KVMForm.OwnAttributes(rawValue: word) else {
+          throw words.mistake("host: '\(word)' is not understood")
+        }
+        spec.ownAttributes = own
       }
     }
   }

@@ -35,6 +35,8 @@ package struct HostSpec: Sendable {
   package var hasSymbolKeys = true
   package var hasTypes = false
   package var isKVMBuiltIn = false
+  /// Where each guest_memfd keeps attributes of its own, what counts.
+  package var ownAttributes: KVMShape.KVMForm.OwnAttributes?
   package var log = LogSpec()
   package var clock: ClockDescription?
   package var keptTime: KeptTimeDescription?
@@ -60,6 +62,8 @@ package struct HostSpec: Sendable {
   package var kvmShape: KVMShape? {
     var known = KVMShape.named(shape)
     known?.isAMD = isAMD
+    known?.kvm.ownAttributes = ownAttributes
+    if ownAttributes == .alone { known?.kvm.attributes = nil }
     return known
   }
 
@@ -191,6 +195,8 @@ package enum GuestRange: String, Sendable, CaseIterable {
   case swapCached = "swap-cached"
   /// A swap entry whose page in the swap cache is still to be read: it holds what was there before.
   case swapReading = "swap-reading"
+  /// The VMM's page tables hold swap entries of pages that were zeros.
+  case swapZero = "swap-zero"
   /// The VMM's page tables hold swap entries, and zswap the pages.
   case zswapped
   /// Of a guest in a file: the file has swap entries, and zswap the pages.
@@ -207,7 +213,7 @@ package enum GuestRange: String, Sendable, CaseIterable {
   /// Those whose guest frames have no frame of their own.
   package static let withoutFrame: [GuestRange] = [
     .untouched, .swapped, .zeroPage, .hwpoison, .devicePrivate, .poisonMarker, .userfault, .cacheSwapped,
-    .swapReading, .zswapped, .cacheZswapped, .cacheUnready,
+    .swapReading, .swapZero, .zswapped, .cacheZswapped, .cacheUnready,
   ]
   /// Of these, those whose pages are somewhere all the same.
   package static let kept: [GuestRange] = [.zswapped, .cacheZswapped]

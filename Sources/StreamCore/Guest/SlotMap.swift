@@ -66,15 +66,19 @@ struct SlotMap: SecondLevelMap {
 
   /// The host frame behind a frame of a slot that the tables do not map.
   private func frame(_ guestFrame: UInt64, of slot: MemorySlot) -> UInt64? {
-    guard let privatePages, slot.hasOwnFile else { return pages.frame(slot.page(guestFrame)) }
     let frames = guestFrame..<guestFrame + 1
-    switch privatePages.parts(frames, of: slot).first?.kind {
+    switch parts(frames, of: slot).first?.kind {
     case .shared: return pages.frame(slot.page(guestFrame))
     case .private:
-      guard case .frames(let frame)? = privatePages.runs(frames, of: slot).first?.content else { return nil }
+      guard case .frames(let frame)? = privatePages?.runs(frames, of: slot).first?.content else { return nil }
       return frame
     case .unknown, nil: return nil
     }
+  }
+
+  /// Which pages of a slot are in a file of its own: where nothing tells, that is not known of slots that have one.
+  private func parts(_ frames: Range<UInt64>, of slot: MemorySlot) -> [MemoryAttributes.Part] {
+    privatePages?.parts(frames, of: slot) ?? [(frames, slot.hasOwnFile ? .unknown : .shared)]
   }
 
   /// Runs of guest frames: those that have to do with slots, of `partFrames`, and what lies between.
@@ -110,7 +114,7 @@ struct SlotMap: SecondLevelMap {
       let frames = slot.frames.clamped(to: part)
       try outside(take(before: frames.lowerBound, of: &mapped), &counts, &join, body)
       var ours = take(before: frames.upperBound, of: &mapped)[...]
-      for (part, kind) in privatePages?.parts(frames, of: slot) ?? [(frames, .shared)] {
+      for (part, kind) in parts(frames, of: slot) {
         if kind == .shared {
           let first = slot.page(part.lowerBound)
           try pages.walk(first..<first + UInt64(part.count), &pageTables) { (run) throws(E) in

@@ -9,7 +9,7 @@ extension DescribedKernel {
       case .maple(let root):
         guard let root = kernel.u64((mm &+ root).rawValue) else { return .init(isWhole: false) }
         let tree = KernelMapleTree(root: root, kernel: kernel)
-        places = tree.entries.map(\.pointer)
+        places = tree.entries.compactMap(\.pointer)
         isWhole = tree.gaps.isEmpty
       case .redBlack(let root, let node):
         guard let root = kernel.u64((mm &+ root).rawValue) else { return .init(isWhole: false) }

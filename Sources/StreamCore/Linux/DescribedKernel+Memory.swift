@@ -11,7 +11,7 @@ extension DescribedKernel {
   /// Frames of the kernel's zero pages, which stand for memory that was read and never written.
   var zeroFrames: FrameBitmap {
     var frames = FrameBitmap()
-    if let frame = word("zero_pfn"), frame > 0 { frames.insert(frame) }
+    if let zeroFrame { frames.insert(zeroFrame) }
     // All ones, or 0 in old kernels: there is none.
     if let frame = word("huge_zero_pfn"), frame > 0, frame % Self.hugePages == 0 {
       frames.insert(frame..<frame + Self.hugePages)
@@ -19,6 +19,9 @@ extension DescribedKernel {
     frames.freeze()
     return frames
   }
+
+  /// That of the small one.
+  var zeroFrame: UInt64? { word("zero_pfn").flatMap { $0 > 0 ? $0 : nil } }
 
   private func word(_ symbol: String) -> UInt64? {
     guard let place = try? self.symbol(symbol), let value = kernel.u64(place.rawValue), value < 1 << 40 else {

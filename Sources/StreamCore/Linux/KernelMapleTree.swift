@@ -1,11 +1,14 @@
-/// The entries of a maple tree of the kernel, in order of index. Each node proves itself by its parent.
+/// The entries of a maple tree of the kernel, pointers and values, in order of index. Each node proves itself by its parent.
 ///
 /// Source: include/linux/maple_tree.h: `struct maple_range_64` (parent, 15 pivots, 16 slots), `struct maple_arange_64`
 /// (parent, 9 pivots, 10 slots, gaps); lib/maple_tree.c, mte_node_type, mte_to_node, ma_data_end.
 struct KernelMapleTree: Sendable {
   struct Entry: Sendable, Equatable {
     var indexes: ClosedRange<UInt64>
-    var pointer: VirtualAddress
+    var value: KernelXArray.Value
+
+    /// `nil`: a value.
+    var pointer: VirtualAddress? { if case .pointer(let address) = value { address } else { nil } }
   }
 
   enum Reason: Sendable, Equatable {
@@ -34,13 +37,27 @@ struct KernelMapleTree: Sendable {
     1: (15, 16, true), 2: (15, 16, false), 3: (9, 10, false),
   ]
 
-  /// - Parameter root: `maple_tree.ma_root` as it stands.
-  init(root: UInt64, kernel: LinuxKernel, limit: Int = limit) {
+  private let wanted: ClosedRange<UInt64>
+
+  /// - Parameters:
+  ///   - root: `maple_tree.ma_root` as it stands.
+  ///   - wanted: entries that have none of these indexes are left out.
+  init(root: UInt64, kernel: LinuxKernel, indexes wanted: ClosedRange<UInt64> = 0...UInt64.max, limit: Int = limit) {
+    self.wanted = wanted
     var left = limit
     if Self.isNode(root) {
       visit(root, 0...UInt64.max, under: nil, depth: 0, kernel, &left)
-    } else if kernel.isPointer(root) {
-      entries = [Entry(indexes: 0...0, pointer: VirtualAddress(rawValue: root))]
+    } else if wanted.contains(0) {
+      add(root, 0...0, kernel)
+    }
+  }
+
+  /// Reserved entries are neither pointers nor values.
+  private mutating func add(_ entry: UInt64, _ indexes: ClosedRange<UInt64>, _ kernel: LinuxKernel) {
+    if kernel.isPointer(entry) {
+      entries.append(Entry(indexes: indexes, value: .pointer(VirtualAddress(rawValue: entry))))
+    } else if entry & 1 == 1 {
+      entries.append(Entry(indexes: indexes, value: .value(entry >> 1)))
     }
   }
 
@@ -68,18 +85,18 @@ struct KernelMapleTree: Sendable {
     var start = range.lowerBound
     for slot in 0..<form.slots {
       var end = range.upperBound
-      if slot < form.pivots, let pivot: UInt64 = bytes.load(8 + 8 * slot), pivot != 0 { end = pivot }
+      // A pivot of 0 is none, but in front. Source: lib/maple_tree.c, mas_logical_pivot.
+      if slot < form.pivots, let pivot: UInt64 = bytes.load(8 + 8 * slot), pivot != 0 || slot == 0 && start == 0 {
+        end = pivot
+      }
       guard end >= start, end <= range.upperBound else {
         return gaps.append(Gap(indexes: start...range.upperBound, reason: .noNode(entry)))
       }
-      if let value: UInt64 = bytes.load(8 + 8 * form.pivots + 8 * slot), value != 0 {
+      if (start...end).overlaps(wanted), let value: UInt64 = bytes.load(8 + 8 * form.pivots + 8 * slot), value != 0 {
         if form.isLeaf {
           guard left > 0 else { return gaps.append(Gap(indexes: start...range.upperBound, reason: .limit)) }
           left -= 1
-          // Reserved ones are no pointers.
-          if kernel.isPointer(value) {
-            entries.append(Entry(indexes: start...end, pointer: VirtualAddress(rawValue: value)))
-          }
+          add(value, start...end, kernel)
         } else {
           visit(value, start...end, under: place, depth: depth + 1, kernel, &left)
         }

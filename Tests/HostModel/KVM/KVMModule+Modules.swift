@@ -3,16 +3,20 @@ extension KVMModule {
   /// - Parameters:
   ///   - data: virtual address of its page of data.
   ///   - text: of its page of text.
-  static func symbols(data: UInt64, text: UInt64, hasReturnList: Bool) -> [KernelSymbol] {
+  ///   - tellsConversion: whether pages are made private in place is a variable.
+  static func symbols(
+    data: UInt64, text: UInt64, hasReturnList: Bool, tellsConversion: Bool = false
+  ) -> [KernelSymbol] {
     let list = [
       KernelSymbol("d", "kvm_uret_msrs_list", data + returnList),
       KernelSymbol("D", "kvm_nr_uret_msrs", data + returnCount),
     ]
+    let mode = [KernelSymbol("D", "gmem_in_place_conversion", data + conversionPlace)]
     return [
       KernelSymbol("D", "vm_list", data + listPlace), KernelSymbol("d", "pvclock_gtod_data", data + timePlace),
       KernelSymbol("d", "kvm_vm_fops", data + 0x400),
       KernelSymbol("d", "kvm_vcpu_fops", data + 0x600), KernelSymbol("t", "vmx_vmexit", text + exitPlace),
-    ] + (hasReturnList ? list : [])
+    ] + (hasReturnList ? list : []) + (tellsConversion ? mode : [])
   }
 
   /// `f_op` of the files that stand for a VM and for its vCPUs.
@@ -52,7 +56,8 @@ extension KVMModule {
 
   func symbols(of module: String, kernel: BuiltKernel) -> [KernelSymbol] {
     let all = KVMModule.symbols(
-      data: listPage.virtual, text: vmexit - KVMModule.exitPlace, hasReturnList: shape.hasReturnList)
+      data: listPage.virtual, text: vmexit - KVMModule.exitPlace, hasReturnList: shape.hasReturnList,
+      tellsConversion: shape.kvm.tellsConversion)
     switch module {
     case "kvm":
       return all.filter { $0.name != "vmx_vmexit" } + [KernelSymbol("t", "kvm_vcpu_halt", halt - KVMModule.haltReturn)]

@@ -6,6 +6,8 @@ public struct KVMModule: Sendable {
   /// `pvclock_gtod_data`, and in it `offs_boot`: for how long the host was suspended.
   static let timePlace: UInt64 = 0x900
   static let sleptPlace: UInt64 = 104
+  /// `gmem_in_place_conversion`, a byte.
+  static let conversionPlace: UInt64 = 0xa01
   public static let slept: UInt64 = 2_000_000_000
 
   /// Where `kvm_uret_msrs_list` and `kvm_nr_uret_msrs` stand there, and what they hold on a processor that has them all.
@@ -90,6 +92,9 @@ public struct KVMModule: Sendable {
     vmreadBitmap = try bitmapPage(clear: 19, in: &space)
     vmwriteBitmap = try bitmapPage(clear: 12, in: &space)
     space.memory.store(KVMModule.slept, at: listPage.physical(KVMModule.timePlace + KVMModule.sleptPlace))
+    if shape.kvm.ownAttributes != .outOfPlace {
+      space.memory.store(1, at: listPage.physical(KVMModule.conversionPlace), width: 1)
+    }
     if shape.hasReturnList {
       for (place, number) in KVMModule.returnMSRs.enumerated() {
         space.memory.store(number, at: listPage.physical(KVMModule.returnList + UInt64(place) * 4), width: 4)

@@ -63,9 +63,24 @@ public struct KVMShape: Sendable {
     /// From kmalloc, so that it stands in the direct map, and not from vmalloc.
     public var isInDirectMap = false
     /// `kvm_memory_slot.gmem`.
-    public var hasGuestMemory: Bool { attributes != nil }
+    public var hasGuestMemory: Bool { attributes != nil || ownAttributes != nil }
     /// `mem_attr_array`, where kernels have it.
     public var attributes: UInt64?
+    /// Each guest_memfd has attributes of its own, and which count is said by a variable of the module or not at all.
+    public var ownAttributes: OwnAttributes?
+
+    public enum OwnAttributes: String, Sendable, CaseIterable {
+      /// The files' count.
+      case inPlace = "in-place"
+      /// The VM's count; the files' are as they were made, all private.
+      case outOfPlace = "out-of-place"
+      /// The files' count, and VMs have none.
+      case alone = "in-place-alone"
+      /// The files' count, and nothing tells.
+      case untold = "in-place-untold"
+    }
+    /// `gmem_in_place_conversion` is a variable of kvm.
+    var tellsConversion: Bool { ownAttributes != nil && ownAttributes != .untold }
     /// `struct kvm_memory_slot` since 5.17, bytes.
     var slotSize: UInt64 { hasGuestMemory ? 280 : 264 }
   }

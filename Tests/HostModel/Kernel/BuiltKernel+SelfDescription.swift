@@ -43,6 +43,8 @@ extension BuiltKernel {
     public static let swapSpaceCounts: UInt64 = 0x10_7300
     public static let sharedOperations: UInt64 = 0x10_7400
     static let rawPages: UInt64 = 0x10_7500
+    /// `swap_info` beside swap spaces.
+    static let swapAreas: UInt64 = 0x10_7600
     /// `__per_cpu_offset`, up to 8192 CPUs.
     public static let perCPUOffsets: UInt64 = 0x11_0000
     /// `__per_cpu_start` of kernels that link per-CPU areas at addresses of the image.

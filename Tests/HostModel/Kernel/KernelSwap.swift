@@ -16,12 +16,15 @@ public struct KernelSwap: Sendable {
   public enum Page: Sendable {
     case cached(frame: UInt64, order: UInt64 = 0, isUpToDate: Bool = true)
     case kept(Kept)
+    /// All zeros: a bit is all that is kept.
+    case zero
   }
 
   let shape: KernelShape
   let codec: String
   let allocator: Allocator
   private var slots: [UInt64: [UInt64: UInt64]] = [:]
+  private var zeros: [UInt64: Set<UInt64>] = [:]
   private var cached: [UInt64: [UInt64: (frame: UInt64, index: UInt64)]] = [:]
   private var entries = KernelSlab(objectSize: KernelShape.entrySize, slabFrames: 2)
   private var handles = KernelSlab(objectSize: 8, slabFrames: 1)
@@ -111,6 +114,26 @@ public struct KernelSwap: Sendable {
     space.memory.store(UInt64(bytes.count), at: entry + shape.entryLength, width: 4)
     space.memory.store(kernel.virtual(pool), at: entry + shape.entryPool)
     space.memory.store(handle, at: entry + shape.entryHandle)
+  }
+
+  mutating func storeZero(type: UInt64, offset: UInt64) { zeros[type, default: []].insert(offset) }
+
+  /// Bitmaps of the areas, where these have them.
+  private mutating func writeZeros<Space: FrameSpace>(
+    kernel: BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) {
+    for (type, own) in zeros.sorted(by: { $0.key < $1.key }) {
+      let area = try space.allocatePage()
+      let bits = try space.allocate(64) << 12
+      space.memory.store(kernel.virtual(area), at: kernel.image + BuiltKernel.DataPlace.swapAreas + type * 8)
+      space.memory.store(1 << 21, at: area + 76, width: 4)
+      space.memory.store(kernel.virtual(bits), at: area + KernelShape.areaZeros)
+      for offset in own {
+        let place = bits + offset / 64 * 8
+        space.memory.store(space.memory.load(place) | 1 << (offset % 64), at: place)
+      }
+      structures.append(BuiltStructure("swap_info_struct", at: area, size: 96))
+    }
   }
 
   private mutating func makePool<Space: FrameSpace>(
@@ -270,7 +293,9 @@ public struct KernelSwap: Sendable {
         try tree(items, at: trees + part * 16, kernel: kernel, in: &space)
       }
     }
-    for (type, own) in cached.sorted(by: { $0.key < $1.key }) {
+    if shape.swapForm == .xarray { try writeZeros(kernel: kernel, in: &space) }
+    for type in Set(cached.keys).union(shape.swapForm == .clusters ? Array(zeros.keys) : []).sorted() {
+      let own = cached[type] ?? [:]
       if shape.swapForm == .clusters {
         try writeClusters(own, type: type, kernel: kernel, in: &space)
       } else {
@@ -303,10 +328,17 @@ public struct KernelSwap: Sendable {
     space.memory.store(kernel.virtual(area), at: kernel.image + BuiltKernel.DataPlace.swapSpaces + type * 8)
     space.memory.store(1 << 21, at: area + 76, width: 4)
     space.memory.store(kernel.virtual(clusters), at: area + 80)
-    for (cluster, pages) in Dictionary(grouping: own, by: { $0.key / 512 }).sorted(by: { $0.key < $1.key }) {
+    let zeros = Dictionary(grouping: zeros[type] ?? [], by: { $0 / 512 })
+    let cached = Dictionary(grouping: own, by: { $0.key / 512 })
+    for cluster in Set(cached.keys).union(zeros.keys).sorted() {
       let table = try space.allocatePage()
       space.memory.store(kernel.virtual(table), at: clusters + cluster * 48 + 8)
-      for (offset, page) in pages {
+      structures.append(BuiltStructure("swap_table", at: table, size: 4096))
+      // No shadow, the bit, and one use.
+      for offset in zeros[cluster] ?? [] {
+        space.memory.store(1 | 1 << 59 | 1 << 60, at: table + offset % 512 * 8)
+      }
+      for (offset, page) in cached[cluster] ?? [] {
         // The first frame's number, the mark 10, and one use.
         space.memory.store(page.frame << 2 | 2 | 1 << 60, at: table + offset % 512 * 8)
       }

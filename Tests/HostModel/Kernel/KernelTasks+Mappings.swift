@@ -8,6 +8,7 @@ extension KernelTasks {
       try swap?.cache(
         frame, order: order, type: type, offset: offset, isUpToDate: isUpToDate, &objects.map, kernel: kernel,
         in: &space)
+    case .zero: swap?.storeZero(type: type, offset: offset)
     case .kept(let kept):
       try swap?.store(kept, type: type, offset: offset, &objects.map, kernel: kernel, in: &space)
     }
@@ -31,7 +32,7 @@ extension KernelTasks {
     var mappings = ProcessMappings.program()
     mappings.add(own)
     var files: [UInt64] = []
-    for file in mappings.files { files.append(try writeMapped(file, kernel: kernel, in: &space)) }
+    for file in mappings.files { files.append(try writeMapped(file, kernel: kernel, in: &space).file) }
     var areas: [(addresses: Range<UInt64>, place: UInt64)] = []
     for area in mappings.areas.sorted(by: { $0.addresses.lowerBound < $1.addresses.lowerBound }) {
       let place = try objects.areas.allocate(in: &space)
@@ -58,13 +59,35 @@ extension KernelTasks {
     }
   }
 
-  /// A guest_memfd, and the attributes of a VM that say of which guest frames it has the pages.
+  /// A guest_memfd, and the attributes of a VM or of the file itself that say of which guest frames it has the pages.
+  /// - Parameters:
+  ///   - frames: that are private.
+  ///   - pages: of the file, ascending and apart, that are private in it.
+  ///   - size: of the file, pages.
   /// - Returns: the virtual address of the `struct file`.
   public mutating func writeGuestFile<Space: FrameSpace>(
-    _ file: ProcessMappings.File, private frames: [UInt64], of kvm: BuiltKernel.Mapping, _ form: KVMShape.KVMForm,
-    kernel: BuiltKernel, in space: inout Space
+    _ file: ProcessMappings.File, private frames: [UInt64], pages: [Range<UInt64>], size: UInt64,
+    of kvm: BuiltKernel.Mapping, _ form: KVMShape.KVMForm, kernel: BuiltKernel, in space: inout Space
   ) throws(Space.Failure) -> UInt64 {
-    let place = try writeMapped(file, kernel: kernel, in: &space)
+    let (place, inode) = try writeMapped(
+      file, inodeAt: form.ownAttributes == nil ? 0 : KVMShape.guestMemoryInode, kernel: kernel, in: &space)
+    if let own = form.ownAttributes {
+      // Every page has an entry, all private as it was made.
+      let root = inode - KVMShape.guestMemoryInode + KVMShape.guestMemoryAttributes
+      var entries: [(indexes: Range<UInt64>, pointer: UInt64)] = []
+      var at: UInt64 = 0
+      for run in own == .outOfPlace ? [0..<size] : pages {
+        if run.lowerBound > at { entries.append((at..<run.lowerBound, 1)) }
+        entries.append((run, 8 << 1 | 1))
+        at = run.upperBound
+      }
+      if at < size { entries.append((at..<size, 1)) }
+      let tree = KernelMapleTree(kernel: kernel, tree: kernel.virtual(root))
+      let built = try tree.build(entries, slab: &objects.nodes, in: &space)
+      objects.structures += built.nodes.map { BuiltStructure("gmem_node", at: $0, size: 256) }
+      space.memory.store(built.root, at: root + 8)
+      guard own == .outOfPlace else { return kernel.virtual(place) }
+    }
     guard let attributes = form.attributes else { return kernel.virtual(place) }
     let tree = FileTree(form: shape.pageCacheForm, array: kvm.virtual + attributes, kernel: kernel)
     // KVM_MEMORY_ATTRIBUTE_PRIVATE.
@@ -75,12 +98,13 @@ extension KernelTasks {
   }
 
   /// A file with its inode and its pages.
-  /// - Returns: the `struct file`.
+  /// - Parameter inodeAt: bytes from the start of what the inode is a part of.
+  /// - Returns: the `struct file`, and its inode.
   private mutating func writeMapped<Space: FrameSpace>(
-    _ mapped: ProcessMappings.File, kernel: BuiltKernel, in space: inout Space
-  ) throws(Space.Failure) -> UInt64 {
+    _ mapped: ProcessMappings.File, inodeAt: UInt64 = 0, kernel: BuiltKernel, in space: inout Space
+  ) throws(Space.Failure) -> (file: UInt64, inode: UInt64) {
     let place = try objects.inodes.allocate(in: &space)
-    let inode = try objects.inodes.allocate(in: &space)
+    let inode = try objects.inodes.allocate(in: &space) + inodeAt
     let pages = try objects.inodes.allocate(in: &space)
     let block = try objects.inodes.allocate(in: &space)
     space.memory.store(0o100600, at: inode, width: 2)
@@ -120,7 +144,7 @@ extension KernelTasks {
     objects.structures += nodes.map { BuiltStructure("xa_node", at: $0, size: 576) }
     objects.structures.append(BuiltStructure("address_space", at: pages, size: 200))
     space.memory.store(head, at: pages + KernelShape.spaceHead)
-    return place
+    return (place, inode)
   }
 
   /// What stands in the tree for a page.

@@ -1,7 +1,7 @@
 extension KVMShape {
   /// What the BTF of kvm adds. Source: arch/x86/kvm/lapic.h.
   public var moduleStructures: [KernelStructure] {
-    [
+    (kvm.ownAttributes == nil ? [] : [Self.guestMemory]) + [
       KernelStructure(
         "kvm_lapic", size: 320,
         [
@@ -14,6 +14,16 @@ extension KVMShape {
         name == "4.18" ? [("boot_ns", 64, .u64)] : [("offs_boot", KVMModule.sleptPlace, .u64)]),
     ]
   }
+
+  /// In front of the inode its memory policy, behind it its files and flags. Source: virt/kvm/guest_memfd.c.
+  static let guestMemoryInode: UInt64 = 16
+  static let guestMemoryAttributes: UInt64 = 16 + 640 + 24
+  private static let guestMemory = KernelStructure(
+    "gmem_inode", size: guestMemoryAttributes + 16,
+    [
+      ("vfs_inode", guestMemoryInode, .structure("inode")), ("flags", guestMemoryAttributes - 8, .u64),
+      ("attributes", guestMemoryAttributes, .structure("maple_tree")),
+    ])
 
   /// What the BTF of kvm_intel adds. Source: arch/x86/kvm/vmx/vmx.h, vmcs.h and posted_intr.h of the release.
   public var intelStructures: [KernelStructure] {

@@ -185,7 +185,16 @@ extension KernelShape {
     ]
   }
 
+  /// Of a `swap_info_struct`, where it has a bitmap of zeros.
+  static let areaZeros: UInt64 = 80
+
   private var cacheStructures: [KernelStructure] {
+    if swapForm == .xarray {
+      return [
+        KernelStructure(
+          "swap_info_struct", size: 664, [("max", 76, .uint), ("zeromap", KernelShape.areaZeros, .pointer(.ulong))])
+      ]
+    }
     guard swapForm == .clusters else { return [] }
     let word = KernelType.typedef("atomic_long_t", .anonymous(KernelStructure("", size: 8, [("counter", 0, .ulong)])))
     return [
@@ -204,7 +213,7 @@ extension KernelShape {
     let own: [(String, UInt64)]
     switch swapForm {
     case .redBlack: own = []
-    case .xarray: own = [("nr_zswap_trees", Place.zswapTreeCounts)]
+    case .xarray: own = [("nr_zswap_trees", Place.zswapTreeCounts), ("swap_info", Place.swapAreas)]
     case .clusters:
       own = [("nr_zswap_trees", Place.zswapTreeCounts), ("zswap_stored_incompressible_pages", Place.rawPages)]
     }

@@ -142,6 +142,51 @@ import Testing
     #expect(try run.entry(run.host.guests[0]).pages.pageCache == 64 + 1)
   }
 
+  private static func converting(_ mode: String) -> String {
+    """
+    host ram 64M cpus 2 kernel 7.3 symbols types \(mode)
+    guest a ram 0-4M 4G-4G+2M linux 6.1.0-a
+      private 4G-4G+64K 4G+512K-4G+1M+16K 4G+1M+20K-4G+1M+24K
+      cached 4G+512K-4G+768K 4G+1M+20K-4G+1M+24K
+      hva-only 4G+1M+16K-4G+1M+20K
+    """
+  }
+
+  /// Where each guest_memfd keeps attributes of its own, a variable of kvm says whether these or the VM's count.
+  @Test(arguments: ["in-place", "out-of-place", "in-place-alone"])
+  func attributesOfTheFileItselfCount(mode: String) throws {
+    let run = try expectExact(Self.converting(mode))
+    #expect(try run.entry(run.host.guests[0]).pages.pageCache == 64 + 1)
+  }
+
+  /// Where nothing says which attributes count, pages count that both call the same.
+  @Test func attributesThatDifferAreSaid() throws {
+    let run = try SplitRun(Self.converting("in-place-untold"))
+    let guest = run.host.guests[0]
+    let pages = try run.pages(guest)
+    #expect(run.manifest.warnings.map(\.code) == [.map_incomplete])
+    for gfn in guest.ranges.joined() where guest.page(gfn) != nil {
+      // EPT has most of the private ones.
+      let isHidden = guest.image.has(gfn, .private) && guest.image.has(gfn, .cached)
+      #expect(isHidden ? pages[gfn] == nil : pages[gfn] == guest.page(gfn), "\(gfn)")
+    }
+  }
+
+  /// A tree of attributes that is damaged or missing gives no page of the wrong file.
+  @Test(arguments: [0, 0xff] as [UInt8])
+  func damagedAttributesOfAFileGiveNoPage(byte: UInt8) throws {
+    let host = try HostRecipe(Self.converting("in-place")).build()
+    let nodes = host.mappingStructures.filter { $0.name == "gmem_node" }
+    #expect(!nodes.isEmpty)
+    for node in nodes {
+      let run = try SplitRun(host.overwriting(node, with: byte))
+      let guest = run.host.guests[0]
+      let pages = try run.pages(guest)
+      #expect(run.manifest.warnings.contains { $0.code == .map_incomplete })
+      #expect(pages.allSatisfy { guest.page($0.key).map { [page = $0.value] in $0.elementsEqual(page) } ?? false })
+    }
+  }
+
   /// What a guest's pages hang on and the dump lacks: what is there is right, and the rest is not called untouched.
   @Test(arguments: ["5.10 symbols types builtin", "7.3 symbols types"])
   func whatHidesPagesOfAFileIsSaid(kernel: String) throws {

@@ -108,6 +108,29 @@ import Testing
     #expect(try run.entry(run.host.guests[0]).pages.untouched == 12)
   }
 
+  /// Of a page of zeros a kernel keeps a bit alone.
+  @Test(arguments: ["6.12 symbols types", "7.3 symbols types"])
+  func whatWasZeroIsZero(kernel: String) throws {
+    let recipe = """
+      host ram 64M cpus 2 kernel \(kernel)
+      guest a ram 0-4M 4G-4G+1M linux 6.1.0-a
+        swap-zero 1M-1M+64K 4G+256K-4G+260K
+        swap-cached 1M+64K-1M+80K
+        zswapped 1M+128K-1M+160K
+      """
+    let run = try expectExact(recipe)
+    #expect(try run.entry(run.host.guests[0]).pages.absent == [:])
+    #expect(run.manifest.exitStatus == .complete)
+    // Bits that the dump lacks call no page zero.
+    let name = kernel.hasPrefix("7") ? "swap_table" : "swap_info_struct"
+    for structure in run.host.swapStructures where structure.name == name {
+      let torn = try SplitRun(run.host.leavingOut(structure))
+      let guest = run.host.guests[0]
+      #expect(try torn.entry(guest).pages.absent["swapped"] ?? 0 > 0)
+      #expect(try torn.pages(guest).allSatisfy { guest.page($0.key) == $0.value })
+    }
+  }
+
   @Test(arguments: ["842 zsmalloc", "lzo-fast zbud"])
   func aCodecThatIsNotOursIsSaid(zswap: String) throws {
     let run = try SplitRun(

@@ -9,7 +9,7 @@ struct VMMemory: Sendable {
   let gap: VMMemoryFault?
   /// The VMM's, by its page tables.
   let pages: ProcessPages
-  /// Where pages are that the VMM's page tables do not lead to; `nil`: nowhere.
+  /// Where pages are that the VMM's page tables do not lead to; `nil`: no slot has such, or it is not known.
   private(set) var privatePages: PrivatePages?
 
   var isWhole: Bool { gap == nil }
@@ -28,8 +28,8 @@ struct VMMemory: Sendable {
   ) throws(VMMemoryFault) {
     let mm = try Self.mm(of: kvm, types, kernel)
     try self.init(of: kvm, types, Self.pages(of: mm, types, kernel, processes), kernel)
-    guard slots.contains(where: \.hasOwnFile), let places = types.privatePages else { return }
-    privatePages = PrivatePages(of: kvm, places, kernel, processes.files())
+    guard slots.contains(where: \.hasOwnFile) else { return }
+    privatePages = PrivatePages(of: kvm, MemoryAttributes(processes.kernel), processes.files())
   }
 
   /// - Parameter pages: of the VMM.
@@ -113,7 +113,7 @@ struct VMMemory: Sendable {
       flags: UInt32(truncatingIfNeeded: try read(types.flags, 4)), id: UInt16(truncatingIfNeeded: try read(types.id, 2))
     )
     guard var slot else { throw .noSlot(place) }
-    if slot.hasOwnFile, let places = types.privatePages {
+    if slot.hasOwnFile, let places = types.ownFile {
       let file = try read(places.file, 8)
       let page = try read(places.page, 8)
       if kernel.isPointer(file), page < 1 << 52 {

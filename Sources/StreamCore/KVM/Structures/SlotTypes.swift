@@ -28,7 +28,7 @@ struct SlotTypes: Sendable, Equatable {
   /// `mm_struct.pgd`.
   let pgd: UInt64?
   /// `nil`: a kernel without guest_memfd, or not known.
-  let privatePages: PrivatePages.Places?
+  let ownFile: PrivatePages.Places?
 
   /// The shapes of 6.1 and 6.12, and of 7.3, for kernels without types: what they lead to must prove itself.
   /// Source: Documentation/kvm.md §8.
@@ -46,7 +46,7 @@ struct SlotTypes: Sendable, Equatable {
     mm = nil
     notifiedMM = nil
     pgd = nil
-    privatePages = nil
+    ownFile = nil
   }
 
   static let leads: [String: [String]] = [
@@ -77,7 +77,7 @@ struct SlotTypes: Sendable, Equatable {
     mm = try Self.place("kvm.mm", types)
     notifiedMM = try? Self.place("kvm.mmu_notifier.mm", types)
     pgd = try Self.place("mm_struct.pgd", types)
-    privatePages = try? PrivatePages.Places(types)
+    ownFile = try? PrivatePages.Places(types)
   }
 
   private static func place(_ path: String, _ types: KernelTypes) throws(TypeFault) -> UInt64 {

@@ -70,13 +70,8 @@ struct SwapCache: Sendable {
         if let frame = frame(of: wanted, at: index, in: space &+ tree, head: space &+ head) { return frame }
       }
       return nil
-    case .clusters(let areas, let clusters, let pages, let size, let table):
-      guard let area = pointer(areas &+ 8 &* UInt64(wanted.type)),
-        let count = try? reader.value(pages, at: area), wanted.offset < count,
-        let base = pointer(area &+ clusters),
-        let entries = pointer(base &+ wanted.offset / Self.clusterPages &* size &+ table),
-        let value = word(entries &+ 8 &* (wanted.offset % Self.clusterPages))
-      else { return nil }
+    case .clusters:
+      guard let value = clusterWord(of: wanted) else { return nil }
       // A folio's address, since 7.0 its frame number above the mark 10 and below a count of uses.
       // Source: mm/swap_table.h, swp_tb_is_folio, SWP_TB_PFN_MARK.
       let page =
@@ -84,6 +79,18 @@ struct SwapCache: Sendable {
         ? VirtualAddress(rawValue: value) : value & 3 == 2 ? structs.page(of: value >> 2 & (1 << 40 - 1)) : nil
       return page.flatMap { frame(of: wanted, in: $0) }
     }
+  }
+
+  var hasClusters: Bool { if case .clusters = places { true } else { false } }
+
+  /// The word of an entry in the table of its cluster.
+  func clusterWord(of wanted: SwapEntry) -> UInt64? {
+    guard case .clusters(let areas, let clusters, let pages, let size, let table) = places,
+      let area = pointer(areas &+ 8 &* UInt64(wanted.type)), let count = try? reader.value(pages, at: area),
+      wanted.offset < count, let base = pointer(area &+ clusters),
+      let entries = pointer(base &+ wanted.offset / Self.clusterPages &* size &+ table)
+    else { return nil }
+    return word(entries &+ 8 &* (wanted.offset % Self.clusterPages))
   }
 
   private func frame(

@@ -1,11 +1,12 @@
 import Synchronization
 
-/// The pages of a host's processes that are swapped out and in memory all the same: in the swap cache, as they are, or in
-/// zswap, compressed. What has to do with swap is read at the first such page. Safe to use from any thread.
+/// The pages of a host's processes that are swapped out and in memory all the same: in the swap cache, as they are, as
+/// a bit where they were zeros, or in zswap, compressed. What has to do with swap is read at the first such page. Safe to use from any thread.
 final class SwappedPages: Sendable {
   private struct Sources: Sendable {
     var form = SwapEntry.Form.xarray
     var cache: SwapCache?
+    var zeros: SwapZeros?
     /// `nil`: the kernel has none.
     var zswap: Result<Zswap, ZswapFault>?
   }
@@ -23,7 +24,7 @@ final class SwappedPages: Sendable {
   /// Different reasons that are kept.
   private static let reasonLimit = 8
 
-  static let symbols = SwapCache.symbols.union(Zswap.symbols)
+  static let symbols = SwapCache.symbols.union(SwapZeros.symbols).union(Zswap.symbols)
 
   init(_ kernel: DescribedKernel) {
     sources = Once {
@@ -32,6 +33,7 @@ final class SwappedPages: Sendable {
       sources.form = kernel.types.has("address_space.i_pages.rnode") ? .radixTree : .xarray
       guard let structs = PageStructs(kernel) else { return sources }
       sources.cache = PageStates(kernel, structs).flatMap { SwapCache(kernel, structs, $0, sources.form) }
+      sources.zeros = SwapZeros(kernel, sources.cache)
       do throws(ZswapFault) {
         sources.zswap = try Zswap(Self.withAllocators(kernel), structs, sources.form).map { .success($0) }
       } catch { sources.zswap = .failure(error) }
@@ -51,6 +53,7 @@ final class SwappedPages: Sendable {
   func content(of entry: SwapEntry) -> ProcessPages.Run.Content {
     let sources = sources.value
     if let frame = sources.cache?.frame(of: entry) { return .frames(frame) }
+    if let zeros = sources.zeros, zeros.contains(entry) { return .frames(zeros.frame) }
     do throws(ZswapFault) {
       if try sources.zswap?.get().page(of: entry) != nil { return .frames(entry.frame) }
     } catch {
