@@ -48,6 +48,12 @@ extension RawSpan {
 protocol PhysicalMemory: Sendable {
   /// The page of `frame`, or why there is none.
   func page(_ frame: UInt64) -> PageResult
+  /// The same for one who reads on and does not come back: the page takes the place of none that is kept.
+  func passingPage(_ frame: UInt64) -> PageResult
+}
+
+extension PhysicalMemory {
+  func passingPage(_ frame: UInt64) -> PageResult { page(frame) }
 }
 
 enum PageResult: Sendable, Equatable {

@@ -27,6 +27,8 @@ final class HostMemory: PhysicalMemory {
     return result
   }
 
+  func passingPage(_ frame: UInt64) -> PageResult { cache.withLock { $0[frame] }.map(PageResult.page) ?? load(frame) }
+
   private func load(_ frame: UInt64) -> PageResult {
     do {
       switch try dump.entry(frame) {

@@ -16,11 +16,15 @@ extension LinuxKernel {
     return (bytes, fault)
   }
 
-  /// The same by several workers, each of which reads a part.
+  /// The same of a large table that is read once, by several workers, each of which reads a part.
   func readable(_ address: VirtualAddress, upTo count: Int, _ workers: Workers) -> [UInt8] {
     let parts = (max(0, count) + Self.partBytes - 1) / Self.partBytes
     let read = workers.mapAll(parts) { part in
-      readable(address &+ UInt64(part * Self.partBytes), upTo: min(Self.partBytes, count - part * Self.partBytes))
+      let size = min(Self.partBytes, count - part * Self.partBytes)
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(size)
+      let fault = append(address &+ UInt64(part * Self.partBytes), upTo: size, to: &bytes, page: memory.passingPage)
+      return (bytes: bytes, fault: fault)
     }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(max(0, count))
@@ -38,6 +42,12 @@ extension LinuxKernel {
   /// - Parameter count: bounded by the caller.
   /// - Returns: what ends them before `count`.
   func append(_ address: VirtualAddress, upTo count: Int, to bytes: inout [UInt8]) -> KernelReadFault? {
+    append(address, upTo: count, to: &bytes, page: memory.page)
+  }
+
+  private func append(
+    _ address: VirtualAddress, upTo count: Int, to bytes: inout [UInt8], page read: (UInt64) -> PageResult
+  ) -> KernelReadFault? {
     var done = 0
     // Where the leaf that was looked up last leads, and how far it reaches.
     var physical: UInt64 = 0
@@ -50,7 +60,7 @@ extension LinuxKernel {
         do throws(KernelReadFault) { (physical, size) = try lookup(at) } catch { return error }
         leafEnd = done + Int(size - (at.rawValue & (size - 1)))
       }
-      switch memory.page(physical >> 12) {
+      switch read(physical >> 12) {
       case .page(let page):
         let start = Int(physical & 0xfff)
         let take = min(pageSize - start, count - done)
