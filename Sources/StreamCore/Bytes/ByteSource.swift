@@ -36,9 +36,4 @@ final class ByteSource: Sendable {
   func check() throws(SystemError) {
     for file in files { try file.check() }
   }
-
-  /// What `check` finds without asking the system, for each page that is read: whoever ends the step asks for the rest.
-  func checkMappings() throws(SystemError) {
-    for file in files { try file.checkMapping() }
-  }
 }

@@ -190,17 +190,12 @@ final class InputFile: Sendable {
 
   /// - Throws: the first failure of a read so far, or EIO when the file has shrunk since it was opened.
   func check() throws(SystemError) {
-    try checkMapping()
+    if let failure = failure.withLock({ $0 }) { throw failure }
     if let pieces { return try pieces.of.check() }
     // The size counts even where a mapping did not fault: the rest of a file's last page reads as zeros.
-    if hasShrunk { throw remembered(.cut(path)) }
-  }
-
-  /// - Throws: the first failure of a read so far, of the mapping's too.
-  func checkMapping() throws(SystemError) {
-    if let failure = failure.withLock({ $0 }) { throw failure }
-    if let pieces { return try pieces.of.checkMapping() }
-    if mapping.map({ unsafe clinux_mapping_failed($0.handle) != 0 }) ?? false { throw remembered(.cut(path)) }
+    if mapping.map({ unsafe clinux_mapping_failed($0.handle) != 0 }) ?? false || hasShrunk {
+      throw remembered(.cut(path))
+    }
   }
 
   private var hasShrunk: Bool {

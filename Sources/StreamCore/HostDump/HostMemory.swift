@@ -51,7 +51,7 @@ final class HostMemory: PhysicalMemory {
         try decoder.decode($0, stored.codec, into: &page)
       }
     }
-    try dump.input.source.checkMappings()
+    try dump.input.source.check()
     return fault == nil ? Page(page).map { .page($0) } ?? .bad : .bad
   }
 }
