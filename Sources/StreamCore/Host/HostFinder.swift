@@ -1,6 +1,6 @@
 /// Agrees on a layout: of the first source that leads to regions with host evidence, the layout with the most
 /// (Documentation/design.md §3.4).
-struct HostFinder {
+struct HostFinder: Sendable {
   let dump: any HostDump
   let memory: HostMemory
   let decoders: DecoderPool
@@ -8,8 +8,12 @@ struct HostFinder {
   let scan: HeadScan
   let workers: Workers
 
-  func run(_ sources: [LayoutSource]) throws -> FoundHost {
-    let (host, refused) = try judge(sources)
+  mutating func run(_ sources: [LayoutSource]) throws -> FoundHost {
+    // Side by side, for no judgement rests on what completes the word.
+    let asked = self
+    let (judged, completed) = workers.both({ Result { try asked.judge(sources) } }, { asked.word.completed() })
+    word = completed
+    let (host, refused) = try judged.get()
     var found = host.found(refused: refused, listed: word.listed, usesShapes: word.usesShapes)
     found.differences = try host.differences + differences(host)
     return found

@@ -22,6 +22,7 @@ struct HostWord: Sendable {
   /// The kernel describes itself, and the dump has that damaged or not all of it.
   private(set) var isBroken = false
   private var hasCompoundInfo = false
+  private let info: VMCoreInfo?
 
   let question: Question
   /// By VMCOREINFO; `nil`: there is none.
@@ -52,6 +53,7 @@ struct HostWord: Sendable {
   ) throws(SymbolFileError) {
     self.question = question
     release = vmcoreinfo?.osrelease
+    info = vmcoreinfo
     guard let info = vmcoreinfo else {
       kernel = nil
       why = "the dump has no VMCOREINFO"
@@ -59,7 +61,6 @@ struct HostWord: Sendable {
     }
     hasCompoundInfo = info.offset("page.compound_info") != nil
     kernel = Result { () throws(LinuxKernelFault) in try LinuxKernel(vmcoreinfo: info, memory: memory) }
-    if let own = try? kernel?.get() { log = (try? KernelLog(own, info)).map { LogDigest($0) } }
     guard question.isAsked else {
       why = "the kernel was not asked"
       return
@@ -114,12 +115,7 @@ struct HostWord: Sendable {
       isBroken = true
       return
     }
-    listed.identify(described)
-    listed.readClocks(described)
     self.listed = listed
-    taint = (try? described.symbol("tainted_mask")).flatMap { try? own.integer($0, size: 8) }
-    let crash = log?.end?.nanoseconds
-    clock = Result { () throws(SchedClockFault) in try HostClock(described, crash: crash, vendor: types.vendor) }
     guard types.vcpu == nil else { return }
     why = "the kernel's types lack vcpu_vmx and vcpu_svm"
     let faults = (try? described.types.faults()) ?? [:]
@@ -132,6 +128,22 @@ struct HostWord: Sendable {
       why = "no types of a module \(KVMTypes.vendorModules.joined(separator: " or "))"
       isBroken = true
     }
+  }
+
+  /// The word with what names and times guests, and decides nothing: the log, the VMs' identities, the clocks.
+  func completed() -> HostWord {
+    var word = self
+    guard let info, let own = try? kernel?.get() else { return word }
+    word.log = (try? KernelLog(own, info)).map { LogDigest($0) }
+    guard let described, let listed else { return word }
+    word.listed?.identify(described)
+    word.listed?.readClocks(described)
+    word.taint = (try? described.symbol("tainted_mask")).flatMap { try? own.integer($0, size: 8) }
+    let crash = word.log?.end?.nanoseconds
+    word.clock = Result { () throws(SchedClockFault) in
+      try HostClock(described, crash: crash, vendor: listed.types.vendor)
+    }
+    return word
   }
 
   /// Whether the dump's filter is one that leaves out pages of this kernel, and some are missing. `struct page` has

@@ -27,12 +27,18 @@ final class HostMemory: PhysicalMemory {
     return result
   }
 
-  func passingPage(_ frame: UInt64) -> PageResult { cache.withLock { $0[frame] }.map(PageResult.page) ?? load(frame) }
+  /// Whether the input shrank meanwhile is not asked for each page: whoever ends the step asks that.
+  func passingPage(_ frame: UInt64) -> PageResult {
+    cache.withLock { $0[frame] }.map(PageResult.page) ?? load(frame, isPassing: true)
+  }
 
-  private func load(_ frame: UInt64) -> PageResult {
+  private func load(_ frame: UInt64, isPassing: Bool = false) -> PageResult {
     do {
       switch try dump.entry(frame) {
-      case .page(let page): return try decode(page)
+      case .page(let page):
+        let result = try decode(page)
+        if !isPassing { try dump.input.source.check() }
+        return result
       case .fault(let fault): return fault.kind == .bad ? .bad : .absent
       case nil: return .absent
       }
@@ -51,7 +57,6 @@ final class HostMemory: PhysicalMemory {
         try decoder.decode($0, stored.codec, into: &page)
       }
     }
-    try dump.input.source.check()
     return fault == nil ? Page(page).map { .page($0) } ?? .bad : .bad
   }
 }

@@ -74,6 +74,16 @@ public struct Workers: Sendable {
   func mapAll<Result: Sendable>(_ items: Int, _ body: @escaping @Sendable (Int) -> Result) -> [Result] {
     (try? Workers(count: count, threads: threads).map(Array(0..<max(0, items)), body)) ?? []
   }
+
+  /// What two bodies make, side by side where there are two workers; each as for `mapAll`.
+  func both<First: Sendable, Second: Sendable>(
+    _ first: @escaping @Sendable () -> First, _ second: @escaping @Sendable () -> Second
+  ) -> (First, Second) {
+    guard count > 1 else { return (first(), second()) }
+    let made = mapAll(2) { item -> (First?, Second?) in item == 0 ? (first(), nil) : (nil, second()) }
+    guard let one = made.first?.0, let other = made.last?.1 else { return (first(), second()) }
+    return (one, other)
+  }
 }
 
 /// What the workers of one run share.

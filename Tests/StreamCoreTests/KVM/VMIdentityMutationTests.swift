@@ -45,7 +45,7 @@ import Testing
       return value > host.kernel.directMap && objects.contains((value - host.kernel.directMap) >> 12)
     }
     let sound = try #require(
-      HostWord(info, Mutated(pages: pages, changed: [:])).listed?.vms.first?.identity)
+      HostWord(info, Mutated(pages: pages, changed: [:])).completed().listed?.vms.first?.identity)
     #expect(sound.name?.text == "web" && sound.name?.source == .files && sound.cgroup == "/a.slice/b.slice/c.scope")
     var random = SplitMix64(seed: 43)
     var different = 0
@@ -61,7 +61,7 @@ import Testing
         bytes.replaceSubrange(Int(place & 0xfff)..<Int(place & 0xfff) + 8, with: LittleEndian.bytes(value))
         changed[place >> 12] = Page(bytes)
       }
-      let word = try HostWord(info, Mutated(pages: pages, changed: changed))
+      let word = try HostWord(info, Mutated(pages: pages, changed: changed)).completed()
       for vm in word.listed?.vms ?? [] {
         let identity = try #require(vm.identity)
         #expect(identity.name != nil || identity.unknown["name"] != nil, "\(changed.keys)")

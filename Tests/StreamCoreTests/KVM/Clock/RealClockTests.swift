@@ -53,7 +53,7 @@ struct RealClockTests {
   @Test(arguments: ["haswell", "stalled", "nested"])
   func `the master clock is what KVM told each guest, within half a microsecond`(name: String) throws {
     let dump = try openHostDump(path: "\(KVMRealHost.folder ?? "")/\(name)/host.lzo.kdump")
-    let word = try HostWord(dump.vmcoreinfo, HostMemory(dump))
+    let word = try HostWord(dump.vmcoreinfo, HostMemory(dump)).completed()
     let host = try #require(try word.clock?.get())
     let tsc = try #require(host.crashTSC)
     let listed = try #require(word.listed)
@@ -74,7 +74,7 @@ struct RealClockTests {
   func `the stalled guests have not run since they were stalled, and the healthy one has`(file: String) throws {
     let console = try Self.console("stalled")
     let dump = try openHostDump(path: "\(KVMRealHost.folder ?? "")/stalled/\(file)")
-    let log = try #require(try HostWord(dump.vmcoreinfo, HostMemory(dump)).log)
+    let log = try #require(try HostWord(dump.vmcoreinfo, HostMemory(dump)).completed().log)
     let crash = Double(try #require(log.panic).nanoseconds) / 1e9
     // The console's clock is the monotonic one, 0.133 s behind the log's.
     let stalls = ["guest1": console["STALL fifo guest1 hog 607"], "guest2": console["STALL freeze guest2 hog 607"]]
