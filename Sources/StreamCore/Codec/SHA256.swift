@@ -42,7 +42,7 @@ final class SHA256 {
     let sum = SHA256()
     var place: UInt64 = 0
     while place < count {
-      // Pieces that stay in a core's cache: a twelfth of the CPU's time less than pieces of 1 MiB.
+      // Pieces that stay in a core's cache.
       let piece = min(count - place, 1 << 17)
       sum.update(try read(place, Int(piece)))
       place += piece
