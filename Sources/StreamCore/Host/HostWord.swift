@@ -21,12 +21,12 @@ struct HostWord: Sendable {
   private(set) var why: String?
   /// The kernel describes itself, and the dump has that damaged or not all of it.
   private(set) var isBroken = false
-  private var hasCompoundInfo = false
+  /// That it was asked by; `nil`: there is none.
   private let info: VMCoreInfo?
 
   let question: Question
   /// By VMCOREINFO; `nil`: there is none.
-  let release: String?
+  var release: String? { info?.osrelease }
 
   /// Those that were given.
   var files: SymbolFiles { question.files }
@@ -52,14 +52,12 @@ struct HostWord: Sendable {
     _ vmcoreinfo: VMCoreInfo?, _ memory: any PhysicalMemory, _ question: Question = Question()
   ) throws(SymbolFileError) {
     self.question = question
-    release = vmcoreinfo?.osrelease
     info = vmcoreinfo
     guard let info = vmcoreinfo else {
       kernel = nil
       why = "the dump has no VMCOREINFO"
       return
     }
-    hasCompoundInfo = info.offset("page.compound_info") != nil
     kernel = Result { () throws(LinuxKernelFault) in try LinuxKernel(vmcoreinfo: info, memory: memory) }
     guard question.isAsked else {
       why = "the kernel was not asked"
@@ -151,7 +149,7 @@ struct HostWord: Sendable {
   /// slabs for free or cache pages. Source: Documentation/kvm.md §8.
   /// - Parameter dumpLevel: bit 8 leaves out user pages, bit 16 free ones.
   func lacksKernelPages(dumpLevel: Int?) -> Bool {
-    hasCompoundInfo && (dumpLevel ?? 0) & 8 != 0 && (isBroken || listed?.gap != nil)
+    info?.offset("page.compound_info") != nil && (dumpLevel ?? 0) & 8 != 0 && (isBroken || listed?.gap != nil)
   }
 
   /// What one who reads a guest's dump needs to know.

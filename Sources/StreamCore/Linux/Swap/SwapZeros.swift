@@ -15,7 +15,7 @@ struct SwapZeros: Sendable {
   private let reader: KernelReader
   private let form: Form
 
-  /// Of a word: the bit, and below which bit the count of its uses stands not.
+  /// Of a word: the bit, and where the count of its uses begins.
   private static let zeroBit: UInt64 = 1 << 59
   private static let countShift: UInt64 = 60
 

@@ -1,7 +1,8 @@
 import Synchronization
 
 /// The pages of a host's processes that are swapped out and in memory all the same: in the swap cache, as they are, as
-/// a bit where they were zeros, or in zswap, compressed. What has to do with swap is read at the first such page. Safe to use from any thread.
+/// a bit where they were zeros, or in zswap, compressed. What has to do with swap is read at the first such page. Safe
+/// to use from any thread.
 final class SwappedPages: Sendable {
   private struct Sources: Sendable {
     var form = SwapEntry.Form.xarray
